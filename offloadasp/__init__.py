@@ -1,0 +1,8 @@
+"""Optimal offloading of convolution layers to small accelerators, by answer-set programming.
+
+A layer's way through the package, each stage importing only what stands before it:
+``instance`` → ``problem`` → ``facts`` → ``rules`` → ``bounds`` → ``search`` → ``strategy``
+→ ``check`` → ``simulate`` → ``report`` → ``pipeline`` → ``cli``.
+"""
+
+__version__ = "0.1.0"

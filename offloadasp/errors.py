@@ -1,0 +1,31 @@
+"""The ways in which a run can end without a plan, one class per exit code."""
+
+
+class OffloadError(Exception):
+    """Base of every error that the command line reports in one line."""
+
+    exit_code = 1
+
+
+class InputError(OffloadError):
+    """The user's input is wrong; the message names file, key, value and what is allowed."""
+
+    exit_code = 2
+
+
+class InfeasibleError(OffloadError):
+    """No strategy exists; the message says the least value that would do and what demands it."""
+
+    exit_code = 3
+
+
+class NoStrategyError(OffloadError):
+    """No strategy was found within the limits; one may exist."""
+
+    exit_code = 4
+
+
+class VerificationError(OffloadError):
+    """A plan that the search proposed was refused: a bug, or edited rules that permit too much."""
+
+    exit_code = 5

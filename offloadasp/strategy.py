@@ -1,0 +1,227 @@
+"""Strategy files (JSON): a plan as boxes, with the instance, the duration and what is proved."""
+
+import contextlib
+import json
+import os
+import re
+import tempfile
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from offloadasp.errors import InputError
+from offloadasp.instance import Rate, ResolvedInstance, explain
+from offloadasp.plan import Plan
+from offloadasp.problem import IntArray, Problem, problem_of
+
+Index = Annotated[int, Field(strict=True, ge=0, lt=2**31)]
+PixelBox = tuple[Index, Index, Index, Index, Index]  # q, r0, r1, c0, c1
+OutputBox = tuple[Index, Index, Index, Index, Index]  # n, i0, i1, j0, j1
+OperationBox = tuple[Index, Index, Index, Index, Index, Index]  # n, q, i0, i1, j0, j1
+KernelIndex = tuple[Index, Index]  # n, q
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class Free(_Table):
+    """Input blocks that leave the chip at no cost."""
+
+    pixels: tuple[PixelBox, ...] = ()
+    kernels: tuple[KernelIndex, ...] = ()
+
+
+class Write(_Table):
+    """Output blocks that leave the chip for main memory."""
+
+    outputs: tuple[OutputBox, ...] = ()
+    partial_sums: tuple[OutputBox, ...] = ()
+
+
+class Load(_Table):
+    """Blocks that come from main memory."""
+
+    pixels: tuple[PixelBox, ...] = ()
+    kernels: tuple[KernelIndex, ...] = ()
+    partial_sums: tuple[OutputBox, ...] = ()
+
+
+class Step(_Table):
+    """One step: free, write, load, compute, in this order."""
+
+    free: Free = Free()
+    write: Write = Write()
+    load: Load = Load()
+    compute: tuple[OperationBox, ...] = ()
+
+
+class Objective(_Table):
+    """What was minimised, its value and its proven lower bound."""
+
+    name: str
+    value: Rate
+    lower_bound: Rate
+
+
+class Strategy(_Table):
+    """The content of a strategy file."""
+
+    format: Literal["offload-asp/strategy"] = "offload-asp/strategy"
+    version: Literal[1] = 1
+    instance: ResolvedInstance
+    duration: Rate
+    lower_bound: Rate
+    status: Literal["optimal", "feasible"]
+    objective: Objective | None = None
+    certificate: dict[str, Any] = Field(default_factory=dict)
+    steps: tuple[Step, ...]
+
+    @property
+    def problem(self) -> Problem:
+        """The problem that the strategy claims to solve."""
+        return problem_of(self.instance, self.instance.decomposition)
+
+
+def boxes(rows: IntArray) -> list[list[int]]:
+    """Cover cells exactly by disjoint boxes: runs along columns, joined over consecutive rows.
+
+    Parameters
+    ----------
+    rows
+        Distinct cells ``(key…, row, column)``, shape (cells, keys + 2).
+
+    Returns
+    -------
+    list of list of int
+        ``[key…, row0, row1, column0, column1]``, half-open, sorted.
+    """
+    if len(rows) == 0:
+        return []
+    rows = rows[np.lexsort(rows.T[::-1])]
+    step = np.diff(rows, axis=0)
+    starts = np.r_[True, (step[:, :-1] != 0).any(axis=1) | (step[:, -1] != 1)]
+    first = np.flatnonzero(starts)
+    last = np.r_[first[1:], len(rows)] - 1
+    # runs: key…, column0, column1, row
+    runs = np.column_stack([rows[first, :-2], rows[first, -1], rows[last, -1] + 1, rows[first, -2]])
+    runs = runs[np.lexsort(runs.T[::-1])]
+    step = np.diff(runs, axis=0)
+    starts = np.r_[True, (step[:, :-1] != 0).any(axis=1) | (step[:, -1] != 1)]
+    first = np.flatnonzero(starts)
+    last = np.r_[first[1:], len(runs)] - 1
+    joined = np.column_stack(
+        [runs[first, :-3], runs[first, -1], runs[last, -1] + 1, runs[first, -3:-1]]
+    )
+    return [[int(x) for x in row] for row in joined[np.lexsort(joined.T[::-1])]]
+
+
+def _by_step(table: IntArray, steps: int, *, boxed: bool) -> list[list[list[int]]]:
+    found: list[list[list[int]]] = [[] for _ in range(steps + 1)]
+    for row in boxes(table) if boxed else table[np.lexsort(table.T[::-1])].tolist():
+        found[row[0]].append(row[1:])
+    return found
+
+
+def steps_of(plan: Plan) -> tuple[Step, ...]:
+    """Write a plan's actions as boxes, one :class:`Step` a step."""
+    count = plan.steps
+    parts = {
+        name: _by_step(getattr(plan, name), count, boxed=not name.endswith("kernels"))
+        for name in Plan.__dataclass_fields__
+    }
+    return tuple(
+        Step.model_validate(
+            {
+                "free": {"pixels": parts["free_pixels"][t], "kernels": parts["free_kernels"][t]},
+                "write": {
+                    "outputs": parts["write_outputs"][t],
+                    "partial_sums": parts["write_partial_sums"][t],
+                },
+                "load": {
+                    "pixels": parts["load_pixels"][t],
+                    "kernels": parts["load_kernels"][t],
+                    "partial_sums": parts["load_partial_sums"][t],
+                },
+                "compute": parts["compute"][t],
+            }
+        )
+        for t in range(1, count + 1)
+    )
+
+
+def dumps(strategy: Strategy) -> str:
+    """Return the file's text: one line a step, keys in a fixed order."""
+    head = strategy.model_dump(mode="json", exclude={"steps"}, exclude_none=True)
+    lines = [f" {json.dumps(key)}: {json.dumps(value)}," for key, value in head.items()]
+    steps = [f"  {json.dumps(step.model_dump(mode='json'))}" for step in strategy.steps]
+    return "\n".join(["{", *lines, ' "steps": [', ",\n".join(steps), " ]", "}", ""])
+
+
+def save(strategy: Strategy, path: Path) -> None:
+    """Write a strategy file whole or not at all.
+
+    Raises
+    ------
+    InputError
+        The folder cannot be made or written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(dumps(strategy))
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).chmod(0o644)
+            Path(name).replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                Path(name).unlink()
+            raise
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def load(path: Path) -> Strategy:
+    """Read and validate a strategy file.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, is no JSON, or breaks the schema of strategy files.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse, parse_float=Decimal)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: is not UTF-8 text") from None
+    except (ValueError, RecursionError) as error:
+        reason = re.sub(r"\s+", " ", str(error))
+        raise InputError(f"{path}: is not valid JSON: {reason}") from None
+    if not isinstance(data, dict):
+        raise InputError(f"{path}: must be a JSON object with 'format': 'offload-asp/strategy'")
+    try:
+        strategy = Strategy.model_validate(data)
+        _ = strategy.problem
+    except ValidationError as error:
+        raise InputError(f"{path}: {explain(error)}") from None
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    return strategy
+
+
+def _refuse(constant: str) -> float:
+    raise ValueError(f"{constant} is not a number of the format")
+
+
+def exact(value: Fraction | int) -> int | str:
+    """Return a duration the way files and ``--json`` hold it."""
+    value = Fraction(value)
+    return int(value) if value.denominator == 1 else str(value)
