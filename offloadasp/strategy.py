@@ -197,7 +197,9 @@ def load(path: Path) -> Strategy:
         The file cannot be read, is no JSON, or breaks the schema of strategy files.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse, parse_float=Decimal)
+        data = json.loads(
+            path.read_text(encoding="utf-8"), parse_constant=_refuse, parse_float=Decimal
+        )
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:

@@ -1,0 +1,205 @@
+"""The rules in force: which ``.lp`` files, whether they are the shipped ones, and grounding them.
+
+Users edit and add rules, so every file that is not shipped is parsed and looked through before
+clingo loads it: nothing in it is ever executed, and it includes nothing from elsewhere.
+"""
+
+import filecmp
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import clingo
+import clingo.ast
+
+from offloadasp.errors import InputError, NoStrategyError
+from offloadasp.resources import encodings_folder
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The folder of encodings and the files of added rules.
+
+    Attributes
+    ----------
+    folder
+        Holds ``definition.lp``, ``solve.lp``, ``check.lp``, ``traversal/`` and ``objective/``.
+    added
+        Files of the user, loaded beside the encodings.
+    edited
+        Whether anything differs from the shipped rules. Then only the definition itself is
+        solved: bounds, dominance and symmetry breaking may no longer hold.
+    """
+
+    folder: Path
+    added: tuple[Path, ...] = ()
+    edited: bool = False
+
+
+def shipped_rules() -> Rules:
+    """Return the rules as shipped."""
+    return Rules(encodings_folder())
+
+
+def rules_in_force(folder: Path | None, added: Sequence[Path]) -> Rules:
+    """Return the shipped rules, or a user's copy of them, with added files.
+
+    Raises
+    ------
+    InputError
+        A file is missing, cannot be parsed, holds a script or an ``@`` term, or includes a file
+        outside the folders given.
+    """
+    shipped = encodings_folder()
+    folder = shipped if folder is None else folder
+    if not folder.is_dir():
+        raise InputError(f"{folder}: is not a folder; --encodings takes a folder of .lp files")
+    theirs = sorted(path.relative_to(shipped) for path in shipped.rglob("*.lp"))
+    changed = []
+    for name in theirs:
+        if not (folder / name).is_file():
+            raise InputError(
+                f"{folder / name}: is missing; 'offload-asp encodings DIR' copies all files"
+            )
+        if not filecmp.cmp(folder / name, shipped / name, shallow=False):
+            changed.append(folder / name)
+    allowed = [folder.resolve(), *(path.resolve().parent for path in added)]
+    for path in [*changed, *added]:
+        _look_through(path, allowed)
+    return Rules(folder, tuple(added), edited=bool(changed or added))
+
+
+def _look_through(path: Path, allowed: Sequence[Path]) -> None:
+    if not path.is_file():
+        raise InputError(f"{path}: is no file of rules (.lp)")
+    messages: list[str] = []
+    findings: list[str] = []
+
+    def visit(node: clingo.ast.AST) -> None:
+        place = f"{node.location.begin.filename}:{node.location.begin.line}"
+        source = Path(node.location.begin.filename)
+        if not any(source.resolve().is_relative_to(folder) for folder in allowed):
+            findings.append(f"{path}: includes {source}, which is outside the folders given")
+        elif node.ast_type == clingo.ast.ASTType.Script:
+            findings.append(f"{place}: scripts are not allowed in rules")
+        elif _holds_external_function(node):
+            findings.append(f"{place}: @ terms are not allowed in rules")
+
+    try:
+        clingo.ast.parse_files([str(path)], visit, logger=lambda _, text: messages.append(text))
+    except (RuntimeError, UnicodeDecodeError) as error:
+        raise InputError(_one_line(messages[0] if messages else f"{path}: {error}")) from None
+    if findings:
+        raise InputError(findings[0])
+
+
+def _holds_external_function(node: clingo.ast.AST) -> bool:
+    found = False
+
+    class Visitor(clingo.ast.Transformer):
+        def visit_Function(self, function: clingo.ast.AST) -> clingo.ast.AST:  # noqa: N802 (clingo's name)
+            nonlocal found
+            found = found or bool(function.external)
+            return function.update(**self.visit_children(function))
+
+    Visitor().visit(node)
+    return found
+
+
+def _one_line(message: str) -> str:
+    return re.sub(r"\s+", " ", message).strip()
+
+
+class _Meter(clingo.Observer):
+    """Counts ground rules, and stops grounding at a limit or when asked to.
+
+    clingo cannot be interrupted while it grounds; an exception raised here reaches the caller.
+    """
+
+    def __init__(self, limit: int, stop: Callable[[], bool]) -> None:
+        self.limit, self.stop, self.count = limit, stop, 0
+
+    def rule(self, choice: bool, head: Sequence[int], body: Sequence[int]) -> None:  # noqa: ARG002
+        self.count += 1
+        if self.count > self.limit or (self.count % 4096 == 0 and self.stop()):
+            raise GroundingStoppedError
+
+    def weight_rule(
+        self,
+        choice: bool,
+        head: Sequence[int],
+        lower_bound: int,  # noqa: ARG002
+        body: Sequence[tuple[int, int]],  # noqa: ARG002
+    ) -> None:
+        self.rule(choice, head, [])
+
+
+class GroundingStoppedError(NoStrategyError):
+    """Grounding took more rules than allowed, or more time."""
+
+
+def ground(
+    rules: Rules,
+    entry: Sequence[str],
+    program: str,
+    *,
+    arguments: Sequence[str] = (),
+    limit: int | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> clingo.Control:
+    """Load files of the rules in force, add a program (facts), and ground.
+
+    Parameters
+    ----------
+    rules
+        Where the files are. Added rules are loaded if ``entry`` holds the definition.
+    entry
+        Names of files in the folder.
+    program
+        Facts and, possibly, constraints, as text.
+    arguments
+        Options of clingo.
+    limit
+        Number of ground rules allowed; None: not counted, which is faster.
+    stop
+        Asked now and then while rules are counted; True ends grounding.
+
+    Raises
+    ------
+    InputError
+        A file is wrong: clingo's first message, or a predicate that nothing defines.
+    GroundingStoppedError
+        The limit was reached.
+    """
+    messages: list[tuple[clingo.MessageCode, str]] = []
+    control = clingo.Control(
+        list(arguments), logger=lambda code, text: messages.append((code, text))
+    )
+    meter = _Meter(limit, stop) if limit is not None else None
+    if meter is not None:
+        control.register_observer(meter)
+    try:
+        for name in entry:
+            control.load(str(rules.folder / name))
+        if any(name in _SEMANTICS for name in entry):
+            for path in rules.added:
+                control.load(str(path))
+        control.add("base", [], program)
+        control.ground([("base", [])])
+    except (GroundingStoppedError, RuntimeError) as error:
+        if (
+            isinstance(error, GroundingStoppedError)
+            or (meter and meter.count > meter.limit)
+            or stop()
+        ):
+            raise GroundingStoppedError("the ground program is too large") from None
+        text = messages[0][1] if messages else str(error)
+        raise InputError(_one_line(text)) from None
+    for code, text in messages:
+        if code in (clingo.MessageCode.AtomUndefined, clingo.MessageCode.OperationUndefined):
+            raise InputError(_one_line(text))
+    return control
+
+
+_SEMANTICS = ("definition.lp", "solve.lp")

@@ -1,0 +1,99 @@
+"""The order in which the output is visited, as ``encodings/traversal/*.lp`` define it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from offloadasp.errors import InputError
+from offloadasp.problem import IntArray
+from offloadasp.rules import Rules, ground
+
+
+@dataclass(frozen=True, order=True)
+class Traversal:
+    """A traversal: the file of rules that defines it, and its parameters.
+
+    Attributes
+    ----------
+    name
+        ``row_by_row``, ``zigzag`` or ``strips``.
+    strips
+        Number of strips; 1 for the other traversals.
+    transposed
+        Whether the strips lie along the rows.
+    """
+
+    name: str
+    strips: int = 1
+    transposed: bool = False
+
+    @property
+    def text(self) -> str:
+        """The traversal in a reader's words."""
+        if self.name != "strips":
+            return self.name.replace("_", " ")
+        side = "row" if self.transposed else "column"
+        return f"{self.strips} {side} strip{'s' if self.strips > 1 else ''}"
+
+
+ROW_BY_ROW = Traversal("row_by_row")
+ZIGZAG = Traversal("zigzag")
+
+
+@dataclass(frozen=True)
+class Traversals:
+    """Asks the rules for visiting orders, and remembers the answers."""
+
+    rules: Rules
+    known: dict[tuple[tuple[int, int], Traversal], IntArray] = field(default_factory=dict)
+
+    def visits(self, grid: tuple[int, int], traversal: Traversal) -> IntArray:
+        """Return the tiles of a grid (rows, columns) in the order of their visit.
+
+        Returns
+        -------
+        array of int, shape (rows × columns, 2)
+            Rows ``(I, J)``.
+
+        Raises
+        ------
+        InputError
+            The rules do not visit every tile exactly once.
+        """
+        if (grid, traversal) not in self.known:
+            self.known[grid, traversal] = self._ask(grid, traversal)
+        return self.known[grid, traversal]
+
+    def _ask(self, grid: tuple[int, int], traversal: Traversal) -> IntArray:
+        constants = [f"-c strips={traversal.strips}", f"-c transposed={int(traversal.transposed)}"]
+        control = ground(
+            self.rules,
+            [f"traversal/{traversal.name}.lp"],
+            f"grid({grid[0]}, {grid[1]}).",
+            arguments=constants if traversal.name == "strips" else [],
+        )
+        found = np.array(
+            [
+                [argument.number for argument in atom.symbol.arguments]
+                for atom in control.symbolic_atoms.by_signature("visit", 3)
+            ],
+            dtype=np.int64,
+        ).reshape(-1, 3)
+        order = found[np.argsort(found[:, 2], kind="stable"), :2]
+        tiles = order[:, 0] * grid[1] + order[:, 1]
+        if not np.array_equal(np.sort(tiles), np.arange(grid[0] * grid[1])):
+            raise InputError(
+                f"{self.rules.folder}/traversal/{traversal.name}.lp: must visit every tile exactly once"
+            )
+        return order
+
+
+def traversals(grid: tuple[int, int]) -> Iterator[Traversal]:
+    """Yield the traversals of a grid: the two baselines, then strips of every number, few first."""
+    yield ROW_BY_ROW
+    yield ZIGZAG
+    for count in range(1, max(grid) + 1):
+        for transposed in (False, True):
+            if count <= grid[0 if transposed else 1]:
+                yield Traversal("strips", count, transposed)
