@@ -17,7 +17,7 @@ _POSITION = (1, 1)
 
 @dataclass(frozen=True, order=True)
 class Violation:
-    """A rule that a strategy breaks, the step in which it does, and the block, if it is about one."""
+    """A rule that a strategy breaks, the step in which it does, and the block, if there is one."""
 
     step: int
     rule: str

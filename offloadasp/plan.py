@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from offloadasp.problem import IntArray
+from offloadasp.problem import IntArray, Problem
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,22 @@ class Plan:
     def compute_steps(self) -> int:
         """Number of compute actions."""
         return len(np.unique(self.compute[:, 0]))
+
+    def loaded_bytes(self, problem: Problem) -> int:
+        """Bytes of all loads."""
+        pixels, kernels = self.load_pixels, self.load_kernels
+        return int(
+            problem.pixel_bytes[pixels[:, 1]].sum()
+            + problem.kernel_bytes[kernels[:, 1], kernels[:, 2]].sum()
+            + problem.partial_bytes[self.load_partial_sums[:, 1]].sum()
+        )
+
+    def written_bytes(self, problem: Problem) -> int:
+        """Bytes of all writes."""
+        return int(
+            problem.output_bytes[self.write_outputs[:, 1]].sum()
+            + problem.partial_bytes[self.write_partial_sums[:, 1]].sum()
+        )
 
 
 def table(rows: list[tuple[int, ...]], width: int) -> IntArray:

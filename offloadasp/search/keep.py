@@ -132,8 +132,10 @@ def schedule(
 
 def _distinct(block: IntArray, step: IntArray) -> tuple[IntArray, IntArray, BoolArray]:
     span = int(step.max(initial=0)) + 1
-    key = np.unique(block * span + step)
-    block, step = key // span, key % span
+    key = np.sort(block * span + step)  # several times as fast as np.unique
+    new = np.ones(len(key), dtype=np.bool_)
+    new[1:] = key[1:] != key[:-1]
+    block, step = np.divmod(key[new], span)
     return block, step, block[1:] == block[:-1]
 
 

@@ -83,9 +83,8 @@ class Traversals:
         order = found[np.argsort(found[:, 2], kind="stable"), :2]
         tiles = order[:, 0] * grid[1] + order[:, 1]
         if not np.array_equal(np.sort(tiles), np.arange(grid[0] * grid[1])):
-            raise InputError(
-                f"{self.rules.folder}/traversal/{traversal.name}.lp: must visit every tile exactly once"
-            )
+            path = self.rules.folder / "traversal" / f"{traversal.name}.lp"
+            raise InputError(f"{path}: must visit every tile exactly once")
         return order
 
 

@@ -1,0 +1,128 @@
+"""From an instance to a verified strategy file: search, accept, simulate, write."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from offloadasp.check import Verdict, check
+from offloadasp.errors import VerificationError
+from offloadasp.instance import Instance
+from offloadasp.rules import Rules
+from offloadasp.search.clock import Clock
+from offloadasp.search.edited import EditedSearch
+from offloadasp.search.solve import Found, Limits, Search, Status
+from offloadasp.simulate import Replay, simulate
+from offloadasp.strategy import Objective, Strategy, save, steps_of
+
+# Violations named in the message of a failed verification; `check` lists all.
+_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Result:
+    """A verified strategy and everything that a report says about it.
+
+    Attributes
+    ----------
+    strategy, path
+        The strategy, and the file that holds it.
+    found
+        The search's result: method, baselines, certificate, scope of the bound.
+    verdict, replay
+        The two readings: by the rules and by the simulator.
+    seconds
+        Wall-clock time of ``ground``, ``solve``, ``simulate`` and ``total``.
+    interrupted
+        Whether the user ended the search.
+    """
+
+    strategy: Strategy
+    path: Path
+    found: Found
+    verdict: Verdict
+    replay: Replay
+    seconds: dict[str, float]
+    interrupted: bool
+
+    @property
+    def gap(self) -> Fraction:
+        """(duration − lower bound) / duration; 0 for a duration of 0."""
+        duration = self.strategy.duration
+        return (duration - self.strategy.lower_bound) / duration if duration else Fraction(0)
+
+
+def run(
+    instance: Instance,
+    rules: Rules,
+    limits: Limits,
+    clock: Clock,
+    out: Path,
+    tell: Callable[[Status], None] = lambda _: None,
+) -> Result:
+    """Find a strategy, have it accepted by the rules, simulate it, and write its file.
+
+    Raises
+    ------
+    InputError, InfeasibleError, NoStrategyError
+        From the search, or because the file cannot be written.
+    VerificationError
+        The rules or the simulator refuse what was found; nothing is written.
+    """
+    search = EditedSearch if rules.edited else Search
+    found = search(instance, rules, limits, clock, tell).run()
+    strategy = _strategy(found)
+    verdict = check(strategy, rules)
+    started = time.monotonic()
+    replay = simulate(strategy, seed=limits.seed)
+    simulated = time.monotonic() - started
+    _require_verified(strategy, verdict, replay, rules)
+    path = out / f"{instance.name}.strategy.json"
+    save(strategy, path)
+    seconds = found.seconds | {"simulate": simulated, "total": clock.elapsed}
+    return Result(strategy, path, found, verdict, replay, seconds, clock.interrupted)
+
+
+def _strategy(found: Found) -> Strategy:
+    problem, plan = found.problem, found.plan
+    rates = problem.accelerator
+    duration = (
+        rates.load_cycles * plan.loaded_bytes(problem)
+        + rates.write_cycles * plan.written_bytes(problem)
+        + rates.compute_cycles * plan.compute_steps
+    )
+    # Edited rules may minimise something else; then the bound says nothing of the duration.
+    lower = found.lower_bound if found.value == duration else Fraction(0)
+    objective = None
+    if found.value != duration:
+        objective = Objective(name="edited", value=found.value, lower_bound=found.lower_bound)
+    return Strategy(
+        instance=problem.resolved_instance(),
+        duration=duration,
+        lower_bound=lower,
+        status="optimal" if found.lower_bound == found.value else "feasible",
+        objective=objective,
+        certificate=found.certificate,
+        steps=steps_of(plan),
+    )
+
+
+def _require_verified(strategy: Strategy, verdict: Verdict, replay: Replay, rules: Rules) -> None:
+    complaints = [
+        f"{reading}: step {entry.step}: {entry.rule} {entry.block}".rstrip()
+        for reading, entries in (
+            ("check.lp", verdict.violations),
+            ("simulator", replay.violations),
+        )
+        for entry in entries[:_NAMED]
+    ]
+    if verdict.accepted and verdict.duration != strategy.duration:
+        complaints.append(f"check.lp: duration {verdict.duration}, not {strategy.duration}")
+    if not complaints and not replay.verified:
+        complaints.append(f"simulator: wrong result, error {replay.max_abs_error}")
+    if complaints:
+        whose = "the edited rules permit a plan that is refused" if rules.edited else "a bug"
+        raise VerificationError(
+            f"{strategy.instance.name}: verification failed ({whose}): {'; '.join(complaints)}"
+        )

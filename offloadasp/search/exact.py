@@ -1,0 +1,213 @@
+"""Complete search: clingo on the rules, with bounds that reach Python as they are proved."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import clingo
+
+from offloadasp.errors import InputError
+from offloadasp.plan import Plan, table
+from offloadasp.problem import Problem
+from offloadasp.search.clock import Clock
+
+# Thread 1 raises the lower bound by unsatisfiable cores, thread 2 lowers the incumbent by branch
+# and bound; measured on tiny layers, neither alone does both. More threads repeat the two.
+_STRATEGIES = ("usc,oll,disjoint", "bb,lin")
+_POLL_SECONDS = 0.05
+
+
+@dataclass
+class Progress:
+    """What the solver's threads have found so far."""
+
+    costs: tuple[int, ...] | None = None
+    symbols: Sequence[clingo.Symbol] = ()
+    lower: int | None = None
+
+    @property
+    def cost(self) -> int | None:
+        """The incumbent's cost of the highest priority; the shipped rules have one priority."""
+        return self.costs[0] if self.costs else None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The end of a complete search.
+
+    Attributes
+    ----------
+    symbols
+        The atoms shown of the best stable model, or None if there is none below the bound given.
+    costs
+        Its cost of each priority, highest first, in units of the rules.
+    lower
+        The largest proven lower bound, or None.
+    exhausted
+        Whether the search space was searched completely.
+    """
+
+    symbols: Sequence[clingo.Symbol] | None
+    costs: tuple[int, ...] | None
+    lower: int | None
+    exhausted: bool
+
+    @property
+    def cost(self) -> int | None:
+        """The cost of the highest priority."""
+        return self.costs[0] if self.costs else None
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How a solver may run: threads, random seed, and a limit of conflicts or None."""
+
+    threads: int = 1
+    seed: int = 0
+    conflicts: int | None = None
+
+    @property
+    def arguments(self) -> list[str]:
+        """Options of clingo that must be known when the program is grounded."""
+        return [f"--parallel-mode={self.threads},compete"] if self.threads > 1 else []
+
+
+def minimise(
+    control: clingo.Control,
+    clock: Clock,
+    effort: Effort,
+    *,
+    below: int | None = None,
+    enough: int | None = None,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+) -> Outcome:
+    """Minimise a ground program.
+
+    Parameters
+    ----------
+    below
+        Look only for models that cost less.
+    effort
+        The same that gave its arguments to the grounding.
+    enough
+        A proven lower bound: stop at a model of this cost.
+    on_progress
+        Called from the calling thread while the solver works.
+    """
+    _configure(control, effort, below)
+    progress = Progress()
+
+    def on_model(model: clingo.Model) -> bool:
+        costs = tuple(model.cost) or (0,)
+        if progress.costs is None or costs < progress.costs:
+            progress.costs, progress.symbols = costs, model.symbols(shown=True)
+        return enough is None or costs[0] > enough
+
+    def on_unsat(lower: Sequence[int]) -> None:
+        if lower and (progress.lower is None or lower[0] > progress.lower):
+            progress.lower = lower[0]
+
+    with control.solve(async_=True, on_model=on_model, on_unsat=on_unsat) as handle:
+        while not handle.wait(_POLL_SECONDS):
+            on_progress(progress)
+            if clock.expired():
+                handle.cancel()
+                break
+        result = handle.get()
+    on_progress(progress)
+    exhausted = bool(result.exhausted)
+    lower = progress.lower
+    if exhausted:
+        lower = progress.cost if progress.cost is not None else below
+    found = None if progress.costs is None else list(progress.symbols)
+    return Outcome(found, progress.costs, lower, exhausted)
+
+
+def _configure(control: clingo.Control, effort: Effort, below: int | None) -> None:
+    solve, solver = control.configuration.solve, control.configuration.solver
+    assert isinstance(solve, clingo.Configuration)
+    assert isinstance(solver, clingo.Configuration)
+    solve.opt_mode = "opt" if below is None else f"opt,{below - 1}"
+    if effort.conflicts is not None:
+        solve.solve_limit = str(effort.conflicts)
+    for thread in range(effort.threads):
+        member = solver[thread]
+        member.opt_strategy = _STRATEGIES[thread % len(_STRATEGIES)]
+        member.seed = str(effort.seed + thread)
+
+
+@dataclass
+class _Rows:
+    free_pixels: list[tuple[int, ...]] = field(default_factory=list)
+    free_kernels: list[tuple[int, ...]] = field(default_factory=list)
+    write_outputs: list[tuple[int, ...]] = field(default_factory=list)
+    write_partial_sums: list[tuple[int, ...]] = field(default_factory=list)
+    load_pixels: list[tuple[int, ...]] = field(default_factory=list)
+    load_kernels: list[tuple[int, ...]] = field(default_factory=list)
+    load_partial_sums: list[tuple[int, ...]] = field(default_factory=list)
+    compute: list[tuple[int, ...]] = field(default_factory=list)
+
+
+def plan_of_model(problem: Problem, symbols: Sequence[clingo.Symbol]) -> Plan:
+    """Read a plan off the atoms ``compute/2``, ``load/2``, ``free/2`` and ``write/2``.
+
+    Raises
+    ------
+    InputError
+        Edited rules show something that no strategy can say.
+    """
+    rows = _Rows()
+    finished = _completions(symbols)
+    for symbol in symbols:
+        if symbol.name not in ("compute", "load", "free", "write") or len(symbol.arguments) != 2:
+            continue
+        what, step = symbol.arguments
+        try:
+            indices = tuple(argument.number for argument in what.arguments)
+            _add(rows, problem, symbol.name, what.name, indices, step.number, finished)
+        except (RuntimeError, ValueError, IndexError):
+            raise InputError(f"the rules derive {symbol}, which no strategy can hold") from None
+    widths = {"free_kernels": 3, "load_kernels": 3, "compute": 5}
+    return Plan(**{name: table(found, widths.get(name, 4)) for name, found in vars(rows).items()})
+
+
+def _completions(symbols: Sequence[clingo.Symbol]) -> dict[tuple[int, int, int], int]:
+    """Return the step of the last operation on each tile and kernel group (I, J, N)."""
+    last: dict[tuple[int, int, int], int] = {}
+    for symbol in symbols:
+        if symbol.name == "compute" and len(symbol.arguments) == 2:
+            what, step = symbol.arguments
+            row, column, n, _ = (argument.number for argument in what.arguments)
+            last[row, column, n] = max(last.get((row, column, n), 0), step.number)
+    return last
+
+
+def _add(
+    rows: _Rows,
+    problem: Problem,
+    action: str,
+    kind: str,
+    indices: tuple[int, ...],
+    step: int,
+    finished: dict[tuple[int, int, int], int],
+) -> None:
+    height, width = problem.decomposition.tile
+    if action == "compute":
+        row, column, n, q = indices
+        for i in range(row * height, min((row + 1) * height, problem.out_height)):
+            for j in range(column * width, min((column + 1) * width, problem.out_width)):
+                rows.compute.append((step, n, q, i, j))
+    elif kind == "pixel":
+        r, c, q = indices
+        (rows.load_pixels if action == "load" else rows.free_pixels).append((step, q, r, c))
+    elif kind == "kernel":
+        n, q = indices
+        (rows.load_kernels if action == "load" else rows.free_kernels).append((step, n, q))
+    elif kind == "output" and action == "load":
+        i, j, n = indices
+        rows.load_partial_sums.append((step, n, i, j))
+    elif kind == "output" and action == "write":
+        i, j, n = indices
+        done = finished.get((i // height, j // width, n), step) < step
+        (rows.write_outputs if done else rows.write_partial_sums).append((step, n, i, j))
+    else:
+        raise ValueError(f"{action} {kind}")

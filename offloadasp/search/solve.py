@@ -1,0 +1,320 @@
+"""The search as a whole: bound, construct, then search completely where the rules ground."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from typing import Any
+
+from offloadasp.bounds import Bound, least_macs, least_memory, lower_bound
+from offloadasp.errors import InfeasibleError, NoStrategyError
+from offloadasp.facts import facts, fits_clingo, scale_of
+from offloadasp.instance import Instance
+from offloadasp.plan import Plan
+from offloadasp.problem import Problem, problem_of
+from offloadasp.rules import GroundingStoppedError, Rules, ground
+from offloadasp.search.clock import Clock
+from offloadasp.search.construct import Best, Constructed, Constructor, evaluate
+from offloadasp.search.decompose import decompositions, scope
+from offloadasp.search.exact import Effort, Outcome, Progress, minimise, plan_of_model
+from offloadasp.search.keep import plan_of
+from offloadasp.search.ladder import rungs
+from offloadasp.search.traversal import Traversals
+
+# Ground rules above which the complete search is not tried: it would not end in hours.
+GROUND_LIMIT = 2_000_000
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Threads, seed, and either the clock's time or a deterministic budget."""
+
+    threads: int = 2
+    seed: int = 0
+    budget: int | None = None
+
+
+@dataclass(frozen=True)
+class Status:
+    """What the search knows at a moment: durations in cycles, None where nothing is known."""
+
+    incumbent: Fraction | None
+    bound: Fraction
+    stage: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """The result of a search.
+
+    Attributes
+    ----------
+    problem
+        With the decomposition chosen.
+    plan
+        The best plan found.
+    value
+        What was minimised, in cycles: the duration, unless edited rules say otherwise.
+    lower_bound
+        Proven for everything that the instance leaves open, in cycles.
+    certificate
+        What proves the bound.
+    baselines
+        Durations of the best plan of each kind of traversal.
+    method
+        How the plan was found, for readers.
+    scope
+        To what the bound is limited; empty if it is global.
+    """
+
+    problem: Problem
+    plan: Plan
+    value: Fraction
+    lower_bound: Fraction
+    certificate: dict[str, Any]
+    baselines: dict[str, Fraction]
+    method: str
+    seconds: dict[str, float]
+    scope: str = ""
+
+
+@dataclass
+class Search:
+    """One search over everything that an instance leaves open, under the shipped rules.
+
+    Attributes
+    ----------
+    tell
+        Told of every change of incumbent or bound.
+    """
+
+    instance: Instance
+    rules: Rules
+    limits: Limits
+    clock: Clock
+    tell: Callable[[Status], None] = lambda _: None
+    seconds: dict[str, float] = field(default_factory=lambda: {"ground": 0.0, "solve": 0.0})
+
+    def __post_init__(self) -> None:
+        self.whole = problem_of(self.instance, scope(self.instance))
+        require_feasible(self.whole)
+        self.problems = [problem_of(self.instance, d) for d in decompositions(self.instance)]
+        self.known = Traversals(self.rules)
+        self.scale = scale_of(self.whole)
+
+    def run(self) -> Found:
+        """Search within the limits.
+
+        Raises
+        ------
+        InfeasibleError
+            No strategy exists.
+        NoStrategyError
+            None was found within the limits.
+        """
+        started = time.monotonic()
+        if self.limits.budget is None:
+            found = self._at(self.whole.memory, self.clock, None)
+        else:
+            found = self._climb(self.limits.budget)
+        self.seconds["solve"] = time.monotonic() - started - self.seconds["ground"]
+        return replace(found, problem=found.problem.with_memory(self.instance.accelerator.memory))
+
+    def _at(self, memory: int, clock: Clock, conflicts: int | None) -> Found:
+        """Construct, then search completely, at one memory."""
+        bound = lower_bound(self.whole.with_memory(memory))
+        best = self._construct(memory, clock, bound)
+        found = self._found(memory, best, bound)
+        if found is None:
+            raise NoStrategyError("no strategy was found within the time limit")
+        for problem in dict.fromkeys((self.whole, found.problem)):
+            if found.value > found.lower_bound and not clock.expired():
+                found = self._complete(problem.with_memory(memory), found, bound, conflicts)
+        return found
+
+    def _construct(self, memory: int, clock: Clock, bound: Bound) -> Best:
+        def tell(plan: Constructed) -> None:
+            self.tell(Status(plan.cost * self.scale.unit, bound.value, "traversals"))
+
+        problems = [problem.with_memory(memory) for problem in self.problems]
+        enough = bound.value / self.scale.unit
+        return Constructor(self.known, problems, clock, int(enough), tell).run()
+
+    def _found(self, memory: int, best: Best, bound: Bound) -> Found | None:
+        if best.overall is None:
+            return None
+        plan, frame = best.overall, best.overall.frame
+        keeping = "optimal" if plan.schedule.exact else "a heuristic"
+        return Found(
+            problem=frame.problem.with_memory(memory),
+            plan=plan_of(frame.problem, plan.schedule),
+            value=plan.cost * self.scale.unit,
+            lower_bound=bound.value,
+            certificate=bound.certificate,
+            baselines={
+                name: best.by_name[name].cost * self.scale.unit
+                for name in ("row_by_row", "zigzag", "strips")
+                if name in best.by_name
+            },
+            method=f"{plan.traversal.text}, {frame.text}; what to keep: {keeping} for this order",
+            seconds=self.seconds,
+        )
+
+    def _complete(
+        self, problem: Problem, found: Found, bound: Bound, conflicts: int | None
+    ) -> Found:
+        """Search a decomposition completely for something better than what was found."""
+        unit = self.scale.unit
+        below = int(found.value / unit)
+        steps = most_steps(problem, bound, below)
+        if rules_estimate(problem, steps) > GROUND_LIMIT or not fits_clingo(problem, steps):
+            return found
+        whole = problem.decomposition == self.whole.decomposition
+
+        def tell(progress: Progress) -> None:
+            incumbent = min(progress.cost or below, below)
+            lower = bound.value
+            if whole and progress.lower is not None:
+                lower = max(lower, min(progress.lower, incumbent) * unit)
+            self.tell(Status(incumbent * unit, lower, "complete search"))
+
+        effort = Effort(self.limits.threads, self.limits.seed, conflicts)
+        started = time.monotonic()
+        try:
+            control = ground(
+                self.rules,
+                ["solve.lp"],
+                facts(problem, steps),
+                arguments=effort.arguments,
+                limit=GROUND_LIMIT,
+                stop=self.clock.expired,
+            )
+        except GroundingStoppedError:
+            return found
+        finally:
+            self.seconds["ground"] += time.monotonic() - started
+        enough = bound.value / unit
+        outcome = minimise(
+            control, self.clock, effort, below=below, enough=int(enough), on_progress=tell
+        )
+        return self._with(found, problem, outcome, below, whole=whole)
+
+    def _with(
+        self, found: Found, problem: Problem, outcome: Outcome, below: int, *, whole: bool
+    ) -> Found:
+        """Join what the complete search found and proved to what was known."""
+        unit = self.scale.unit
+        changes: dict[str, Any] = {}
+        if outcome.symbols is not None and outcome.cost is not None:
+            changes |= {
+                "problem": problem,
+                "plan": plan_of_model(problem, outcome.symbols),
+                "value": outcome.cost * unit,
+                "method": "complete search by clingo",
+            }
+        if whole and outcome.lower is not None:
+            cost = below if outcome.cost is None else outcome.cost
+            lower = min(outcome.lower, cost) * unit
+            if lower > found.lower_bound:
+                proof = "exhausted" if outcome.exhausted else "unsatisfiable cores"
+                changes |= {
+                    "lower_bound": lower,
+                    "certificate": found.certificate | {"complete_search": proof},
+                }
+        return replace(found, **changes)
+
+    def _climb(self, budget: int) -> Found:
+        """Search every rung of the ladder with its own budget; the best plan that fits wins."""
+        ladder, dense = rungs(self.whole, least_memory(self.whole).value)
+        bound = lower_bound(self.whole)
+        merged, exact = Best(), None
+        for memory in ladder:
+            clock = Clock(evaluations=budget)
+            clock.interrupted = self.clock.interrupted
+            below = lower_bound(self.whole.with_memory(memory))
+            best = self._construct(memory, clock, below)
+            for plan in [*best.history, *best.by_name.values()]:
+                again = _again(self.known, plan, self.whole.memory)
+                if again is not None:
+                    merged.add(again)
+            found = self._found(memory, best, below)
+            for problem in dict.fromkeys((self.whole, found.problem)) if found else ():
+                if found is not None and found.value > found.lower_bound:
+                    found = self._complete(problem.with_memory(memory), found, below, budget)
+            if found is not None and (exact is None or found.value < exact.value):
+                exact = found
+        found = self._found(self.whole.memory, merged, bound)
+        if found is None:
+            raise NoStrategyError("no strategy was found within the budget")
+        return _better_of(found, exact, self.whole, dense=dense)
+
+
+def _again(known: Traversals, plan: Constructed, memory: int) -> Constructed | None:
+    """Keep as much as another memory allows on the same way."""
+    frame = plan.frame.at(memory)
+    return evaluate(known, frame, plan.traversal)
+
+
+def _better_of(found: Found, exact: Found | None, whole: Problem, *, dense: bool) -> Found:
+    """Choose between a plan at the full memory and one from a rung; keep the full one's bound."""
+    if exact is None:
+        return found
+    lower, certificate = found.lower_bound, found.certificate
+    if dense and exact.problem.memory == whole.memory and exact.lower_bound > lower:
+        lower, certificate = exact.lower_bound, exact.certificate
+    chosen = exact if exact.value < found.value else found
+    return replace(
+        chosen,
+        lower_bound=min(lower, chosen.value),
+        certificate=certificate,
+        baselines=found.baselines,
+    )
+
+
+def require_feasible(problem: Problem) -> None:
+    """Refuse a problem without any strategy.
+
+    Raises
+    ------
+    InfeasibleError
+        Says the least memory, or the least work per step, that would do, and what demands it.
+    """
+    accelerator = problem.accelerator
+    macs = least_macs(problem)
+    if accelerator.macs_per_step < macs.value:
+        raise InfeasibleError(
+            f"{problem.name}: accelerator.macs_per_step = {accelerator.macs_per_step} is too "
+            f"small; at least {macs.value} are needed: {macs.what}"
+        )
+    memory = least_memory(problem)
+    if accelerator.memory < memory.value:
+        raise InfeasibleError(
+            f"{problem.name}: accelerator.memory = {accelerator.memory} bytes is too small; "
+            f"at least {memory.value} are needed: {memory.what}"
+        )
+
+
+def operations(problem: Problem) -> int:
+    """Return the number of operations, tiles counted once."""
+    rows, columns = problem.tile_grid
+    return rows * columns * int(problem.exists.sum())
+
+
+def most_steps(problem: Problem, bound: Bound, below: int) -> int:
+    """Return how many steps, the last write-back included, a strategy that costs less may take."""
+    scale = scale_of(problem)
+    most = operations(problem)
+    if scale.compute:
+        transfers = bound.load_bytes * scale.load + bound.write_bytes * scale.write
+        most = min(most, (below - 1 - transfers) // scale.compute)
+    return max(most, 1) + 1
+
+
+def rules_estimate(problem: Problem, steps: int) -> int:
+    """Estimate the number of ground rules of ``solve.lp``: operations and blocks in every step."""
+    rows, columns = problem.taps_per_axis
+    height, width = problem.decomposition.tile
+    taps = int(rows.sum(axis=1).max() * columns.sum(axis=1).max()) * height * width
+    blocks = int(problem.used.sum()) * problem.exists.shape[1] + int(problem.exists.sum())
+    outputs = problem.positions * problem.exists.shape[0]
+    return int(steps * (operations(problem) * (taps + 6) + 5 * blocks + 12 * outputs))
