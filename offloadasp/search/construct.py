@@ -5,47 +5,25 @@ numbers of strips, then the best frames with every number; the baselines get eve
 decomposition that won.
 """
 
+import heapq
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from offloadasp.problem import Problem
 from offloadasp.search.clock import Clock
+from offloadasp.search.frame import Frame, estimate, frames, sizes
 from offloadasp.search.keep import Schedule, schedule, steps_of_order
-from offloadasp.search.order import NESTS, order_of
+from offloadasp.search.order import order_of
 from offloadasp.search.traversal import ROW_BY_ROW, ZIGZAG, Traversal, Traversals, traversals
 
-# Frames that the second stage refines, and the share of the time that both stages may use.
+# Frames of each decomposition that are tried at all, and numbers of operations per step of each.
+_FRAMES_EACH = 8
+_SIZES_EACH = 4
+# Frames that the second stage refines, and the first stage's share of the time of both.
 _REFINED = 6
-_TIME_SHARE = 0.6
+_FIRST_STAGE = 0.6
 # Above this many strips only every so many-th number is tried.
 _DENSE_STRIPS = 24
-
-
-@dataclass(frozen=True)
-class Frame:
-    """Everything about a constructive plan but the traversal."""
-
-    problem: Problem
-    nest: str
-    chunk: int
-    size: int
-    residents: int
-
-    def at(self, memory: int) -> "Frame":
-        """Return the same frame at another memory in bytes."""
-        return replace(self, problem=self.problem.with_memory(memory))
-
-    @property
-    def text(self) -> str:
-        """The loops in a reader's words."""
-        words = {"n": "kernel groups", "q": "channel groups", "c": f"chunks of {self.chunk}"}
-        groups = self.problem.exists.shape
-        rows, columns = self.problem.tile_grid
-        more = {"n": groups[0] > 1, "q": groups[1] > 1, "c": self.chunk < rows * columns}
-        loops = [words[loop] for loop in self.nest if more[loop]]
-        nested = f", loops over {', '.join(loops)}" if loops and max(groups) > 1 else ""
-        plural = "s" if self.size > 1 else ""
-        return f"up to {self.size} operation{plural} a step{nested}"
 
 
 @dataclass(frozen=True)
@@ -60,55 +38,6 @@ class Constructed:
     def cost(self) -> int:
         """In units of the rules."""
         return self.schedule.cost
-
-
-def frames(problem: Problem) -> Iterator[Frame]:
-    """Yield the frames of a decomposition, each kind of loop nest once."""
-    rows, columns = problem.tile_grid
-    tiles = rows * columns
-    kernel_groups, channel_groups = problem.exists.shape
-    pairs = int(problem.exists.sum())
-    chunks = [1] if pairs == 1 else _chunks(tiles, columns)
-    seen = set()
-    for chunk in chunks:
-        for nest in NESTS:
-            trivial = {"n": kernel_groups == 1, "q": channel_groups == 1, "c": chunk >= tiles}
-            kind = (chunk, "".join(loop for loop in nest if not trivial[loop]))
-            if kind in seen:
-                continue
-            seen.add(kind)
-            for size in _sizes(problem, pairs):
-                for residents in _residents(problem, pairs):
-                    yield Frame(problem, nest, chunk, size, residents)
-
-
-def _chunks(tiles: int, columns: int) -> list[int]:
-    powers = [4**k for k in range(20) if 4**k < tiles]
-    return sorted({*powers, min(columns, tiles), tiles}, reverse=True)
-
-
-def _sizes(problem: Problem, pairs: int) -> list[int]:
-    """Numbers of operations per step, most first: every small one, then ever sparser ones."""
-    height, width = problem.decomposition.tile
-    work = int(problem.operation_macs[problem.exists].min()) * height * width
-    most = max(1, min(problem.accelerator.macs_per_step // work, pairs * problem.positions))
-    sizes = {most, most // pairs * pairs}
-    while most > 1:
-        most = most - 1 if most <= 8 else most * 2 // 3
-        sizes |= {most, most // pairs * pairs}
-    return sorted(sizes - {0} or {1}, reverse=True)
-
-
-def _residents(problem: Problem, pairs: int) -> list[int]:
-    """Numbers of kernel blocks that stay: all, none, and as many as fit beside a patch."""
-    if pairs == 1:
-        return [0]
-    sizes = problem.kernel_bytes[problem.exists].cumsum()
-    rows, columns = problem.taps_per_axis
-    patch = int(rows.sum(axis=1).max() * columns.sum(axis=1).max() * problem.pixel_bytes.max())
-    free = problem.memory - patch - int(problem.kernel_bytes.max())
-    fitting = int((sizes <= free).sum())
-    return sorted({pairs, fitting, fitting // 2, 0}, reverse=True)
 
 
 @dataclass
@@ -163,6 +92,8 @@ class Constructor:
         A proven lower bound in units of the rules: a plan of this cost ends the search.
     on_better
         Told of every plan that is the best so far.
+    share
+        Of the clock's time, what this search may use.
     """
 
     known: Traversals
@@ -170,41 +101,55 @@ class Constructor:
     clock: Clock
     enough: int
     on_better: Callable[[Constructed], None] = lambda _: None
+    share: float = 0.9
     best: Best = field(default_factory=Best)
 
     def run(self) -> Best:
         """Search, and return the best plans found."""
         for frame in self._screen():
             for traversal in _strips(frame.problem.tile_grid):
-                if self._satisfied() or not self.clock.spend(_TIME_SHARE):
+                if self._satisfied() or not self.clock.spend(self.share):
                     break
                 self._attempt(frame, traversal, self.best.cost())
         if self.best.overall is not None:
-            for frame in frames(self.best.overall.frame.problem):
-                for baseline in (ROW_BY_ROW, ZIGZAG):
-                    if not self.clock.interrupted:
-                        self._attempt(frame, baseline, self.best.cost(baseline.name))
+            self._baselines(self.best.overall.frame.problem)
         return self.best
 
     def _screen(self) -> list[Frame]:
-        """Try every frame with a few numbers of strips; return the most promising ones."""
+        """Try frames, promising ones first, with a few numbers of strips; return the best."""
+        candidates = _promising(self.problems)
         ranked: list[tuple[int, int, Frame]] = []
-        for problem in self.problems:
-            probes = _probes(problem.tile_grid)
-            for frame in frames(problem):
+        for frame in candidates:
+            fitting = 0
+            for size in (size for size in sizes(frame.problem) if size <= frame.size):
                 # Without any plan yet the search goes on: some plan comes first.
                 if self.best.overall is not None and (
-                    self._satisfied() or not self.clock.spend(_TIME_SHARE / 2)
+                    self._satisfied() or not self.clock.spend(self.share * _FIRST_STAGE)
                 ):
                     break
-                if self.clock.interrupted:
+                if self.clock.interrupted or fitting == _SIZES_EACH:
                     break
-                best = self.best.cost()
-                found = [self._attempt(frame, probe, best) for probe in probes]
-                costs = [plan.cost for plan in found if plan is not None]
-                if costs:
-                    ranked.append((min(costs), len(ranked), frame))
+                cost = self._probe(replace(frame, size=size))
+                if cost is not None:
+                    ranked.append((cost, len(ranked), replace(frame, size=size)))
+                    fitting += 1
         return [frame for _, _, frame in sorted(ranked, key=lambda entry: entry[:2])[:_REFINED]]
+
+    def _probe(self, frame: Frame) -> int | None:
+        """Try a frame with a few numbers of strips; None if no plan fits or comes near the best."""
+        best = self.best.cost()
+        beat = None if best is None else best + best // 20
+        found = [self._attempt(frame, probe, beat) for probe in _probes(frame.problem.tile_grid)]
+        return min((plan.cost for plan in found if plan is not None), default=None)
+
+    def _baselines(self, problem: Problem) -> None:
+        """Find the best plan of each baseline in the decomposition that won."""
+        for frame in frames(problem):
+            for size in sizes(problem):
+                for baseline in (ROW_BY_ROW, ZIGZAG):
+                    if baseline.name not in self.best.by_name or self.clock.spend(self.share):
+                        sized = replace(frame, size=size)
+                        self._attempt(sized, baseline, self.best.cost(baseline.name))
 
     def _satisfied(self) -> bool:
         return self.best.overall is not None and self.best.overall.cost <= self.enough
@@ -214,6 +159,15 @@ class Constructor:
         if found is not None and self.best.add(found):
             self.on_better(found)
         return found
+
+
+def _promising(problems: Sequence[Problem]) -> list[Frame]:
+    """Return the best frames of each decomposition by their estimates, the best of all first."""
+    found: list[tuple[float, int, int, Frame]] = []
+    for number, problem in enumerate(problems):
+        estimated = [(estimate(frame), number, k, frame) for k, frame in enumerate(frames(problem))]
+        found += heapq.nsmallest(_FRAMES_EACH, estimated, key=lambda entry: entry[:3])
+    return [frame for *_, frame in sorted(found, key=lambda entry: entry[:3])]
 
 
 def _strips(grid: tuple[int, int]) -> Iterator[Traversal]:

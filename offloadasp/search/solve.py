@@ -138,7 +138,11 @@ class Search:
 
         problems = [problem.with_memory(memory) for problem in self.problems]
         enough = bound.value / self.scale.unit
-        return Constructor(self.known, problems, clock, int(enough), tell).run()
+        # Where a complete search may follow, most of the time is its own.
+        steps = operations(self.whole) + 1
+        complete = rules_estimate(self.whole, steps) <= GROUND_LIMIT
+        share = 0.3 if complete else 0.9
+        return Constructor(self.known, problems, clock, int(enough), tell, share).run()
 
     def _found(self, memory: int, best: Best, bound: Bound) -> Found | None:
         if best.overall is None:
