@@ -11,13 +11,34 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+)
+from pydantic_core import PydanticCustomError
 
 from offloadasp.errors import InputError
-from offloadasp.instance import Rate, ResolvedInstance, explain
+from offloadasp.instance import ResolvedInstance, exact_number, explain
 from offloadasp.plan import Plan
 from offloadasp.problem import IntArray, Problem, problem_of
 
+_DURATION = re.compile(r"\d{1,999}/0*[1-9]\d{0,999}", re.ASCII)
+
+
+def _exact_duration(value: object) -> object:
+    """Read an integer or a fraction ``"a/b"`` of cycles, of any size."""
+    if isinstance(value, int | Fraction) and not isinstance(value, bool) and value >= 0:
+        return Fraction(value)
+    if isinstance(value, str) and _DURATION.fullmatch(value):
+        return Fraction(value)
+    raise PydanticCustomError("duration", "must be an integer or a fraction like '7/2', at least 0")
+
+
+Duration = Annotated[Fraction, BeforeValidator(_exact_duration), PlainSerializer(exact_number)]
 Index = Annotated[int, Field(strict=True, ge=0, lt=2**31)]
 PixelBox = tuple[Index, Index, Index, Index, Index]  # q, r0, r1, c0, c1
 OutputBox = tuple[Index, Index, Index, Index, Index]  # n, i0, i1, j0, j1
@@ -64,8 +85,8 @@ class Objective(_Table):
     """What was minimised, its value and its proven lower bound."""
 
     name: str
-    value: Rate
-    lower_bound: Rate
+    value: Duration
+    lower_bound: Duration
 
 
 class Strategy(_Table):
@@ -74,8 +95,8 @@ class Strategy(_Table):
     format: Literal["offload-asp/strategy"] = "offload-asp/strategy"
     version: Literal[1] = 1
     instance: ResolvedInstance
-    duration: Rate
-    lower_bound: Rate
+    duration: Duration
+    lower_bound: Duration
     status: Literal["optimal", "feasible"]
     objective: Objective | None = None
     certificate: dict[str, Any] = Field(default_factory=dict)
@@ -221,9 +242,3 @@ def load(path: Path) -> Strategy:
 
 def _refuse(constant: str) -> float:
     raise ValueError(f"{constant} is not a number of the format")
-
-
-def exact(value: Fraction | int) -> int | str:
-    """Return a duration the way files and ``--json`` hold it."""
-    value = Fraction(value)
-    return int(value) if value.denominator == 1 else str(value)

@@ -13,16 +13,19 @@ from offloadasp.instance import Instance
 from offloadasp.plan import Plan
 from offloadasp.problem import Problem, problem_of
 from offloadasp.rules import GroundingStoppedError, Rules, ground
+from offloadasp.search.careful import careful_order
 from offloadasp.search.clock import Clock
 from offloadasp.search.construct import Best, Constructed, Constructor, evaluate
 from offloadasp.search.decompose import decompositions, scope
 from offloadasp.search.exact import Effort, Outcome, Progress, minimise, plan_of_model
-from offloadasp.search.keep import plan_of
+from offloadasp.search.keep import plan_of, schedule
 from offloadasp.search.ladder import rungs
-from offloadasp.search.traversal import Traversals
+from offloadasp.search.traversal import ROW_BY_ROW, Traversals
 
 # Ground rules above which the complete search is not tried: it would not end in hours.
 GROUND_LIMIT = 2_000_000
+# Ground rules that one unit of a budget pays for; it also pays for one evaluation and one conflict.
+_RULES_EACH = 500
 
 
 @dataclass(frozen=True)
@@ -124,9 +127,7 @@ class Search:
         """Construct, then search completely, at one memory."""
         bound = lower_bound(self.whole.with_memory(memory))
         best = self._construct(memory, clock, bound)
-        found = self._found(memory, best, bound)
-        if found is None:
-            raise NoStrategyError("no strategy was found within the time limit")
+        found = self._found(memory, best, bound) or self._careful(memory, bound)
         for problem in dict.fromkeys((self.whole, found.problem)):
             if found.value > found.lower_bound and not clock.expired():
                 found = self._complete(problem.with_memory(memory), found, bound, conflicts)
@@ -164,6 +165,24 @@ class Search:
             seconds=self.seconds,
         )
 
+    def _careful(self, memory: int, bound: Bound) -> Found:
+        """Plan for the least memory, where no traversal in loops was found to fit."""
+        problem = self.whole.with_memory(memory)
+        tiles = self.known.visits(problem.tile_grid, ROW_BY_ROW)
+        made = schedule(problem, *careful_order(problem, tiles), residents=0)
+        if made is None:
+            raise NoStrategyError(f"{problem.name}: no strategy was found within the limits")
+        return Found(
+            problem=problem,
+            plan=plan_of(problem, made),
+            value=made.cost * self.scale.unit,
+            lower_bound=bound.value,
+            certificate=bound.certificate,
+            baselines={"row_by_row": made.cost * self.scale.unit},
+            method="row by row, one output at a time; what to keep: a heuristic for this order",
+            seconds=self.seconds,
+        )
+
     def _complete(
         self, problem: Problem, found: Found, bound: Bound, conflicts: int | None
     ) -> Found:
@@ -171,7 +190,8 @@ class Search:
         unit = self.scale.unit
         below = int(found.value / unit)
         steps = most_steps(problem, bound, below)
-        if rules_estimate(problem, steps) > GROUND_LIMIT or not fits_clingo(problem, steps):
+        limit = GROUND_LIMIT if conflicts is None else min(GROUND_LIMIT, conflicts * _RULES_EACH)
+        if rules_estimate(problem, steps) > limit or not fits_clingo(problem, steps):
             return found
         whole = problem.decomposition == self.whole.decomposition
 
@@ -233,24 +253,25 @@ class Search:
         bound = lower_bound(self.whole)
         merged, exact = Best(), None
         for memory in ladder:
-            clock = Clock(evaluations=budget)
-            clock.interrupted = self.clock.interrupted
+            if self.clock.interrupted:
+                break
+            self.clock.evaluations = budget
             below = lower_bound(self.whole.with_memory(memory))
-            best = self._construct(memory, clock, below)
+            best = self._construct(memory, self.clock, below)
             for plan in [*best.history, *best.by_name.values()]:
                 again = _again(self.known, plan, self.whole.memory)
                 if again is not None:
                     merged.add(again)
-            found = self._found(memory, best, below)
-            for problem in dict.fromkeys((self.whole, found.problem)) if found else ():
-                if found is not None and found.value > found.lower_bound:
+            found = self._found(memory, best, below) or self._careful(memory, below)
+            for problem in dict.fromkeys((self.whole, found.problem)):
+                if found.value > found.lower_bound:
                     found = self._complete(problem.with_memory(memory), found, below, budget)
-            if found is not None and (exact is None or found.value < exact.value):
+            if exact is None or found.value < exact.value:
                 exact = found
-        found = self._found(self.whole.memory, merged, bound)
-        if found is None:
-            raise NoStrategyError("no strategy was found within the budget")
-        return _better_of(found, exact, self.whole, dense=dense)
+        assert exact is not None  # the lowest rung is the least memory, and that fits
+        full = self._found(self.whole.memory, merged, bound)
+        full = full or replace(exact, lower_bound=bound.value, certificate=bound.certificate)
+        return _better_of(full, exact, self.whole, dense=dense)
 
 
 def _again(known: Traversals, plan: Constructed, memory: int) -> Constructed | None:
@@ -259,10 +280,8 @@ def _again(known: Traversals, plan: Constructed, memory: int) -> Constructed | N
     return evaluate(known, frame, plan.traversal)
 
 
-def _better_of(found: Found, exact: Found | None, whole: Problem, *, dense: bool) -> Found:
+def _better_of(found: Found, exact: Found, whole: Problem, *, dense: bool) -> Found:
     """Choose between a plan at the full memory and one from a rung; keep the full one's bound."""
-    if exact is None:
-        return found
     lower, certificate = found.lower_bound, found.certificate
     if dense and exact.problem.memory == whole.memory and exact.lower_bound > lower:
         lower, certificate = exact.lower_bound, exact.certificate
