@@ -147,6 +147,8 @@ class Constructor:
         for frame in frames(problem):
             for size in sizes(problem):
                 for baseline in (ROW_BY_ROW, ZIGZAG):
+                    if self.clock.interrupted:
+                        return
                     if baseline.name not in self.best.by_name or self.clock.spend(self.share):
                         sized = replace(frame, size=size)
                         self._attempt(sized, baseline, self.best.cost(baseline.name))

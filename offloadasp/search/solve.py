@@ -1,5 +1,6 @@
 """The search as a whole: bound, construct, then search completely where the rules ground."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -8,18 +9,19 @@ from typing import Any
 
 from offloadasp.bounds import Bound, least_macs, least_memory, lower_bound
 from offloadasp.errors import InfeasibleError, NoStrategyError
-from offloadasp.facts import facts, fits_clingo, scale_of
-from offloadasp.instance import Instance
+from offloadasp.facts import scale_of
+from offloadasp.instance import Instance, exact_number
 from offloadasp.plan import Plan
 from offloadasp.problem import Problem, problem_of
-from offloadasp.rules import GroundingStoppedError, Rules, ground
+from offloadasp.rules import Rules
 from offloadasp.search.careful import careful_order
 from offloadasp.search.clock import Clock
 from offloadasp.search.construct import Best, Constructed, Constructor, evaluate
 from offloadasp.search.decompose import decompositions, scope
-from offloadasp.search.exact import Effort, Outcome, Progress, minimise, plan_of_model
+from offloadasp.search.exact import plan_of_model
 from offloadasp.search.keep import plan_of, schedule
 from offloadasp.search.ladder import rungs
+from offloadasp.search.refute import Refuter, ledger_of
 from offloadasp.search.traversal import ROW_BY_ROW, Traversals
 
 # Ground rules above which the complete search is not tried: it would not end in hours.
@@ -188,63 +190,53 @@ class Search:
     ) -> Found:
         """Search a decomposition completely for something better than what was found."""
         unit = self.scale.unit
-        below = int(found.value / unit)
-        steps = most_steps(problem, bound, below)
-        limit = GROUND_LIMIT if conflicts is None else min(GROUND_LIMIT, conflicts * _RULES_EACH)
-        if rules_estimate(problem, steps) > limit or not fits_clingo(problem, steps):
-            return found
         whole = problem.decomposition == self.whole.decomposition
-
-        def tell(progress: Progress) -> None:
-            incumbent = min(progress.cost or below, below)
-            lower = bound.value
-            if whole and progress.lower is not None:
-                lower = max(lower, min(progress.lower, incumbent) * unit)
-            self.tell(Status(incumbent * unit, lower, "complete search"))
-
-        effort = Effort(self.limits.threads, self.limits.seed, conflicts)
-        started = time.monotonic()
-        try:
-            control = ground(
-                self.rules,
-                ["solve.lp"],
-                facts(problem, steps),
-                arguments=effort.arguments,
-                limit=GROUND_LIMIT,
-                stop=self.clock.expired,
-            )
-        except GroundingStoppedError:
+        ledger = ledger_of(problem, bound, operations(problem))
+        upper = int(found.value / unit)
+        limit = GROUND_LIMIT if conflicts is None else min(GROUND_LIMIT, conflicts * _RULES_EACH)
+        if rules_estimate(problem, ledger.steps(upper)) > limit:
             return found
-        finally:
-            self.seconds["ground"] += time.monotonic() - started
-        enough = bound.value / unit
-        outcome = minimise(
-            control, self.clock, effort, below=below, enough=int(enough), on_progress=tell
-        )
-        return self._with(found, problem, outcome, below, whole=whole)
 
-    def _with(
-        self, found: Found, problem: Problem, outcome: Outcome, below: int, *, whole: bool
-    ) -> Found:
+        def tell(lower: int, upper: int) -> None:
+            proved = lower * unit if whole else bound.value
+            self.tell(Status(upper * unit, max(bound.value, proved), "complete search"))
+
+        lower = math.ceil(bound.value / unit)
+        refuter = Refuter(
+            self.rules,
+            problem,
+            ledger,
+            self.clock,
+            lower,
+            upper,
+            self.limits.threads,
+            self.limits.seed,
+            GROUND_LIMIT,
+            conflicts,
+            tell,
+        )
+        refuter.run()
+        self.seconds["ground"] += refuter.ground_seconds
+        return self._with(found, refuter, whole=whole)
+
+    def _with(self, found: Found, refuter: Refuter, *, whole: bool) -> Found:
         """Join what the complete search found and proved to what was known."""
         unit = self.scale.unit
         changes: dict[str, Any] = {}
-        if outcome.symbols is not None and outcome.cost is not None:
+        if refuter.symbols is not None:
             changes |= {
-                "problem": problem,
-                "plan": plan_of_model(problem, outcome.symbols),
-                "value": outcome.cost * unit,
+                "problem": refuter.problem,
+                "plan": plan_of_model(refuter.problem, refuter.symbols),
+                "value": refuter.upper * unit,
                 "method": "complete search by clingo",
             }
-        if whole and outcome.lower is not None:
-            cost = below if outcome.cost is None else outcome.cost
-            lower = min(outcome.lower, cost) * unit
-            if lower > found.lower_bound:
-                proof = "exhausted" if outcome.exhausted else "unsatisfiable cores"
-                changes |= {
-                    "lower_bound": lower,
-                    "certificate": found.certificate | {"complete_search": proof},
-                }
+        lower = min(refuter.lower, refuter.upper) * unit
+        if whole and lower > found.lower_bound:
+            proof = {"refuted": exact_number(lower - refuter.ledger.grain * unit)}
+            changes |= {
+                "lower_bound": lower,
+                "certificate": found.certificate | {"complete_search": proof},
+            }
         return replace(found, **changes)
 
     def _climb(self, budget: int) -> Found:
@@ -253,12 +245,14 @@ class Search:
         bound = lower_bound(self.whole)
         merged, exact = Best(), None
         for memory in ladder:
-            if self.clock.interrupted:
+            if self.clock.interrupted and exact is not None:
                 break
             self.clock.evaluations = budget
             below = lower_bound(self.whole.with_memory(memory))
             best = self._construct(memory, self.clock, below)
             for plan in [*best.history, *best.by_name.values()]:
+                if self.clock.interrupted:
+                    break
                 again = _again(self.known, plan, self.whole.memory)
                 if again is not None:
                     merged.add(again)
@@ -323,18 +317,8 @@ def operations(problem: Problem) -> int:
     return rows * columns * int(problem.exists.sum())
 
 
-def most_steps(problem: Problem, bound: Bound, below: int) -> int:
-    """Return how many steps, the last write-back included, a strategy that costs less may take."""
-    scale = scale_of(problem)
-    most = operations(problem)
-    if scale.compute:
-        transfers = bound.load_bytes * scale.load + bound.write_bytes * scale.write
-        most = min(most, (below - 1 - transfers) // scale.compute)
-    return max(most, 1) + 1
-
-
 def rules_estimate(problem: Problem, steps: int) -> int:
-    """Estimate the number of ground rules of ``solve.lp``: operations and blocks in every step."""
+    """Estimate the number of ground rules of a complete search: operations and blocks in every step."""
     rows, columns = problem.taps_per_axis
     height, width = problem.decomposition.tile
     taps = int(rows.sum(axis=1).max() * columns.sum(axis=1).max()) * height * width
