@@ -22,7 +22,7 @@ def strips(grid: Tile, traversal: Traversal) -> list[Tile]:
         RULES,
         ["traversal/strips.lp"],
         f"grid({grid[0]}, {grid[1]}).",
-        arguments=[f"-c strips={traversal.strips}", f"-c transposed={int(traversal.transposed)}"],
+        arguments=traversal.constants,
     )
     found = sorted(
         tuple(argument.number for argument in atom.symbol.arguments)
@@ -41,12 +41,11 @@ def test_every_traversal_visits_each_tile_once(grid: Tile) -> None:
 @pytest.mark.parametrize("grid", GRIDS)
 def test_the_visits_are_numbered_from_zero_without_gaps(grid: Tile) -> None:
     for traversal in traversals(grid):
-        constants = [f"-c strips={traversal.strips}", f"-c transposed={int(traversal.transposed)}"]
         control = ground(
             RULES,
             [f"traversal/{traversal.name}.lp"],
             f"grid({grid[0]}, {grid[1]}).",
-            arguments=constants if traversal.name == "strips" else [],
+            arguments=traversal.constants,
         )
         numbers = sorted(
             atom.symbol.arguments[2].number
@@ -67,7 +66,7 @@ def test_zigzag_never_leaves_the_neighbourhood(grid: Tile) -> None:
 
 
 @pytest.mark.parametrize("grid", GRIDS)
-def test_strips_cut_the_grid_evenly(grid: Tile) -> None:
+def test_strips_cut_the_grid_into_the_widths_asked_for(grid: Tile) -> None:
     for traversal in traversals(grid):
         if traversal.name != "strips":
             continue
@@ -76,7 +75,11 @@ def test_strips_cut_the_grid_evenly(grid: Tile) -> None:
         cells = [cell for first, last in found for cell in range(first, last + 1)]
         assert cells == list(range(grid[0 if traversal.transposed else 1]))
         widths = [last - first + 1 for first, last in found]
-        assert max(widths) - min(widths) <= 1
+        if traversal.width:
+            assert set(widths[:-1]) <= {traversal.width}
+            assert widths[-1] <= traversal.width
+        else:
+            assert max(widths) - min(widths) <= 1
         assert min(widths) >= 1
 
 
@@ -89,6 +92,7 @@ def test_strips_are_walked_one_after_the_other_from_neighbour_to_neighbour(grid:
         turned = [(j, i) if traversal.transposed else (i, j) for i, j in walk(grid, traversal)]
         lines = grid[1 if traversal.transposed else 0]
         previous: tuple[Tile, int] | None = None
+        ahead = 0
         for first, last in strips(grid, traversal):
             width = last - first + 1
             here, turned = turned[: lines * width], turned[lines * width :]
@@ -98,8 +102,12 @@ def test_strips_are_walked_one_after_the_other_from_neighbour_to_neighbour(grid:
             if previous is not None:
                 (line, cell), before = previous
                 assert here[0][0] == line, "a strip starts in the line where the last one ended"
-                assert 0 < here[0][1] - cell <= max(width, before)
+                assert 0 < here[0][1] - cell < width + before
+                if width > 1 and before > 1:
+                    onward = (ahead > 0) == (here[1][1] > here[0][1])
+                    assert onward == traversal.onward
             previous = here[-1], width
+            ahead = here[-1][1] - here[-2][1] if width > 1 else 0
         assert not turned
 
 

@@ -186,5 +186,8 @@ def _probes(grid: tuple[int, int]) -> list[Traversal]:
     return [
         traversal
         for traversal in traversals(grid)
-        if traversal.name == "strips" and traversal.strips in (1, 2, 4)
+        if traversal.name == "strips"
+        and traversal.strips in (1, 2, 4)
+        and traversal.onward
+        and not traversal.width
     ]

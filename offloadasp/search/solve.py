@@ -250,9 +250,8 @@ class Search:
             self.clock.evaluations = budget
             below = lower_bound(self.whole.with_memory(memory))
             best = self._construct(memory, self.clock, below)
-            for plan in [*best.history, *best.by_name.values()]:
-                if self.clock.interrupted:
-                    break
+            plans = [*best.history, *best.by_name.values()]
+            for plan in best.history[-1:] if self.clock.interrupted else plans:
                 again = _again(self.known, plan, self.whole.memory)
                 if again is not None:
                     merged.add(again)
@@ -318,7 +317,7 @@ def operations(problem: Problem) -> int:
 
 
 def rules_estimate(problem: Problem, steps: int) -> int:
-    """Estimate the number of ground rules of a complete search: operations and blocks in every step."""
+    """Estimate the ground rules of a complete search: operations and blocks in every step."""
     rows, columns = problem.taps_per_axis
     height, width = problem.decomposition.tile
     taps = int(rows.sum(axis=1).max() * columns.sum(axis=1).max()) * height * width

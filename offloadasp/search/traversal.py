@@ -22,11 +22,17 @@ class Traversal:
         Number of strips; 1 for the other traversals.
     transposed
         Whether the strips lie along the rows.
+    width
+        Tiles across every strip but the last; 0: widths that differ by at most one.
+    onward
+        Whether the first line of a strip goes on in the direction of the line before it.
     """
 
     name: str
     strips: int = 1
     transposed: bool = False
+    width: int = 0
+    onward: bool = True
 
     @property
     def text(self) -> str:
@@ -34,7 +40,20 @@ class Traversal:
         if self.name != "strips":
             return self.name.replace("_", " ")
         side = "row" if self.transposed else "column"
-        return f"{self.strips} {side} strip{'s' if self.strips > 1 else ''}"
+        wide = f" {self.width} wide" if self.width else ""
+        return f"{self.strips} {side} strip{'s' if self.strips > 1 else ''}{wide}"
+
+    @property
+    def constants(self) -> list[str]:
+        """The constants of ``strips.lp``, as options of clingo; none for the other traversals."""
+        values = {
+            "strips": self.strips,
+            "width": self.width,
+            "transposed": int(self.transposed),
+            "onward": int(self.onward),
+        }
+        strips = self.name == "strips"
+        return [f"-c {name}={value}" for name, value in values.items()] if strips else []
 
 
 ROW_BY_ROW = Traversal("row_by_row")
@@ -66,12 +85,11 @@ class Traversals:
         return self.known[grid, traversal]
 
     def _ask(self, grid: tuple[int, int], traversal: Traversal) -> IntArray:
-        constants = [f"-c strips={traversal.strips}", f"-c transposed={int(traversal.transposed)}"]
         control = ground(
             self.rules,
             [f"traversal/{traversal.name}.lp"],
             f"grid({grid[0]}, {grid[1]}).",
-            arguments=constants if traversal.name == "strips" else [],
+            arguments=traversal.constants,
         )
         found = np.array(
             [
@@ -94,5 +112,12 @@ def traversals(grid: tuple[int, int]) -> Iterator[Traversal]:
     yield ZIGZAG
     for count in range(1, max(grid) + 1):
         for transposed in (False, True):
-            if count <= grid[0 if transposed else 1]:
-                yield Traversal("strips", count, transposed)
+            across = grid[0 if transposed else 1]
+            if count > across:
+                continue
+            widest = -(-across // count)
+            uneven = across % widest and -(-across // widest) == count
+            for onward in (True, False) if count > 1 else (True,):
+                yield Traversal("strips", count, transposed, 0, onward)
+                if uneven:
+                    yield Traversal("strips", count, transposed, widest, onward)
