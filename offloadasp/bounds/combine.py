@@ -1,0 +1,208 @@
+"""The lower bound on the duration of every strategy, and certificates that are checked anew.
+
+Derivations: docs/bounds.md. A certificate names the bounds used and their parameters; every
+number that counts is computed again when it is verified.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, TypeGuard
+
+from offloadasp.bounds.phases import EXACT_LIMIT, Phases
+from offloadasp.bounds.profile import used_inputs
+from offloadasp.bounds.steps import largest_group, steps_by_macs, steps_by_memory, steps_by_size
+from offloadasp.bounds.view import View, views_of
+from offloadasp.errors import InputError
+from offloadasp.problem import Problem
+
+# Far more phases than any bound found has; keeps a forged certificate cheap to refuse.
+_MOST_PHASES = 10_000
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A proven lower bound on the duration of every strategy for one decomposition.
+
+    Attributes
+    ----------
+    value
+        Cycles: the three parts below at their costs.
+    load_bytes, write_bytes
+        Least bytes loaded and written.
+    steps
+        Least number of compute actions.
+    certificate
+        What proves it, for JSON; see `verify_certificate`.
+    """
+
+    value: Fraction
+    load_bytes: int
+    write_bytes: int
+    steps: int
+    certificate: dict[str, Any]
+
+
+def compulsory_loads(problem: Problem) -> int:
+    """Return the bytes of all used pixels, kernels and biases: the same for all decompositions."""
+    layer, precision = problem.layer, problem.precision
+    pixels = used_inputs(layer, 0) * used_inputs(layer, 1) * layer.input[0] * precision.input
+    taps = layer.kernel_shape[0] * layer.kernel_shape[1]
+    weights = layer.kernels * (layer.input[0] // layer.group) * taps * precision.weight
+    return pixels + weights + (layer.kernels * precision.partial_sum if layer.bias else 0)
+
+
+def compulsory_writes(problem: Problem) -> int:
+    """Return the bytes of all outputs: the same for all decompositions."""
+    return problem.layer.kernels * problem.positions * problem.precision.output
+
+
+def lower_bound(problem: Problem) -> Bound:
+    """Bound the duration of every strategy for exactly this decomposition from below.
+
+    Loads, writes and compute actions are bounded each on its own, by the best of several
+    bounds, for the decomposition and for the finest one, whose strategies include its own.
+    """
+    views = list(views_of(problem))
+    loads, load_certificate = max(_load_bounds(problem, views), key=lambda found: found[0])
+    steps, step_certificate = max(_step_bounds(problem, views), key=lambda found: found[0])
+    writes = compulsory_writes(problem)
+    certificate = {
+        "loads": load_certificate,
+        "writes": {"bound": "compulsory"},
+        "steps": step_certificate,
+    }
+    return Bound(_duration(problem, loads, writes, steps), loads, writes, steps, certificate)
+
+
+def _duration(problem: Problem, loads: int, writes: int, steps: int) -> Fraction:
+    rates = problem.accelerator
+    return rates.load_cycles * loads + rates.write_cycles * writes + rates.compute_cycles * steps
+
+
+Found = Iterator[tuple[int, dict[str, Any]]]
+
+
+def _load_bounds(problem: Problem, views: list[View]) -> Found:
+    compulsory = compulsory_loads(problem)
+    yield compulsory, {"bound": "compulsory"}
+    for view in views:
+        if not view.inner:
+            yield compulsory + view.extra_loads(), {"bound": "cut"} | view.name
+        for partial_sums in _ways(view):
+            phases = view.phases(partial_sums=partial_sums)
+            yield (
+                view.phase_loads(phases, partial_sums=partial_sums),
+                {
+                    "bound": "phases",
+                    **view.name,
+                    "partial_sums": partial_sums,
+                    "phases": [list(run) for run in phases],
+                },
+            )
+
+
+def _ways(view: View) -> tuple[bool, ...]:
+    """Count partial sums or not: not counting them pays for small layers at most."""
+    if view.sizes.depth == 1:
+        return (False,)
+    return (False, True) if view.sizes.operations <= EXACT_LIMIT else (True,)
+
+
+def _step_bounds(problem: Problem, views: list[View]) -> Found:
+    limit, memory = problem.accelerator.macs_per_step, problem.accelerator.memory
+    for view in views:
+        if not view.inner:
+            yield steps_by_macs(view.sizes, limit), {"bound": "macs"} | view.name
+            for least, _ in view.sizes.operation_macs:
+                certificate = {"bound": "size", **view.name, "least_macs": least}
+                yield steps_by_size(view.sizes, limit, least), certificate
+        group = largest_group(view.footprint, memory)
+        certificate = {"bound": "memory", **view.name, "group": group}
+        yield steps_by_memory(view.footprint, memory, group), certificate
+
+
+def verify_certificate(problem: Problem, certificate: Mapping[str, Any]) -> Fraction:
+    """Compute the lower bound on the duration that a certificate proves, in cycles.
+
+    Only the names of bounds, phase lengths and thresholds are taken from the certificate; any
+    choice of them gives a valid bound.
+
+    Raises
+    ------
+    InputError
+        The certificate is malformed; one line.
+    """
+    loads = _verified_loads(problem, _table(certificate, "loads"))
+    if _table(certificate, "writes").get("bound") != "compulsory":
+        raise InputError("certificate.writes.bound: must be 'compulsory'")
+    steps = _verified_steps(problem, _table(certificate, "steps"))
+    return _duration(problem, loads, compulsory_writes(problem), steps)
+
+
+def _verified_loads(problem: Problem, part: Mapping[str, Any]) -> int:
+    name = part.get("bound")
+    if name == "compulsory":
+        return compulsory_loads(problem)
+    if name == "cut":
+        return compulsory_loads(problem) + _view(problem, part, "loads").extra_loads()
+    if name != "phases":
+        raise InputError("certificate.loads.bound: must be 'compulsory', 'cut' or 'phases'")
+    view = _view(problem, part, "loads")
+    partial_sums = part.get("partial_sums")
+    if not isinstance(partial_sums, bool):
+        raise InputError("certificate.loads.partial_sums: must be true or false")
+    phases = _phases(part.get("phases"), view.sizes.operations)
+    return view.phase_loads(phases, partial_sums=partial_sums)
+
+
+def _phases(value: object, operations: int) -> Phases:
+    if not isinstance(value, list | tuple) or not 0 < len(value) <= _MOST_PHASES:
+        raise InputError("certificate.loads.phases: must be a list of pairs [length, count]")
+    pairs = [tuple(run) if isinstance(run, list | tuple) else () for run in value]
+    if not all(len(pair) == 2 and all(map(_is_count, pair)) for pair in pairs):
+        raise InputError("certificate.loads.phases: must hold pairs of positive integers")
+    if sum(length * count for length, count in pairs) != operations:
+        raise InputError(
+            f"certificate.loads.phases: lengths must add up to the {operations} operations"
+        )
+    return pairs
+
+
+def _verified_steps(problem: Problem, part: Mapping[str, Any]) -> int:
+    name, limit = part.get("bound"), problem.accelerator.macs_per_step
+    if name not in ("macs", "size", "memory"):
+        raise InputError("certificate.steps.bound: must be 'macs', 'size' or 'memory'")
+    view = _view(problem, part, "steps")
+    if name == "macs":
+        return steps_by_macs(view.sizes, limit)
+    if name == "size":
+        return steps_by_size(view.sizes, limit, _count(part, "least_macs"))
+    return steps_by_memory(view.footprint, problem.accelerator.memory, _count(part, "group"))
+
+
+def _table(certificate: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = certificate.get(key) if isinstance(certificate, Mapping) else None
+    if not isinstance(value, Mapping):
+        raise InputError(f"certificate.{key}: must be a table")
+    return value
+
+
+def _view(problem: Problem, part: Mapping[str, Any], where: str) -> View:
+    name, inner = part.get("decomposition"), part.get("inner")
+    if name not in ("given", "finest"):
+        raise InputError(f"certificate.{where}.decomposition: must be 'given' or 'finest'")
+    if not isinstance(inner, bool):
+        raise InputError(f"certificate.{where}.inner: must be true or false")
+    return View(problem, name == "finest", inner)
+
+
+def _count(part: Mapping[str, Any], key: str) -> int:
+    value = part.get(key)
+    if not _is_count(value):
+        raise InputError(f"certificate.steps.{key}: must be a positive integer")
+    return value
+
+
+def _is_count(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**62
