@@ -73,7 +73,9 @@ def run(
     search = EditedSearch if rules.edited else Search
     found = search(instance, rules, limits, clock, tell).run()
     strategy = _strategy(found)
+    tell(Status(found.value, found.lower_bound, "check.lp"))
     verdict = check(strategy, rules)
+    tell(Status(found.value, found.lower_bound, "simulator"))
     started = time.monotonic()
     replay = simulate(strategy, seed=limits.seed)
     simulated = time.monotonic() - started
@@ -103,7 +105,8 @@ def _strategy(found: Found) -> Strategy:
         lower_bound=lower,
         status="optimal" if found.lower_bound == found.value else "feasible",
         objective=objective,
-        certificate=found.certificate,
+        # Readers of the file must see what the bound is limited to.
+        certificate=found.certificate | ({"scope": found.scope} if found.scope else {}),
         steps=steps_of(plan),
     )
 
@@ -124,5 +127,5 @@ def _require_verified(strategy: Strategy, verdict: Verdict, replay: Replay, rule
     if complaints:
         whose = "the edited rules permit a plan that is refused" if rules.edited else "a bug"
         raise VerificationError(
-            f"{strategy.instance.name}: verification failed ({whose}): {'; '.join(complaints)}"
+            f"{strategy.instance.name}: VERIFICATION FAILED ({whose}): {'; '.join(complaints)}"
         )

@@ -73,6 +73,13 @@ def rules_in_force(folder: Path | None, added: Sequence[Path]) -> Rules:
 def _look_through(path: Path, allowed: Sequence[Path]) -> None:
     if not path.is_file():
         raise InputError(f"{path}: is no file of rules (.lp)")
+    try:
+        # clingo ends the process where it has to quote bytes that are no UTF-8.
+        path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: is not UTF-8 text") from None
     messages: list[str] = []
     findings: list[str] = []
 
@@ -88,7 +95,7 @@ def _look_through(path: Path, allowed: Sequence[Path]) -> None:
 
     try:
         clingo.ast.parse_files([str(path)], visit, logger=lambda _, text: messages.append(text))
-    except (RuntimeError, UnicodeDecodeError) as error:
+    except RuntimeError as error:
         raise InputError(_one_line(messages[0] if messages else f"{path}: {error}")) from None
     if findings:
         raise InputError(findings[0])

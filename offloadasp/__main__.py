@@ -1,0 +1,5 @@
+"""``python -m offloadasp`` is ``offload-asp``."""
+
+from offloadasp.cli import main
+
+main()

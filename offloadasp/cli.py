@@ -1,0 +1,19 @@
+"""The entry point of ``offload-asp``: loads the commands, and ends quietly at Ctrl-C meanwhile."""
+
+import sys
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        # Loading the solver takes a moment in which Ctrl-C must not end in a traceback.
+        from offloadasp.commands import app
+
+        app()
+    except KeyboardInterrupt:
+        print("offload-asp: error: interrupted", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,275 @@
+"""The commands of ``offload-asp``."""
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+
+from offloadasp import __version__
+from offloadasp.audit import audit as audit_strategy
+from offloadasp.catalogue import find_instance, load_shipped
+from offloadasp.errors import InputError, NoStrategyError
+from offloadasp.facts import facts as facts_of
+from offloadasp.instance import Instance, SearchOptions, explain, load_instance
+from offloadasp.interrupt import EXIT_CODE, Interrupts
+from offloadasp.pipeline import run as run_pipeline
+from offloadasp.problem import problem_of
+from offloadasp.report.instances import instances_object, show_instances
+from offloadasp.report.live import LiveLine
+from offloadasp.report.replay import (
+    audit_object,
+    show_audit,
+    show_simulation,
+    simulation_object,
+)
+from offloadasp.report.screen import print_json
+from offloadasp.report.summary import run_object, show_run
+from offloadasp.resources import encodings_folder
+from offloadasp.rules import Rules, rules_in_force
+from offloadasp.search.clock import Clock
+from offloadasp.search.decompose import scope
+from offloadasp.search.solve import Limits, operations
+from offloadasp.simulate import simulate as simulate_strategy
+from offloadasp.strategy import load as load_strategy
+from offloadasp.tensorfile import load_tensor, save_tensor
+from offloadasp.usage import Commands, InterruptedEarly
+
+_REFUSED = 5
+_OBJECTIVE = "duration"
+_BUDGET_LIMIT = 2**31 - 1
+
+app = typer.Typer(
+    name="offload-asp",
+    cls=Commands,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Optimal offloading of convolution layers to small accelerators.",
+)
+
+_Instance = Annotated[str, typer.Argument(help="A TOML file, or the name of a shipped instance.")]
+_Strategy = Annotated[Path, typer.Argument(help="A strategy file, as 'run' writes it.")]
+_Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+_Encodings = Annotated[
+    Path | None, typer.Option(help="A folder of rules to use instead of the shipped ones.")
+]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"offload-asp {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", is_eager=True, callback=_show_version),
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def run(
+    instance: _Instance,
+    time_limit: Annotated[float | None, typer.Option(help="Seconds of search.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads of the solver.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the solver and the tensors.")] = None,
+    objective: Annotated[str, typer.Option(help="What to minimise.")] = _OBJECTIVE,
+    encoding: Annotated[
+        list[Path] | None, typer.Option(help="A file of rules to add; may be repeated.")
+    ] = None,
+    encodings: _Encodings = None,
+    out: Annotated[Path, typer.Option(help="Folder for the strategy file.")] = Path("out"),
+    json: _Json = False,
+    budget: Annotated[
+        int | None,
+        typer.Option(help="Deterministic effort instead of a time limit; implies one thread."),
+    ] = None,
+) -> None:
+    """Find a strategy of least duration, verify it, and write its file."""
+    described = load_instance(find_instance(instance))
+    options = _search_options(described, time_limit, threads, seed, budget)
+    described = described.model_copy(update={"search": options})
+    rules = rules_in_force(encodings, encoding or ())
+    _require_objective(rules, objective)
+    _require_folder(out)
+    clock = Clock() if budget is not None else Clock(options.time_limit)
+    limits = Limits(options.threads, options.seed, budget)
+    line = LiveLine(clock, shown=not json)
+    with Interrupts(clock), line.shown():
+        try:
+            result = run_pipeline(described, rules, limits, clock, out, line.tell)
+        except NoStrategyError as error:
+            if clock.interrupted:
+                raise InterruptedEarly(
+                    f"{described.name}: interrupted before the first strategy was found"
+                ) from None
+            raise error from None
+    if json:
+        print_json(run_object(result, edited=rules.edited))
+    else:
+        show_run(result, described, edited=rules.edited)
+    if result.interrupted:
+        raise typer.Exit(EXIT_CODE)
+
+
+@app.command()
+def simulate(
+    strategy: _Strategy,
+    input: Annotated[  # noqa: A002 (the option's name)
+        Path | None, typer.Option(help="Input, (C, H, W) or (B, C, H, W), a .npy file.")
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Weights, (M, C/G, Kh, Kw), a .npy file.")
+    ] = None,
+    bias: Annotated[Path | None, typer.Option(help="Bias, (M,), a .npy file.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where to write the output (.npy).")] = None,
+    trace: Annotated[bool, typer.Option("--trace", help="Print a row per step.")] = False,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of the tensors not given; default: the strategy's.")
+    ] = None,
+    json: _Json = False,
+) -> None:
+    """Execute a strategy on tensors; those not given are drawn at random."""
+    loaded = load_strategy(strategy)
+    if seed is not None and not 0 <= seed < 2**63:
+        raise InputError(f"--seed: must be from 0 to 2^63 - 1, not {seed}")
+    x, w, b = (None if path is None else load_tensor(path) for path in (input, weights, bias))
+    if seed is None:
+        seed = loaded.instance.search.seed
+    replay = simulate_strategy(loaded, x, w, b, seed=seed)
+    if out is not None and replay.verified:
+        save_tensor(out, replay.output)
+    if json:
+        print_json(simulation_object(loaded, replay, trace=trace))
+    else:
+        show_simulation(loaded, replay, trace=trace)
+    if not replay.verified:
+        raise typer.Exit(_REFUSED)
+
+
+@app.command()
+def check(strategy: _Strategy, encodings: _Encodings = None, json: _Json = False) -> None:
+    """Replay a strategy by both readings, check.lp and the simulator, and verify its bound."""
+    loaded = load_strategy(strategy)
+    found = audit_strategy(loaded, rules_in_force(encodings, ()))
+    if json:
+        print_json(audit_object(loaded, found))
+    else:
+        show_audit(loaded, found)
+    if not found.accepted:
+        raise typer.Exit(_REFUSED)
+
+
+@app.command()
+def facts(instance: _Instance) -> None:
+    """Print the facts of an instance, to be solved with clingo: ... | clingo - solve.lp."""
+    described = load_instance(find_instance(instance))
+    problem = problem_of(described, scope(described))
+    # The last write-back takes a step of its own.
+    typer.echo(facts_of(problem, operations(problem) + 1), nl=False)
+
+
+@app.command()
+def encodings(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
+) -> None:
+    """Copy the shipped encodings out, to be edited and used with 'run --encodings DIR'."""
+    try:
+        _copy_encodings(folder)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written: {error.strerror or error}") from None
+    typer.echo(f"copied the encodings to {folder}", err=True)
+
+
+@app.command()
+def instances(json: _Json = False) -> None:
+    """List the shipped instances with layer, memory, bytes of all data, and decomposition."""
+    shipped = load_shipped()
+    if json:
+        print_json(instances_object(shipped))
+    else:
+        show_instances(shipped)
+
+
+def _search_options(
+    instance: Instance,
+    time_limit: float | None,
+    threads: int | None,
+    seed: int | None,
+    budget: int | None,
+) -> SearchOptions:
+    """Join the command line with the instance's ``[search]`` table."""
+    given: dict[str, Any] = {"time_limit": time_limit, "threads": threads, "seed": seed}
+    given = {key: value for key, value in given.items() if value is not None}
+    if budget is not None:
+        if not 1 <= budget <= _BUDGET_LIMIT:
+            raise InputError(f"--budget: must be from 1 to {_BUDGET_LIMIT}, not {budget}")
+        if given.setdefault("threads", 1) != 1:
+            raise InputError(f"--threads: must be 1 with --budget, not {threads}")
+        if time_limit is not None:
+            raise InputError("--time-limit: --budget replaces it; give one of them")
+    try:
+        return SearchOptions.model_validate(instance.search.model_dump() | given)
+    except ValidationError as error:
+        key, reason = explain(error).split(":", 1)
+        raise InputError(f"--{key.replace('_', '-')}:{reason}") from None
+
+
+def _require_objective(rules: Rules, name: str) -> None:
+    known = sorted(path.stem for path in (rules.folder / "objective").glob("*.lp"))
+    if name not in known:
+        raise InputError(f"--objective: must be {' or '.join(known)}, not '{name}'")
+    if name != _OBJECTIVE:
+        raise InputError(
+            f"--objective: '{name}' is not used by the search; only '{_OBJECTIVE}' is minimised"
+        )
+
+
+def _require_folder(out: Path) -> None:
+    """Refuse a folder that cannot be written before the search rather than after it."""
+    existing = next((path for path in (out, *out.parents) if path.exists()), Path())
+    if not existing.is_dir():
+        raise InputError(f"--out: {existing} is not a folder")
+
+
+def _copy_encodings(folder: Path) -> None:
+    """Copy the encodings into a folder, whole or not at all."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"{folder}: exists and is not an empty folder; nothing was copied")
+    made = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    moved: list[Path] = []
+    try:
+        with tempfile.TemporaryDirectory(dir=folder) as name:
+            ours = Path(name) / "encodings"
+            shutil.copytree(encodings_folder(), ours, ignore=_not_encodings)
+            for path in sorted(ours.iterdir()):
+                moved.append(folder / path.name)
+                path.rename(moved[-1])
+    except BaseException:
+        for path in moved:
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        if made:
+            folder.rmdir()
+        raise
+
+
+def _not_encodings(folder: str, names: list[str]) -> list[str]:
+    kept = {".lp", ".md"}
+    return [
+        name
+        for name in names
+        if not (Path(folder) / name).is_dir() and Path(name).suffix not in kept
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(app())

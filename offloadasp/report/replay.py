@@ -1,0 +1,144 @@
+"""What a simulation and a check of a strategy file print."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.text import Text
+
+from offloadasp.audit import Audit, Finding, Proof
+from offloadasp.instance import exact_number
+from offloadasp.report.screen import Rows, console, show_rows
+from offloadasp.report.summary import moved_object, moved_rows
+from offloadasp.report.words import cycles, decomposition_words, error_words, layer_words
+from offloadasp.simulate import RULES, Replay, TraceRow
+from offloadasp.strategy import Strategy
+
+# More findings only repeat the verdict; --json lists all.
+_SHOWN = 50
+
+_TRACE = ("step", "freed", "written", "loaded", "on chip", "MACs", "cycles")
+
+
+def show_simulation(strategy: Strategy, replay: Replay, *, trace: bool) -> None:
+    """Print totals, the verdict, and, if asked for, a row a step."""
+    screen = console()
+    if trace:
+        screen.file.writelines(f"{line}\n" for line in trace_lines(replay.trace))
+        screen.print()
+    show_rows(screen, _head(strategy, replay))
+    _show_findings([(v.step, v.rule, v.block, "") for v in replay.violations])
+
+
+def simulation_object(strategy: Strategy, replay: Replay, *, trace: bool) -> dict[str, Any]:
+    """Return the simulation as JSON."""
+    found: dict[str, Any] = {
+        "name": strategy.instance.name,
+        "duration": exact_number(replay.duration),
+        **moved_object(strategy, replay),
+        "verified": replay.verified,
+        "max_abs_error": _finite(replay.max_abs_error),
+        "tolerance": replay.tolerance,
+        "violations": [vars(violation) for violation in replay.violations],
+    }
+    if trace:
+        found["trace"] = [vars(row) | {"cycles": exact_number(row.cycles)} for row in replay.trace]
+    return found
+
+
+def show_audit(strategy: Strategy, found: Audit) -> None:
+    """Print the verdict of both readings, the bound's, and every finding."""
+    screen = console()
+    head = _head(strategy, found.replay)
+    accepted = found.verdict.accepted and found.verdict.duration == strategy.duration
+    rules = Text("accepted", "green") if accepted else Text("REFUSED", "bold red")
+    show_rows(screen, [*head, ("check.lp", rules), ("lower bound", _bound_words(found.proof))])
+    _show_findings([(f.step, f.rule, f.block, ", ".join(f.readings)) for f in found.findings])
+
+
+def audit_object(strategy: Strategy, found: Audit) -> dict[str, Any]:
+    """Return the audit as JSON."""
+    proof, verdict = found.proof, found.verdict
+    return {
+        "name": strategy.instance.name,
+        "accepted": found.accepted,
+        "verified": found.replay.verified,
+        "accepted_by_rules": verdict.accepted,
+        "status": strategy.status,
+        "duration": exact_number(strategy.duration),
+        "replayed": {
+            "rules": exact_number(verdict.duration),
+            "simulator": exact_number(found.replay.duration),
+        },
+        **moved_object(strategy, found.replay),
+        "max_abs_error": _finite(found.replay.max_abs_error),
+        "lower_bound": {
+            "stated": exact_number(proof.stated),
+            "proved": None if proof.proved is None else exact_number(proof.proved),
+            "scope": proof.scope,
+            "verified": proof.verified,
+            "complete_search": proof.complete_search,
+        },
+        "violations": [_finding_object(finding) for finding in found.findings],
+    }
+
+
+def trace_lines(trace: Sequence[TraceRow]) -> Iterable[str]:
+    """Yield a line a step, flush right; bytes, multiply-accumulates and cycles."""
+    rows = [
+        (r.step, r.freed, r.written, r.loaded, r.on_chip, r.macs, exact_number(r.cycles))
+        for r in trace
+    ]
+    table = [_TRACE, *(tuple(map(str, row)) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for row in table:
+        yield "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+
+
+def _head(strategy: Strategy, replay: Replay) -> Rows:
+    words = error_words(replay.max_abs_error, replay.tolerance)
+    verdict = ("verified", "green") if replay.verified else ("NOT VERIFIED", "bold red")
+    instance = strategy.instance
+    return [
+        ("strategy", f"{instance.name}: {layer_words(instance.layer)}"),
+        ("decomposition", decomposition_words(instance.decomposition)),
+        ("duration", f"{cycles(replay.duration)} replayed, {cycles(strategy.duration)} stated"),
+        *moved_rows(strategy, replay),
+        ("simulator", Text.assemble(verdict, f": {words}")),
+    ]
+
+
+def _bound_words(proof: Proof) -> Text:
+    stated = f"{cycles(proof.stated)} stated"
+    proved = "" if proof.proved is None else f"; {cycles(proof.proved)} proved for {proof.scope}"
+    if proof.verified:
+        verdict = ("verified", "green")
+    elif proof.complete_search:
+        verdict = ("not repeated", "yellow")
+        proved += "; the rest is by complete search, which is not repeated here"
+    else:
+        verdict = ("REFUSED", "bold red")
+        proved = proved or "; the certificate proves nothing"
+    return Text.assemble(verdict, f": {stated}{proved}")
+
+
+def _show_findings(findings: Sequence[tuple[int, str, str, str]]) -> None:
+    screen = console(wide=True)
+    if findings:
+        screen.print()
+        screen.print(Text(f"violations: {len(findings)}", "bold red"))
+    for step, rule, block, readings in findings[:_SHOWN]:
+        where = f"step {step}" if step else "the whole strategy"
+        what = f"{block}: " if block else ""
+        source = f" [{readings}]" if readings else ""
+        screen.print(Text(f"  {where}: {what}{RULES.get(rule, rule)} ({rule}){source}"))
+    if len(findings) > _SHOWN:
+        screen.print(Text(f"  and {len(findings) - _SHOWN} more; --json lists all"))
+
+
+def _finding_object(finding: Finding) -> dict[str, Any]:
+    return vars(finding) | {"readings": list(finding.readings)}
+
+
+def _finite(error: int | float) -> int | float | None:
+    """Return an error, or None for infinity, which JSON cannot say."""
+    return None if error == float("inf") else error

@@ -1,0 +1,145 @@
+"""The summary of a run: what was found, how good it is, and that it was verified."""
+
+from fractions import Fraction
+from typing import Any
+
+from rich.text import Text
+
+from offloadasp.instance import Instance, exact_number
+from offloadasp.pipeline import Result
+from offloadasp.report.screen import Rows, console, show_path, show_rows, show_table
+from offloadasp.report.words import (
+    BASELINES,
+    by_kind,
+    cycles,
+    decomposition_words,
+    error_words,
+    layer_words,
+    percent,
+    plural,
+    scope_words,
+)
+from offloadasp.simulate import Replay
+from offloadasp.strategy import Strategy
+
+
+def show_run(result: Result, instance: Instance, *, edited: bool) -> None:
+    """Print the summary of a run."""
+    screen = console()
+    screen.print(Text(instance.name, "bold"))
+    screen.print()
+    rows: Rows = [
+        ("layer", f"{layer_words(instance.layer)}; output {_output(instance)}"),
+        ("status", _status(result)),
+        ("duration", cycles(result.strategy.duration)),
+        *_bound(result, instance, edited=edited),
+        *moved_rows(result.strategy, result.replay),
+        ("decomposition", decomposition_words(result.found.problem.decomposition)),
+        ("found by", result.found.method),
+        ("numeric check", _verified(result.replay)),
+        ("seconds", ", ".join(f"{name} {value:.1f}" for name, value in result.seconds.items())),
+    ]
+    show_rows(screen, rows)
+    show_path(screen, "strategy", str(result.path), rows)
+    if result.found.baselines:
+        screen.print()
+        head = ("baseline", "cycles", "longer by")
+        show_table(screen, head, _baselines(result.found.baselines, result.strategy.duration))
+
+
+def run_object(result: Result, *, edited: bool) -> dict[str, Any]:
+    """Return the summary as JSON."""
+    strategy, found, replay = result.strategy, result.found, result.replay
+    decomposition = found.problem.decomposition
+    more = {}
+    if strategy.objective is not None:
+        more["objective"] = strategy.objective.model_dump(mode="json")
+    return {
+        "name": strategy.instance.name,
+        "status": strategy.status,
+        "duration": exact_number(strategy.duration),
+        "lower_bound": exact_number(strategy.lower_bound),
+        "gap": float(result.gap),
+        **more,
+        **moved_object(strategy, replay),
+        "verified": replay.verified and result.verdict.accepted,
+        "max_abs_error": replay.max_abs_error,
+        "baselines": {name: exact_number(value) for name, value in found.baselines.items()},
+        "decomposition": decomposition.model_dump(mode="json"),
+        "seconds": {name: round(value, 3) for name, value in result.seconds.items()},
+        "strategy": str(result.path),
+        "method": found.method,
+        "scope": found.scope,
+        "edited": edited,
+        "interrupted": result.interrupted,
+        "certificate": strategy.certificate,
+    }
+
+
+def moved_rows(strategy: Strategy, replay: Replay) -> Rows:
+    """Return steps, bytes moved and the peak of memory."""
+    loads, writes = replay.loads, replay.writes
+    memory = strategy.instance.accelerator.memory
+    steps = plural(replay.compute_steps, "compute action")
+    if len(strategy.steps) > replay.compute_steps:
+        steps += f", {len(strategy.steps) - replay.compute_steps} more to move data only"
+    return [
+        ("steps", steps),
+        ("loaded", by_kind(loads.total, **vars(loads))),
+        ("written", by_kind(writes.total, **vars(writes))),
+        ("peak memory", f"{replay.peak_memory} of {plural(memory, 'byte')}"),
+    ]
+
+
+def moved_object(strategy: Strategy, replay: Replay) -> dict[str, Any]:
+    """Return steps, bytes moved and the peak of memory as JSON."""
+    return {
+        "steps": replay.compute_steps,
+        "loads": vars(replay.loads) | {"bytes": replay.loads.total},
+        "writes": vars(replay.writes) | {"bytes": replay.writes.total},
+        "peak_memory": replay.peak_memory,
+        "memory": strategy.instance.accelerator.memory,
+    }
+
+
+def _output(instance: Instance) -> str:
+    return "x".join(map(str, instance.layer.output_shape))
+
+
+def _status(result: Result) -> Text:
+    optimal = result.strategy.status == "optimal"
+    text = Text("optimal" if optimal else "feasible", "green" if optimal else "yellow")
+    if result.strategy.objective is not None:
+        text.append(" for the objective of the edited rules")
+    if result.interrupted:
+        text.append(" (interrupted: the best strategy so far)")
+    return text
+
+
+def _bound(result: Result, instance: Instance, *, edited: bool) -> Rows:
+    strategy, scope = result.strategy, scope_words(instance.choice)
+    rows: Rows = []
+    if strategy.objective is not None:
+        value, lower = strategy.objective.value, strategy.objective.lower_bound
+        rows.append(("objective", f"{exact_number(value)}, lower bound {exact_number(lower)}"))
+    rows.append(("lower bound", cycles(strategy.lower_bound)))
+    rows.append(("gap", percent(result.gap)))
+    if edited and result.found.scope:
+        scope = f"{scope}; {result.found.scope}"
+    rows.append(("bound holds for", scope))
+    return rows
+
+
+def _verified(replay: Replay) -> Text:
+    words = error_words(replay.max_abs_error, replay.tolerance)
+    return Text.assemble(("verified", "green"), f": {words}; accepted by check.lp")
+
+
+def _baselines(baselines: dict[str, Fraction], duration: Fraction) -> list[tuple[str, str, str]]:
+    def longer(value: Fraction) -> str:
+        return percent((value - duration) / duration) if duration else "-"
+
+    return [
+        (BASELINES.get(name, name), str(exact_number(value)), longer(value))
+        for name, value in baselines.items()
+    ]

@@ -1,0 +1,118 @@
+"""Numbers, layers and decompositions in a reader's words."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from offloadasp.instance import Choice, Layer, Resolved, exact_number
+
+BASELINES = {"row_by_row": "row by row", "zigzag": "zigzag", "strips": "best strip"}
+"""The baselines by the names of their rules in ``encodings/traversal``."""
+
+_LISTED_SIZES = 8
+_PARTS = {"tile": "tile", "kernel_groups": "kernel groups", "channel_groups": "channel groups"}
+
+
+def cycles(value: Fraction | int) -> str:
+    """Return a duration: exact, and as a decimal too if it is no integer."""
+    value = Fraction(value)
+    decimal = "" if value.denominator == 1 else f" ({float(value):.6g})"
+    return f"{exact_number(value)}{decimal} cycles"
+
+
+def percent(share: Fraction) -> str:
+    """Return a share in percent; one above 0 never reads as 0."""
+    text = f"{float(share * 100):.2f}"
+    return "< 0.01 %" if share > 0 and float(text) == 0 else f"{text} %"
+
+
+def plural(count: int, word: str) -> str:
+    """Return a count with its noun."""
+    return f"{count} {word}{'' if count == 1 else 's'}"
+
+
+def by_kind(total: int, **kinds: int) -> str:
+    """Return bytes in total, and of each kind that occurs."""
+    parts = [f"{name.replace('_', ' ')} {size}" for name, size in kinds.items() if size]
+    detail = f" ({', '.join(parts)})" if parts else ""
+    return f"{plural(total, 'byte')}{detail}"
+
+
+def layer_words(layer: Layer) -> str:
+    """Return a layer's shape, and of its attributes those that are not the default."""
+    (sh, sw), (dh, dw), pads = layer.strides, layer.dilations, layer.pads
+    words = [
+        f"{_times(*layer.input)}, {plural(layer.kernels, 'kernel')} {_times(*layer.kernel_shape)}"
+    ]
+    if (sh, sw) != (1, 1):
+        words.append(f"stride {_one_or_both(sh, sw)}")
+    if any(pads):
+        words.append(f"pad {pads[0] if len(set(pads)) == 1 else ' '.join(map(str, pads))}")
+    if (dh, dw) != (1, 1):
+        words.append(f"dilation {_one_or_both(dh, dw)}")
+    if layer.group > 1:
+        depthwise = layer.group == layer.input[0]
+        words.append("depthwise" if depthwise else f"{layer.group} convolution groups")
+    if layer.bias:
+        words.append("bias")
+    return ", ".join(words)
+
+
+def decomposition_words(decomposition: Resolved) -> str:
+    """Return groups and tile of a decomposition."""
+    return "; ".join(
+        (
+            _groups(decomposition.kernel_groups, "kernel"),
+            _groups(decomposition.channel_groups, "channel"),
+            f"tile {_times(*decomposition.tile)}",
+        )
+    )
+
+
+def choice_words(choice: Choice) -> str:
+    """Return kernel groups x channel groups as far as an instance fixes them, else ``auto``."""
+    kernels, channels = _sizes(choice.kernel_groups), _sizes(choice.channel_groups)
+    groups = kernels if kernels == channels == "auto" else f"{kernels} x {channels}"
+    return groups if choice.tile == "auto" else f"{groups}, tile {_times(*choice.tile)}"
+
+
+def scope_words(choice: Choice) -> str:
+    """Return the decompositions to which bound, gap and status refer."""
+    free = [name for part, name in _PARTS.items() if getattr(choice, part) == "auto"]
+    if not free:
+        return "this decomposition"
+    if len(free) == len(_PARTS):
+        return "every decomposition"
+    return f"every choice of {' and '.join(free)}"
+
+
+def error_words(error: int | float, tolerance: int | float) -> str:
+    """Return how the output compares with direct convolution."""
+    if error == float("inf"):
+        return "output is incomplete"
+    if error > tolerance:
+        return f"output differs from direct convolution, max abs error {error:g}"
+    if tolerance == 0:
+        return f"output equals direct convolution, max abs error {error:g}"
+    return f"output within {error:.3g} of direct convolution (rounding explains {tolerance:.3g})"
+
+
+def _groups(spans: Sequence[tuple[int, int]], what: str) -> str:
+    sizes = [stop - start for start, stop in spans]
+    groups = plural(len(sizes), f"{what} group")
+    if len(set(sizes)) == 1:
+        return f"{groups} of {sizes[0]}"
+    if len(sizes) <= _LISTED_SIZES:
+        return f"{groups} of {', '.join(map(str, sizes))}"
+    return f"{groups} of {min(sizes)} to {max(sizes)}"
+
+
+def _sizes(groups: int | str | tuple[int, ...]) -> str:
+    return "+".join(map(str, groups)) if isinstance(groups, tuple) else str(groups)
+
+
+def _times(*sizes: int) -> str:
+    return "x".join(map(str, sizes))
+
+
+def _one_or_both(first: int, second: int) -> str:
+    return str(first) if first == second else _times(first, second)

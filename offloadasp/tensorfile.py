@@ -1,0 +1,58 @@
+"""Tensors in ``.npy`` files: nothing in them is executed, and they are written whole or not."""
+
+import contextlib
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offloadasp.errors import InputError
+
+
+def load_tensor(path: Path) -> NDArray[Any]:
+    """Read a ``.npy`` file; the simulator checks shape and type.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, is no ``.npy`` file, is truncated, or holds Python objects.
+    """
+    try:
+        # Mapped first, so that a header that claims more than the file holds costs nothing.
+        found = np.load(path, mmap_mode="r", allow_pickle=False)
+        if isinstance(found, np.ndarray):
+            return np.array(found)
+        reason = "an archive of several arrays"
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except Exception as error:  # numpy documents no full list for malformed headers
+        reason = re.sub(r"\s+", " ", str(error)) or type(error).__name__
+    raise InputError(f"{path}: is not a .npy file of numbers: {reason}")
+
+
+def save_tensor(path: Path, tensor: NDArray[Any]) -> None:
+    """Write a ``.npy`` file whole or not at all.
+
+    Raises
+    ------
+    InputError
+        The folder cannot be made or written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                np.save(file, tensor, allow_pickle=False)
+            Path(name).chmod(0o644)
+            Path(name).replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                Path(name).unlink()
+            raise
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from None

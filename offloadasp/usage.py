@@ -1,0 +1,63 @@
+"""Errors in one line on standard error, with the exit code that belongs to them."""
+
+import os
+import re
+import sys
+from typing import Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from offloadasp.errors import InputError, NoStrategyError, OffloadError
+from offloadasp.interrupt import EXIT_CODE
+
+
+class InterruptedEarly(OffloadError):  # noqa: N818 (what happened, and nobody's error)
+    """The user ended the search before there was a strategy."""
+
+    exit_code = EXIT_CODE
+
+
+class Commands(TyperGroup):
+    """The group of all commands: reports every error as one line."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run a command and end the process with its exit code."""
+        for stream in (sys.stdout, sys.stderr):
+            # A file name may hold what the terminal's encoding cannot.
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="backslashreplace")
+        extra["standalone_mode"] = False
+        try:
+            code = super().main(*args, **extra)
+            sys.stdout.flush()
+        except OffloadError as error:
+            _fail(str(error), error.exit_code)
+        except (KeyboardInterrupt, typer.Abort):
+            _fail("interrupted", EXIT_CODE)
+        except MemoryError:
+            _fail("out of memory", NoStrategyError.exit_code)
+        except OSError as error:
+            _fail_to_write(error)
+        except Exception as error:
+            # Usage errors have no public base class in some versions of typer.
+            if not hasattr(error, "format_message"):
+                raise
+            _fail(f"{error.format_message()} (try 'offload-asp --help')", InputError.exit_code)
+        sys.exit(code or 0)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    line = re.sub(r"[\s\x00-\x1f\x7f]+", " ", message).strip()
+    print(f"offload-asp: error: {line}", file=sys.stderr)
+    sys.exit(code)
+
+
+def _fail_to_write(error: OSError) -> NoReturn:
+    if error.filename is not None:
+        _fail(f"{error.filename}: {error.strerror}", InputError.exit_code)
+    # Nothing more can be written to standard output, at the interpreter's end neither.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    if isinstance(error, BrokenPipeError):
+        sys.exit(1)
+    _fail(f"standard output: {error.strerror or error}", InputError.exit_code)

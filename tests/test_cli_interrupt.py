@@ -1,0 +1,120 @@
+"""Ctrl-C: the best strategy so far is verified, written and reported; a second one ends at once."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from invoking import LARGE, Terminal, instance, offload_asp, start
+
+# No assignment exists, and proving that takes far longer than any test.
+PIGEONS = """
+{ in(P, H) : H = 1..12 } = 1 :- P = 1..13, pigeons.
+:- in(P, H), in(P', H), P < P'.
+"""
+MUST = "pigeons.\n"
+# Strategies exist, but that none is better takes that proof.
+SHOULD = "{ pigeons }.\n:~ not pigeons. [1@-1]\n"
+
+WAIT = """
+import sys, time
+from offloadasp.interrupt import Interrupts
+from offloadasp.search.clock import Clock
+clock = Clock()
+with Interrupts(clock):
+    print("ready", flush=True)
+    time.sleep(float(sys.argv[1]))
+print(clock.interrupted)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_writes_and_reports_its_best(tmp_path: Path, number: int) -> None:
+    terminal, path = Terminal(), instance(tmp_path, LARGE)
+    process = start("run", path, "--time-limit", "300", cwd=tmp_path, stderr=terminal.theirs)
+    terminal.read(until="incumbent")
+    sent = time.monotonic()
+    process.send_signal(number)
+    assert "Traceback" not in terminal.read()
+    out, _ = process.communicate(timeout=60)
+    assert time.monotonic() - sent < 30
+    assert process.returncode == 130
+    assert "(interrupted: the best strategy so far)" in out
+    strategy = tmp_path / "out" / "large.strategy.json"
+    assert offload_asp("simulate", strategy).code == 0
+
+
+def test_an_interrupted_run_says_so_in_json(tmp_path: Path) -> None:
+    rule = tmp_path / "pigeons.lp"
+    rule.write_text(PIGEONS + SHOULD)
+    path = instance(tmp_path)
+    process = start("run", path, "--encoding", rule, "--time-limit", "300", "--json", cwd=tmp_path)
+    time.sleep(4)
+    process.send_signal(signal.SIGINT)
+    out, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert error == ""
+    found = json.loads(out)
+    assert found["interrupted"] is True
+    assert found["verified"] is True
+    assert found["status"] == "feasible"
+
+
+def test_interrupted_before_the_first_plan_is_one_line(tmp_path: Path) -> None:
+    rule = tmp_path / "pigeons.lp"
+    rule.write_text(PIGEONS + MUST)
+    path, options = instance(tmp_path), ("--encoding", rule, "--time-limit", "300")
+    terminal = Terminal()
+    process = start("run", path, *options, cwd=tmp_path, stderr=terminal.theirs)
+    terminal.read(until="at most")
+    process.send_signal(signal.SIGINT)
+    line = "offload-asp: error: tiny: interrupted before the first strategy was found\n"
+    assert line in terminal.read()
+    out, _ = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "")
+    assert not (tmp_path / "out").exists()
+
+
+def waiting(seconds: float) -> subprocess.Popen[str]:
+    root = Path(__file__).resolve().parent.parent
+    process = subprocess.Popen(
+        [sys.executable, "-c", WAIT, str(seconds)],
+        env=os.environ | {"PYTHONPATH": str(root)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def test_a_second_interrupt_ends_the_process_at_once() -> None:
+    process = waiting(60)
+    started = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.6)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=10)
+    assert time.monotonic() - started < 10
+    assert process.returncode == 130
+    assert error == "offload-asp: error: interrupted again: ended at once\n"
+
+
+def test_a_signal_that_arrives_twice_counts_once() -> None:
+    """As from `timeout`, which signals its child and then their group."""
+    process = waiting(1.0)
+    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGINT)
+    out, error = process.communicate(timeout=10)
+    assert (process.returncode, out, error) == (0, "True\n", "")
+
+
+def test_without_a_signal_nothing_is_interrupted() -> None:
+    out, error = waiting(0.0).communicate(timeout=10)
+    assert (out, error) == ("False\n", "")

@@ -1,0 +1,141 @@
+"""Words and figures for people: right, never misleading, and within a terminal's width."""
+
+import re
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from invoking import Terminal, instance, start
+from rich.console import Console
+
+from offloadasp.instance import Choice, Layer, Resolved, split_evenly
+from offloadasp.report.live import LiveLine
+from offloadasp.report.screen import Rows, show_rows, show_table
+from offloadasp.report.words import (
+    choice_words,
+    cycles,
+    decomposition_words,
+    error_words,
+    layer_words,
+    percent,
+    scope_words,
+)
+from offloadasp.search.clock import Clock
+from offloadasp.search.solve import Status
+
+
+def on_a_terminal(*arguments: str | Path, cwd: Path, **variables: str) -> str:
+    terminal, variables = Terminal(), {"COLUMNS": "80"} | variables
+    process = start(*arguments, cwd=cwd, stdout=terminal.theirs, variables=variables)
+    text = terminal.read()
+    assert process.wait(timeout=60) == 0
+    return text
+
+
+@pytest.mark.parametrize("arguments", [("instances",), ("run", "instance.toml", "--budget", "9")])
+def test_a_terminal_of_80_columns_is_enough(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    instance(tmp_path)
+    text = on_a_terminal(*arguments, cwd=tmp_path)
+    assert "\x1b[36m" in text
+    plain = re.sub(r"\x1b\[[\d;]*m", "", text)
+    assert max(map(len, plain.splitlines())) <= 80
+
+
+def test_no_color_means_no_colour(tmp_path: Path) -> None:
+    instance(tmp_path)
+    text = on_a_terminal("run", "instance.toml", "--budget", "9", cwd=tmp_path, NO_COLOR="1")
+    assert "optimal" in text or "feasible" in text
+    assert not re.search(r"\x1b\[(\d+;)*(3|4|9|10)\d[;m]", text)
+
+
+@given(st.fractions(0, 1))
+def test_a_gap_reads_as_zero_only_if_it_is(share: Fraction) -> None:
+    text = percent(share)
+    assert text.endswith(" %")
+    assert (text == "0.00 %") == (share == 0)
+
+
+def test_cycles_are_exact() -> None:
+    assert cycles(Fraction(7)) == "7 cycles"
+    assert cycles(Fraction(22, 7)) == "22/7 (3.14286) cycles"
+
+
+def test_a_layer_names_only_what_is_not_the_default() -> None:
+    assert layer_words(Layer(input=(1, 5, 5), kernels=1, kernel_shape=(3, 3))) == (
+        "1x5x5, 1 kernel 3x3"
+    )
+    layer = Layer(
+        input=(4, 9, 9),
+        kernels=8,
+        kernel_shape=(3, 2),
+        strides=(2, 1),
+        pads=(0, 1, 2, 1),
+        dilations=(2, 2),
+        group=2,
+        bias=True,
+    )
+    assert layer_words(layer) == (
+        "4x9x9, 8 kernels 3x2, stride 2x1, pad 0 1 2 1, dilation 2, 2 convolution groups, bias"
+    )
+    assert "depthwise" in layer_words(layer.model_copy(update={"group": 4}))
+
+
+def test_groups_are_described_by_number_and_size() -> None:
+    groups = Resolved(kernel_groups=split_evenly(16, 3), channel_groups=split_evenly(6, 1))
+    words = "3 kernel groups of 6, 5, 5; 1 channel group of 6; tile 1x1"
+    assert decomposition_words(groups) == words
+    many = Resolved(kernel_groups=split_evenly(25, 10), channel_groups=split_evenly(6, 6))
+    words = "10 kernel groups of 2 to 3; 6 channel groups of 1; tile 1x1"
+    assert decomposition_words(many) == words
+
+
+def test_what_an_instance_leaves_open_is_said() -> None:
+    assert choice_words(Choice()) == "auto"
+    assert choice_words(Choice(kernel_groups=(3, 2), channel_groups=1)) == "3+2 x 1"
+    assert choice_words(Choice(tile=(2, 4))) == "auto, tile 2x4"
+    assert scope_words(Choice()) == "every decomposition"
+    assert scope_words(Choice(tile=(1, 1))) == "every choice of kernel groups and channel groups"
+    assert scope_words(Choice(tile=(1, 1), kernel_groups=1, channel_groups=1)) == (
+        "this decomposition"
+    )
+
+
+def test_an_error_beyond_the_tolerance_is_no_success() -> None:
+    assert "equals" in error_words(0, 0)
+    assert "differs" in error_words(1, 0)
+    assert "within" in error_words(1e-12, 1e-9)
+    assert "differs" in error_words(1e-6, 1e-9)
+    assert "incomplete" in error_words(float("inf"), 1e-9)
+
+
+@pytest.mark.parametrize("width", [20, 40, 80])
+def test_rows_and_tables_keep_every_word_at_any_width(width: int) -> None:
+    console = Console(width=width, color_system=None, highlight=False)
+    words = [f"word{k}" for k in range(30)]
+    rows: Rows = [("a label", " ".join(words)), ("b", "short")]
+    with console.capture() as capture:
+        show_rows(console, rows)
+        show_table(console, ("x", "text", "n"), [("a", " ".join(words), "12")], flexible=1)
+    lines = capture.get().splitlines()
+    assert max(map(len, lines)) <= max(width, 24)
+    assert re.findall(r"word\d+", capture.get()) == words * 2
+
+
+def test_the_live_line_says_what_is_known_and_no_more() -> None:
+    clock = Clock(60)
+    line = LiveLine(clock, shown=False)
+    assert re.fullmatch(r"bounds \| (60|59) s left", line.text)
+    line.tell(Status(None, Fraction(0), "at most 9 steps"))
+    assert re.fullmatch(r"at most 9 steps \| \d+ s left", line.text)
+    line.tell(Status(Fraction(200), Fraction(150), "traversals"))
+    known = r"traversals \| incumbent 200 \| bound 150 \| gap 25\.00 % \| \d+ s left"
+    assert re.fullmatch(known, line.text)
+    clock.interrupted = True
+    assert line.text.startswith("interrupted")
+    assert "left" not in line.text
+
+
+def test_the_live_line_of_a_budget_shows_no_time() -> None:
+    assert LiveLine(Clock(), shown=False).text == "bounds"
