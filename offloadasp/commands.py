@@ -32,7 +32,8 @@ from offloadasp.resources import encodings_folder
 from offloadasp.rules import Rules, rules_in_force
 from offloadasp.search.clock import Clock
 from offloadasp.search.decompose import scope
-from offloadasp.search.solve import Limits, operations
+from offloadasp.search.reach import operations
+from offloadasp.search.solve import Limits
 from offloadasp.simulate import simulate as simulate_strategy
 from offloadasp.strategy import load as load_strategy
 from offloadasp.tensorfile import load_tensor, save_tensor

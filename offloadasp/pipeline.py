@@ -72,7 +72,7 @@ def run(
     """
     search = EditedSearch if rules.edited else Search
     found = search(instance, rules, limits, clock, tell).run()
-    strategy = _strategy(found)
+    strategy = _strategy(found, rules)
     tell(Status(found.value, found.lower_bound, "check.lp"))
     verdict = check(strategy, rules)
     tell(Status(found.value, found.lower_bound, "simulator"))
@@ -86,7 +86,7 @@ def run(
     return Result(strategy, path, found, verdict, replay, seconds, clock.interrupted)
 
 
-def _strategy(found: Found) -> Strategy:
+def _strategy(found: Found, rules: Rules) -> Strategy:
     problem, plan = found.problem, found.plan
     rates = problem.accelerator
     duration = (
@@ -95,9 +95,9 @@ def _strategy(found: Found) -> Strategy:
         + rates.compute_cycles * plan.compute_steps
     )
     # Edited rules may minimise something else; then the bound says nothing of the duration.
-    lower = found.lower_bound if found.value == duration else Fraction(0)
-    objective = None
-    if found.value != duration:
+    lower, objective = found.lower_bound, None
+    if rules.objective_edited or found.value != duration:
+        lower = Fraction(0)
         objective = Objective(name="edited", value=found.value, lower_bound=found.lower_bound)
     return Strategy(
         instance=problem.resolved_instance(),

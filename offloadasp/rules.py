@@ -16,6 +16,9 @@ import clingo.ast
 from offloadasp.errors import InputError, NoStrategyError
 from offloadasp.resources import encodings_folder
 
+# Heads of rules that decide what a strategy costs.
+_PRICED = re.compile(r".*\b(cost|moved|computing)\(")
+
 
 @dataclass(frozen=True)
 class Rules:
@@ -30,11 +33,14 @@ class Rules:
     edited
         Whether anything differs from the shipped rules. Then only the definition itself is
         solved: bounds, dominance and symmetry breaking may no longer hold.
+    objective_edited
+        Whether what is minimised may differ from the duration.
     """
 
     folder: Path
     added: tuple[Path, ...] = ()
     edited: bool = False
+    objective_edited: bool = False
 
 
 def shipped_rules() -> Rules:
@@ -65,12 +71,12 @@ def rules_in_force(folder: Path | None, added: Sequence[Path]) -> Rules:
         if not filecmp.cmp(folder / name, shipped / name, shallow=False):
             changed.append(folder / name)
     allowed = [folder.resolve(), *(path.resolve().parent for path in added)]
-    for path in [*changed, *added]:
-        _look_through(path, allowed)
-    return Rules(folder, tuple(added), edited=bool(changed or added))
+    priced = [_look_through(path, allowed) for path in [*changed, *added]]
+    return Rules(folder, tuple(added), bool(priced), objective_edited=any(priced))
 
 
-def _look_through(path: Path, allowed: Sequence[Path]) -> None:
+def _look_through(path: Path, allowed: Sequence[Path]) -> bool:
+    """Refuse a file that may not be loaded; return whether it says anything about costs."""
     if not path.is_file():
         raise InputError(f"{path}: is no file of rules (.lp)")
     try:
@@ -82,8 +88,11 @@ def _look_through(path: Path, allowed: Sequence[Path]) -> None:
         raise InputError(f"{path}: is not UTF-8 text") from None
     messages: list[str] = []
     findings: list[str] = []
+    priced = False
 
     def visit(node: clingo.ast.AST) -> None:
+        nonlocal priced
+        priced = priced or _says_cost(node)
         place = f"{node.location.begin.filename}:{node.location.begin.line}"
         source = Path(node.location.begin.filename)
         if not any(source.resolve().is_relative_to(folder) for folder in allowed):
@@ -99,6 +108,13 @@ def _look_through(path: Path, allowed: Sequence[Path]) -> None:
         raise InputError(_one_line(messages[0] if messages else f"{path}: {error}")) from None
     if findings:
         raise InputError(findings[0])
+    return priced
+
+
+def _says_cost(node: clingo.ast.AST) -> bool:
+    if node.ast_type == clingo.ast.ASTType.Minimize:
+        return True
+    return node.ast_type == clingo.ast.ASTType.Rule and bool(_PRICED.match(str(node.head)))
 
 
 def _holds_external_function(node: clingo.ast.AST) -> bool:

@@ -19,8 +19,8 @@ from offloadasp.rules import Rules, shipped_rules
 from offloadasp.search.clock import Clock
 from offloadasp.search.decompose import scope
 from offloadasp.search.exact import plan_of_model
+from offloadasp.search.reach import GROUND_LIMIT, operations
 from offloadasp.search.refute import Refuter, cost_of_plan, ledger_of
-from offloadasp.search.solve import GROUND_LIMIT, operations
 
 CUTS = ("live_cut", "pace_cut", "symmetry")
 UNLIMITED = 10**6

@@ -17,9 +17,10 @@ from mutants import HALO, VALID, Json
 from plans import cost, problem, random_plan, strategy_of
 
 from offloadasp.errors import InputError
+from offloadasp.instance import exact_number
 from offloadasp.plan import Plan
 from offloadasp.problem import Problem
-from offloadasp.strategy import Strategy, boxes, dumps, exact, load, save, steps_of
+from offloadasp.strategy import Strategy, boxes, dumps, load, save, steps_of
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -160,19 +161,19 @@ def test_a_file_holds_plain_json_with_the_keys_of_the_format(name: str, tmp_path
 
 
 def test_durations_are_integers_or_fractions_and_read_exactly(halo: Strategy) -> None:
-    assert exact(7) == 7
-    assert exact(Fraction(14, 2)) == 7
-    assert exact(Fraction(7, 2)) == "7/2"
-    data = HALO | {"duration": "1/3", "lower_bound": 0.1}
-    found = Strategy.model_validate(data)
-    assert (found.duration, found.lower_bound) == (Fraction(1, 3), Fraction(1, 10))
+    assert exact_number(Fraction(7)) == 7
+    assert exact_number(Fraction(14, 2)) == 7
+    assert exact_number(Fraction(7, 2)) == "7/2"
+    found = Strategy.model_validate(HALO | {"duration": "1/3", "lower_bound": 0})
+    assert (found.duration, found.lower_bound) == (Fraction(1, 3), Fraction(0))
     assert json.loads(dumps(found))["duration"] == "1/3"
 
 
-def test_decimals_of_a_file_are_read_exactly(tmp_path: Path) -> None:
+def test_a_duration_is_no_decimal_since_files_are_exact(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
-    path.write_text(json.dumps(HALO).replace('"duration": 32', '"duration": 0.100000000000000001'))
-    assert load(path).duration == Fraction(10**17 + 1, 10**18)
+    path.write_text(json.dumps(HALO).replace('"duration": 32', '"duration": 0.1'))
+    with pytest.raises(InputError, match="duration: must be an integer or a fraction"):
+        load(path)
 
 
 def test_a_file_is_replaced_whole_and_leaves_nothing_beside_it(

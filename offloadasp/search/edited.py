@@ -19,14 +19,8 @@ from offloadasp.rules import GroundingStoppedError, Rules, ground
 from offloadasp.search.clock import Clock
 from offloadasp.search.decompose import decompositions, scope
 from offloadasp.search.exact import Effort, Outcome, Progress, minimise, plan_of_model
-from offloadasp.search.solve import (
-    GROUND_LIMIT,
-    Found,
-    Limits,
-    Status,
-    operations,
-    rules_estimate,
-)
+from offloadasp.search.reach import GROUND_LIMIT, operations, rules_estimate
+from offloadasp.search.solve import Found, Limits, Status
 
 _DEFINITION = ("definition.lp", "objective/duration.lp")
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
-from offloadasp.bounds import Bound, least_macs, least_memory, lower_bound
-from offloadasp.errors import InfeasibleError, NoStrategyError
+from offloadasp.bounds import Bound, least_memory, lower_bound
+from offloadasp.errors import NoStrategyError
 from offloadasp.facts import scale_of
 from offloadasp.instance import Instance, exact_number
 from offloadasp.plan import Plan
@@ -21,11 +21,10 @@ from offloadasp.search.decompose import decompositions, scope
 from offloadasp.search.exact import plan_of_model
 from offloadasp.search.keep import plan_of, schedule
 from offloadasp.search.ladder import rungs
+from offloadasp.search.reach import GROUND_LIMIT, operations, require_feasible, rules_estimate
 from offloadasp.search.refute import Refuter, ledger_of
 from offloadasp.search.traversal import ROW_BY_ROW, Traversals
 
-# Ground rules above which the complete search is not tried: it would not end in hours.
-GROUND_LIMIT = 2_000_000
 # Ground rules that one unit of a budget pays for; it also pays for one evaluation and one conflict.
 _RULES_EACH = 500
 
@@ -243,8 +242,10 @@ class Search:
         """Search every rung of the ladder with its own budget; the best plan that fits wins."""
         ladder, dense = rungs(self.whole, least_memory(self.whole).value)
         bound = lower_bound(self.whole)
-        merged, exact = Best(), None
-        for memory in ladder:
+        merged = Best()
+        exact: Found | None = None
+        # From above, so that an interruption leaves the plans of most memory.
+        for memory in reversed(ladder):
             if self.clock.interrupted and exact is not None:
                 break
             self.clock.evaluations = budget
@@ -259,68 +260,22 @@ class Search:
             for problem in dict.fromkeys((self.whole, found.problem)):
                 if found.value > found.lower_bound:
                     found = self._complete(problem.with_memory(memory), found, below, budget)
+            if exact is None and dense and found.lower_bound > bound.value:
+                # The highest rung is worth as much as the memory itself.
+                bound = replace(bound, value=found.lower_bound, certificate=found.certificate)
             if exact is None or found.value < exact.value:
                 exact = found
         assert exact is not None  # the lowest rung is the least memory, and that fits
-        full = self._found(self.whole.memory, merged, bound)
-        full = full or replace(exact, lower_bound=bound.value, certificate=bound.certificate)
-        return _better_of(full, exact, self.whole, dense=dense)
+        full = self._found(self.whole.memory, merged, bound) or exact
+        return replace(
+            exact if exact.value < full.value else full,
+            lower_bound=bound.value,
+            certificate=bound.certificate,
+            baselines=full.baselines,
+        )
 
 
 def _again(known: Traversals, plan: Constructed, memory: int) -> Constructed | None:
     """Keep as much as another memory allows on the same way."""
     frame = plan.frame.at(memory)
     return evaluate(known, frame, plan.traversal)
-
-
-def _better_of(found: Found, exact: Found, whole: Problem, *, dense: bool) -> Found:
-    """Choose between a plan at the full memory and one from a rung; keep the full one's bound."""
-    lower, certificate = found.lower_bound, found.certificate
-    if dense and exact.problem.memory == whole.memory and exact.lower_bound > lower:
-        lower, certificate = exact.lower_bound, exact.certificate
-    chosen = exact if exact.value < found.value else found
-    return replace(
-        chosen,
-        lower_bound=min(lower, chosen.value),
-        certificate=certificate,
-        baselines=found.baselines,
-    )
-
-
-def require_feasible(problem: Problem) -> None:
-    """Refuse a problem without any strategy.
-
-    Raises
-    ------
-    InfeasibleError
-        Says the least memory, or the least work per step, that would do, and what demands it.
-    """
-    accelerator = problem.accelerator
-    macs = least_macs(problem)
-    if accelerator.macs_per_step < macs.value:
-        raise InfeasibleError(
-            f"{problem.name}: accelerator.macs_per_step = {accelerator.macs_per_step} is too "
-            f"small; at least {macs.value} are needed: {macs.what}"
-        )
-    memory = least_memory(problem)
-    if accelerator.memory < memory.value:
-        raise InfeasibleError(
-            f"{problem.name}: accelerator.memory = {accelerator.memory} bytes is too small; "
-            f"at least {memory.value} are needed: {memory.what}"
-        )
-
-
-def operations(problem: Problem) -> int:
-    """Return the number of operations, tiles counted once."""
-    rows, columns = problem.tile_grid
-    return rows * columns * int(problem.exists.sum())
-
-
-def rules_estimate(problem: Problem, steps: int) -> int:
-    """Estimate the ground rules of a complete search: operations and blocks in every step."""
-    rows, columns = problem.taps_per_axis
-    height, width = problem.decomposition.tile
-    taps = int(rows.sum(axis=1).max() * columns.sum(axis=1).max()) * height * width
-    blocks = int(problem.used.sum()) * problem.exists.shape[1] + int(problem.exists.sum())
-    outputs = problem.positions * problem.exists.shape[0]
-    return int(steps * (operations(problem) * (taps + 6) + 5 * blocks + 12 * outputs))

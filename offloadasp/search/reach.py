@@ -1,0 +1,47 @@
+"""Whether a problem has a strategy at all, and whether a complete search of it is in reach."""
+
+from offloadasp.bounds import least_macs, least_memory
+from offloadasp.errors import InfeasibleError
+from offloadasp.problem import Problem
+
+# Ground rules above which the complete search is not tried: it would not end in hours.
+GROUND_LIMIT = 2_000_000
+
+
+def require_feasible(problem: Problem) -> None:
+    """Refuse a problem without any strategy.
+
+    Raises
+    ------
+    InfeasibleError
+        Says the least memory, or the least work per step, that would do, and what demands it.
+    """
+    accelerator = problem.accelerator
+    macs = least_macs(problem)
+    if accelerator.macs_per_step < macs.value:
+        raise InfeasibleError(
+            f"{problem.name}: accelerator.macs_per_step = {accelerator.macs_per_step} is too "
+            f"small; at least {macs.value} are needed: {macs.what}"
+        )
+    memory = least_memory(problem)
+    if accelerator.memory < memory.value:
+        raise InfeasibleError(
+            f"{problem.name}: accelerator.memory = {accelerator.memory} bytes is too small; "
+            f"at least {memory.value} are needed: {memory.what}"
+        )
+
+
+def operations(problem: Problem) -> int:
+    """Return the number of operations, tiles counted once."""
+    rows, columns = problem.tile_grid
+    return rows * columns * int(problem.exists.sum())
+
+
+def rules_estimate(problem: Problem, steps: int) -> int:
+    """Estimate the ground rules of a complete search: operations and blocks in every step."""
+    rows, columns = problem.taps_per_axis
+    height, width = problem.decomposition.tile
+    taps = int(rows.sum(axis=1).max() * columns.sum(axis=1).max()) * height * width
+    blocks = int(problem.used.sum()) * problem.exists.shape[1] + int(problem.exists.sum())
+    outputs = problem.positions * problem.exists.shape[0]
+    return int(steps * (operations(problem) * (taps + 6) + 5 * blocks + 12 * outputs))
