@@ -28,6 +28,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from offloadasp.errors import InputError
+from offloadasp.files import read_text
 
 # Side lengths and channel counts; with the limit on bytes in `problem` every sum that clingo
 # forms over one layer stays within its 32-bit integers.
@@ -315,12 +316,9 @@ def load_instance(path: Path) -> Instance:
     InputError
         The file cannot be read, is no TOML, or breaks the schema.
     """
+    text = read_text(path)
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: is not UTF-8 text") from None
+        data = tomllib.loads(text, parse_float=Decimal)
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
         reason = re.sub(r"\s+", " ", str(error))
         raise InputError(f"{path}: is not valid TOML: {reason}") from None

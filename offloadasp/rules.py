@@ -14,6 +14,7 @@ import clingo
 import clingo.ast
 
 from offloadasp.errors import InputError, NoStrategyError
+from offloadasp.files import read_text
 from offloadasp.resources import encodings_folder
 
 # Heads of rules that decide what a strategy costs.
@@ -79,13 +80,7 @@ def _look_through(path: Path, allowed: Sequence[Path]) -> bool:
     """Refuse a file that may not be loaded; return whether it says anything about costs."""
     if not path.is_file():
         raise InputError(f"{path}: is no file of rules (.lp)")
-    try:
-        # clingo ends the process where it has to quote bytes that are no UTF-8.
-        path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: is not UTF-8 text") from None
+    read_text(path)  # clingo ends the process where it has to quote bytes that are no UTF-8
     messages: list[str] = []
     findings: list[str] = []
     priced = False

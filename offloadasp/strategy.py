@@ -1,10 +1,7 @@
 """Strategy files (JSON): a plan as boxes, with the instance, the duration and what is proved."""
 
-import contextlib
 import json
-import os
 import re
-import tempfile
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -22,6 +19,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from offloadasp.errors import InputError
+from offloadasp.files import read_text, write_whole
 from offloadasp.instance import ResolvedInstance, exact_number, explain
 from offloadasp.plan import Plan
 from offloadasp.problem import IntArray, Problem, problem_of
@@ -191,22 +189,8 @@ def save(strategy: Strategy, path: Path) -> None:
     InputError
         The folder cannot be made or written.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(dumps(strategy))
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).chmod(0o644)
-            Path(name).replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(name).unlink()
-            raise
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+    text = dumps(strategy).encode()
+    write_whole(path, lambda file: file.write(text))
 
 
 def load(path: Path) -> Strategy:
@@ -217,14 +201,9 @@ def load(path: Path) -> Strategy:
     InputError
         The file cannot be read, is no JSON, or breaks the schema of strategy files.
     """
+    text = read_text(path)
     try:
-        data = json.loads(
-            path.read_text(encoding="utf-8"), parse_constant=_refuse, parse_float=Decimal
-        )
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: is not UTF-8 text") from None
+        data = json.loads(text, parse_constant=_refuse, parse_float=Decimal)
     except (ValueError, RecursionError) as error:
         reason = re.sub(r"\s+", " ", str(error))
         raise InputError(f"{path}: is not valid JSON: {reason}") from None

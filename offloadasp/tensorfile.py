@@ -1,9 +1,6 @@
 """Tensors in ``.npy`` files: nothing in them is executed, and they are written whole or not."""
 
-import contextlib
-import os
 import re
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offloadasp.errors import InputError
+from offloadasp.files import write_whole
 
 
 def load_tensor(path: Path) -> NDArray[Any]:
@@ -42,17 +40,4 @@ def save_tensor(path: Path, tensor: NDArray[Any]) -> None:
     InputError
         The folder cannot be made or written.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                np.save(file, tensor, allow_pickle=False)
-            Path(name).chmod(0o644)
-            Path(name).replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(name).unlink()
-            raise
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+    write_whole(path, lambda file: np.save(file, tensor, allow_pickle=False))

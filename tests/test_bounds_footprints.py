@@ -7,7 +7,7 @@ from unittest import mock
 import numpy as np
 import pytest
 from bounds_cases import input_lines, least_by_count, small_layers, unions
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from offloadasp.bounds import footprint as footprint_module
@@ -91,6 +91,17 @@ def test_inner_rows_of_a_dilated_layer_are_those_of_each_residue_class() -> None
     assert found.used == 8
 
 
+# Profiles that grow faster and faster: short rows at the border, strides about the kernel's size.
+STEEP = [
+    Layer(input=(1, 3, 10), kernels=1, kernel_shape=(2, 4), strides=(2, 3), pads=(1, 2, 2, 0)),
+    Layer(input=(1, 11, 6), kernels=1, kernel_shape=(2, 3), strides=(6, 2), pads=(2, 3, 2, 0)),
+    Layer(input=(1, 8, 4), kernels=1, kernel_shape=(3, 3), strides=(3, 2), pads=(1, 3, 0, 3)),
+]
+
+
+@example(STEEP[0], (1, 1))
+@example(STEEP[1], (1, 1))
+@example(STEEP[2], (1, 1))
 @given(small_layers(positions=11, kernel=4), TILES)
 @settings(max_examples=150, deadline=None)
 def test_footprint_never_exceeds_the_least_number_of_pixels(

@@ -14,7 +14,7 @@ from bounds_cases import (
     without_bias_if_grouped,
 )
 from exhaustive import Game, bits, game_of
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from layers import accelerator, problem_with
 
@@ -158,6 +158,10 @@ def bottleneck(layer: Layer, tile: tuple[int, int]) -> int:
     return most[everything]
 
 
+@example(
+    Layer(input=(1, 6, 5), kernels=1, kernel_shape=(4, 3), strides=(3, 2), pads=(4, 2, 3, 0)),
+    False,
+)
 @given(small_layers(positions=12, kernel=4, single=True), st.booleans())
 @settings(max_examples=150, deadline=None)
 def test_so_many_pixels_are_live_at_some_moment_of_every_order(layer: Layer, tiled: bool) -> None:
@@ -166,6 +170,15 @@ def test_so_many_pixels_are_live_at_some_moment_of_every_order(layer: Layer, til
     found = live_pixels(layer, tile)
     assert all(parts == 1 for _, parts in found)
     assert sum(live for live, _ in found) <= bottleneck(layer, tile)
+
+
+@pytest.mark.parametrize(("side", "kernel", "pad"), [(4, 3, 1), (4, 5, 2), (4, 2, 1)])
+def test_live_pixels_of_a_padded_layer_are_those_of_its_inner_positions(
+    side: int, kernel: int, pad: int
+) -> None:
+    layer = Layer(input=(1, side, side), kernels=1, kernel_shape=(kernel, kernel), pads=(pad,) * 4)
+    ((live, _),) = live_pixels(layer, (1, 1))
+    assert live == bottleneck(layer, (1, 1))
 
 
 def test_live_pixels_of_a_dilated_layer_are_those_of_each_residue_class() -> None:

@@ -1,12 +1,13 @@
 """Constructive plans: traversals by rules inside loops over the groups, with the best to keep.
 
 First every *frame* (decomposition, loops, step size, resident kernels) is tried with a few
-numbers of strips, then the best frames with every number; the baselines get every frame of the
-decomposition that won.
+numbers of strips, then the best frames with every number. The baselines get the best frames, and
+every frame of the decomposition that won.
 """
 
 import heapq
-from collections.abc import Callable, Iterator, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from offloadasp.problem import Problem
@@ -106,13 +107,17 @@ class Constructor:
 
     def run(self) -> Best:
         """Search, and return the best plans found."""
-        for frame in self._screen():
+        promising = self._screen()
+        self._baselines(promising)
+        for frame in promising:
             for traversal in _strips(frame.problem.tile_grid):
                 if self._satisfied() or not self.clock.spend(self.share):
                     break
                 self._attempt(frame, traversal, self.best.cost())
         if self.best.overall is not None:
-            self._baselines(self.best.overall.frame.problem)
+            problem = self.best.overall.frame.problem
+            every = itertools.product(frames(problem), sizes(problem))
+            self._baselines(replace(frame, size=size) for frame, size in every)
         return self.best
 
     def _screen(self) -> list[Frame]:
@@ -142,16 +147,14 @@ class Constructor:
         found = [self._attempt(frame, probe, beat) for probe in _probes(frame.problem.tile_grid)]
         return min((plan.cost for plan in found if plan is not None), default=None)
 
-    def _baselines(self, problem: Problem) -> None:
-        """Find the best plan of each baseline in the decomposition that won."""
-        for frame in frames(problem):
-            for size in sizes(problem):
-                for baseline in (ROW_BY_ROW, ZIGZAG):
-                    if self.clock.interrupted:
-                        return
-                    if baseline.name not in self.best.by_name or self.clock.spend(self.share):
-                        sized = replace(frame, size=size)
-                        self._attempt(sized, baseline, self.best.cost(baseline.name))
+    def _baselines(self, among: Iterable[Frame]) -> None:
+        """Find the best plan of each baseline among some frames; some plan comes first."""
+        for frame in among:
+            for baseline in (ROW_BY_ROW, ZIGZAG):
+                known = baseline.name in self.best.by_name
+                if not self.clock.spend(self.share if known else 1.0):
+                    return
+                self._attempt(frame, baseline, self.best.cost(baseline.name))
 
     def _satisfied(self) -> bool:
         return self.best.overall is not None and self.best.overall.cost <= self.enough
