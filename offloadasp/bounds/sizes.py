@@ -12,7 +12,7 @@ import numpy as np
 
 from offloadasp.bounds.footprint import PixelFootprint
 from offloadasp.bounds.profile import axis_of
-from offloadasp.instance import Accelerator, Layer
+from offloadasp.instance import Layer
 from offloadasp.problem import IntArray, Problem, finest
 
 # More kinds of channel groups than this are replaced by one with the least sizes of all.
@@ -113,7 +113,7 @@ def sizes_of(problem: Problem) -> Sizes:
     patch = int(footprint.rows.least[1] * footprint.columns.least[1])
     inputs = np.where(exists, patch * problem.pixel_bytes + kernel_bytes, 0).sum(axis=1)
     computing = _computing_bytes(
-        problem.accelerator,
+        problem,
         depth=depth,
         inputs=inputs,
         output=problem.output_bytes * least_tile,
@@ -151,13 +151,14 @@ def finest_sizes(problem: Problem) -> Sizes:
         kinds = [ChannelKind(1, precision.input, first)]
         if channels > 1:
             kinds.append(ChannelKind(channels - 1, precision.input, (block,) * kernels))
-    apart = layer.bias and layer.group > 1
+    biases = layer.kernels * precision.partial_sum if layer.bias else 0
+    bias = biases // layer.kernels if layer.group == 1 else 0
     footprint = _footprint(layer, (1, 1))
     pixels = int(footprint.rows.least[1] * footprint.columns.least[1]) * precision.input
     computing = _computing_bytes(
-        problem.accelerator,
+        problem,
         depth=np.array([depth]),
-        inputs=np.array([depth * (pixels + block)]),
+        inputs=np.array([depth * (pixels + block) + bias]),
         output=np.array([precision.output]),
         partial=np.array([precision.partial_sum]),
         macs=np.array([depth * taps]),
@@ -170,12 +171,12 @@ def finest_sizes(problem: Problem) -> Sizes:
         partial_bytes=precision.partial_sum,
         computing_bytes=int(computing[0]),
         operation_macs=((taps, layer.kernels * depth * problem.positions),),
-        apart_bytes=layer.kernels * precision.partial_sum if apart else 0,
+        apart_bytes=biases if layer.group > 1 else 0,
     )
 
 
 def _computing_bytes(
-    chip: Accelerator,
+    problem: Problem,
     *,
     depth: IntArray,
     inputs: IntArray,
@@ -188,9 +189,12 @@ def _computing_bytes(
     All arguments have shape (N,): channel groups, and of all operations of one output block the
     input bytes, output bytes, partial-sum bytes and multiply-accumulates.
     """
+    chip = problem.accelerator
     at_once = (macs <= chip.macs_per_step) & (inputs + output <= chip.memory)
     least: IntArray = np.where(at_once, np.minimum(output, partial), partial)
-    return np.where(depth == 1, output, least)
+    # A coarser kernel group may span convolution groups and hold partial sums even so.
+    alone = output if problem.layer.group == 1 else np.minimum(output, partial)
+    return np.where(depth == 1, alone, least)
 
 
 def inner_sizes(sizes: Sizes, layer: Layer, tile: tuple[int, int]) -> Sizes:

@@ -28,6 +28,8 @@ from offloadasp.search.traversal import ROW_BY_ROW, Traversals
 # Ground rules that one unit of a budget pays for; it also pays for one evaluation and one conflict.
 _RULES_EACH = 500
 
+_TOO_LARGE = "; too large for a complete search"
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -194,7 +196,7 @@ class Search:
         upper = int(found.value / unit)
         limit = GROUND_LIMIT if conflicts is None else min(GROUND_LIMIT, conflicts * _RULES_EACH)
         if rules_estimate(problem, ledger.steps(upper)) > limit:
-            return found
+            return replace(found, method=found.method.removesuffix(_TOO_LARGE) + _TOO_LARGE)
 
         def tell(lower: int, upper: int) -> None:
             proved = lower * unit if whole else bound.value
