@@ -171,7 +171,7 @@ def check(strategy: _Strategy, encodings: _Encodings = None, json: _Json = False
 
 @app.command()
 def facts(instance: _Instance) -> None:
-    """Print the facts of an instance, to be solved with clingo: ... | clingo - solve.lp."""
+    """Print the facts of an instance, for: ... | clingo - encodings/solve.lp."""
     described = load_instance(find_instance(instance))
     problem = problem_of(described, scope(described))
     # The last write-back takes a step of its own.

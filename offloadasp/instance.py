@@ -30,9 +30,10 @@ from pydantic_core import PydanticCustomError
 from offloadasp.errors import InputError
 from offloadasp.files import read_text
 
-# Side lengths and channel counts; with the limit on bytes in `problem` every sum that clingo
-# forms over one layer stays within its 32-bit integers.
+# Channel counts and the like, and sides of the input; with the limit on bytes in `problem` every
+# sum that clingo forms over one layer stays within its 32-bit integers.
 _SIZE_LIMIT = 2**16
+_SIDE_LIMIT = 2**14
 _RATE_LIMIT = 10**9
 _BYTES_LIMIT = 2**62
 
@@ -63,7 +64,8 @@ def exact_number(value: Fraction) -> int | str:
 
 Rate = Annotated[Fraction, BeforeValidator(_exact_rate), PlainSerializer(exact_number)]
 Size = Annotated[int, Field(strict=True, ge=1, le=_SIZE_LIMIT)]
-Pad = Annotated[int, Field(strict=True, ge=0, le=_SIZE_LIMIT)]
+Side = Annotated[int, Field(strict=True, ge=1, le=_SIDE_LIMIT)]
+Pad = Annotated[int, Field(strict=True, ge=0, le=_SIDE_LIMIT)]
 Bytes = Annotated[int, Field(strict=True, ge=1, le=64)]
 Span = tuple[
     Annotated[int, Field(strict=True, ge=0)],
@@ -78,7 +80,7 @@ class _Table(BaseModel):
 class Layer(_Table):
     """A convolution with the semantics of ONNX ``Conv``: NCHW, cross-correlation."""
 
-    input: tuple[Size, Size, Size]
+    input: tuple[Size, Side, Side]
     kernels: Size
     kernel_shape: tuple[Size, Size]
     strides: tuple[Size, Size] = (1, 1)
@@ -270,7 +272,9 @@ class ResolvedInstance(_Described):
 def explain(error: ValidationError) -> str:
     """Put the first finding of a validation into one line: key, what is wrong, the value."""
     # With unions pydantic reports every branch; the branch tags are no keys of the file.
-    first = error.errors()[0]
+    # A misspelt key is unknown and leaves another one missing: the unknown one says more.
+    found = error.errors()
+    first = next((entry for entry in found if entry["type"] == "extra_forbidden"), found[0])
     keys = [
         str(part)
         for part in first["loc"]

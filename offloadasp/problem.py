@@ -4,6 +4,7 @@ The same quantities are defined by ``encodings/layer.lp`` and ``encodings/decomp
 tests hold the two together. Python needs them to bound and to propose, clingo to decide.
 """
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -26,6 +27,8 @@ BoolArray = NDArray[np.bool_]
 
 # clingo's integers have 32 bits and wrap silently.
 CLINGO_LIMIT = 2**31 - 1
+# Outputs in a row or column: masks of outputs by inputs are made.
+_MOST_OUTPUTS = 2**14
 
 
 @dataclass(frozen=True)
@@ -218,6 +221,7 @@ def problem_of(instance: Instance | ResolvedInstance, decomposition: Resolved) -
     InputError
         The layer's blocks add up to more than clingo's 32-bit integers hold.
     """
+    _refuse_hopeless(instance.name, instance.layer)
     problem = Problem(
         instance.name,
         instance.layer,
@@ -237,6 +241,19 @@ def problem_of(instance: Instance | ResolvedInstance, decomposition: Resolved) -
             f"{CLINGO_LIMIT} per kernel tap are supported"
         )
     return problem
+
+
+def _refuse_hopeless(name: str, layer: Layer) -> None:
+    """Refuse what is too large in any case, before arrays of such sizes are made."""
+    kernels, *outputs = layer.output_shape
+    weights = kernels * (layer.input[0] // layer.group) * math.prod(layer.kernel_shape)
+    for what, count in (("outputs", kernels * math.prod(outputs)), ("weights", weights)):
+        if count > CLINGO_LIMIT:
+            raise InputError(f"{name}: layer: {count} {what}; at most {CLINGO_LIMIT} are supported")
+    if max(outputs) > _MOST_OUTPUTS:
+        raise InputError(
+            f"{name}: layer: {max(outputs)} outputs in a row; at most {_MOST_OUTPUTS} are supported"
+        )
 
 
 def finest(layer: Layer) -> Resolved:

@@ -80,7 +80,7 @@ def _look_through(path: Path, allowed: Sequence[Path]) -> bool:
     """Refuse a file that may not be loaded; return whether it says anything about costs."""
     if not path.is_file():
         raise InputError(f"{path}: is no file of rules (.lp)")
-    read_text(path)  # clingo ends the process where it has to quote bytes that are no UTF-8
+    _scan(path, allowed, set())
     messages: list[str] = []
     findings: list[str] = []
     priced = False
@@ -104,6 +104,42 @@ def _look_through(path: Path, allowed: Sequence[Path]) -> bool:
     if findings:
         raise InputError(findings[0])
     return priced
+
+
+def _scan(path: Path, allowed: Sequence[Path], seen: set[Path]) -> None:
+    """Refuse, before clingo opens anything, includes from elsewhere and odd characters.
+
+    clingo ends the process where it has to quote a character outside ASCII byte by byte.
+    """
+    if path.resolve() in seen:
+        return
+    seen.add(path.resolve())
+    code = _TOKENS.sub(_blank_comment, read_text(path))
+    for number, line in enumerate(_TOKENS.sub(_blank, code).splitlines(), start=1):
+        wrong = re.search(r"[^\x00-\x7f]", line)
+        if wrong:
+            raise InputError(
+                f"{path}:{number}: {wrong.group()!a} is allowed in strings and comments only"
+            )
+    for name in re.findall(r"#include\s*([\"<][^\">]*)", code):
+        inner = path.parent / name[1:]
+        inside = any(inner.resolve().is_relative_to(folder) for folder in allowed)
+        if name.startswith("<") or not inside:
+            raise InputError(f"{path}: includes {name[1:]}, which is outside the folders given")
+        if not inner.is_file():
+            raise InputError(f"{path}: includes {name[1:]}, which is no file beside it")
+        _scan(inner, allowed, seen)
+
+
+_TOKENS = re.compile(r'%\*.*?\*%|%[^\n]*|"(?:\\.|[^"\\\n])*"', re.DOTALL)
+
+
+def _blank(token: re.Match[str]) -> str:
+    return re.sub(r"[^\n]", " ", token.group())
+
+
+def _blank_comment(token: re.Match[str]) -> str:
+    return _blank(token) if token.group().startswith("%") else token.group()
 
 
 def _says_cost(node: clingo.ast.AST) -> bool:

@@ -83,6 +83,16 @@ def one_of_each(outputs: int, memory: int, macs: int, precision: Precision) -> P
     return problem_with(layer, accelerator(memory=memory, macs=macs), precision, groups)
 
 
+def test_finest_view_allows_for_kernel_groups_that_span_convolution_groups() -> None:
+    """Depthwise, but both kernels in one group: after one channel it holds partial sums."""
+    layer = Layer(input=(2, 1, 2), kernels=2, kernel_shape=(1, 1), group=2)
+    spanning = Resolved(tile=(1, 1), kernel_groups=((0, 2),), channel_groups=((0, 1), (1, 2)))
+    precision = Precision(output=6, partial_sum=1)
+    problem = problem_with(layer, accelerator(), precision, spanning)
+    assert sizes_of(problem).computing_bytes == 2
+    assert finest_sizes(problem).computing_bytes == 1
+
+
 @pytest.mark.parametrize(
     ("memory", "macs", "precision", "least"),
     [

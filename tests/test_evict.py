@@ -46,6 +46,8 @@ def refuted(problem: Problem, rules: Rules) -> Fraction:
 @given(layers.problems(layers.layers(side=4, reach=2, channels=2)))
 def test_refutation_finds_the_exhaustive_optimum_of_random_layers(problem: Problem) -> None:
     blocks = int(problem.used.sum()) * len(problem.channel_sizes) + int(problem.exists.sum())
+    # The oracle moves all partial sums of a tile together.
+    assume(problem.decomposition.tile == (1, 1) or len(problem.channel_sizes) == 1)
     assume(operations(problem) <= 6)
     assume(blocks <= 14)
     assume(least_memory(problem).value <= problem.accelerator.memory)

@@ -138,7 +138,8 @@ class EditedSearch:
             lower_bound=value if proved else Fraction(0),
             certificate={"complete_search": "exhausted", "steps_at_most": last} if proved else {},
             baselines={},
-            method=f"complete search by clingo under the {self.named}",
+            method=f"{'complete search' if complete else 'search cut short'} by clingo "
+            f"under the {self.named}",
             seconds=self.seconds,
             scope=f"strategies of at most {last} steps under the {self.named}",
         )

@@ -1,11 +1,16 @@
 """Whether a problem has a strategy at all, and whether a complete search of it is in reach."""
 
+import itertools
+from collections.abc import Sequence
+
 from offloadasp.bounds import least_macs, least_memory
 from offloadasp.errors import InfeasibleError
 from offloadasp.problem import Problem
 
 # Ground rules above which the complete search is not tried: it would not end in hours.
 GROUND_LIMIT = 2_000_000
+# Operations at positions that check.lp replays in well under a minute and a few gigabytes.
+_CHECKED = 100_000
 
 
 def require_feasible(problem: Problem) -> None:
@@ -45,3 +50,25 @@ def rules_estimate(problem: Problem, steps: int) -> int:
     blocks = int(problem.used.sum()) * problem.exists.shape[1] + int(problem.exists.sum())
     outputs = problem.positions * problem.exists.shape[0]
     return int(steps * (operations(problem) * (taps + 6) + 5 * blocks + 12 * outputs))
+
+
+def checkable(problems: Sequence[Problem]) -> list[Problem]:
+    """Return the problems, all decompositions of one layer, whose plans the rules check quickly.
+
+    If a strategy exists for none of these, the one with the fewest operations of the others.
+    """
+
+    def size(problem: Problem) -> int:
+        return problem.positions * int(problem.exists.sum())
+
+    def fits(problem: Problem) -> bool:
+        return (
+            least_memory(problem).value <= problem.accelerator.memory
+            and least_macs(problem).value <= problem.accelerator.macs_per_step
+        )
+
+    small = [problem for problem in problems if size(problem) <= _CHECKED]
+    if any(fits(problem) for problem in small):
+        return small
+    others = (problem for problem in sorted(problems, key=size) if size(problem) > _CHECKED)
+    return [*small, *itertools.islice(filter(fits, others), 1)]

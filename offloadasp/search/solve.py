@@ -9,7 +9,7 @@ from typing import Any
 
 from offloadasp.bounds import Bound, least_memory, lower_bound
 from offloadasp.errors import NoStrategyError
-from offloadasp.facts import scale_of
+from offloadasp.facts import fits_clingo, scale_of
 from offloadasp.instance import Instance, exact_number
 from offloadasp.plan import Plan
 from offloadasp.problem import Problem, problem_of
@@ -21,7 +21,13 @@ from offloadasp.search.decompose import decompositions, scope
 from offloadasp.search.exact import plan_of_model
 from offloadasp.search.keep import plan_of, schedule
 from offloadasp.search.ladder import rungs
-from offloadasp.search.reach import GROUND_LIMIT, operations, require_feasible, rules_estimate
+from offloadasp.search.reach import (
+    GROUND_LIMIT,
+    checkable,
+    operations,
+    require_feasible,
+    rules_estimate,
+)
 from offloadasp.search.refute import Refuter, ledger_of
 from offloadasp.search.traversal import ROW_BY_ROW, Traversals
 
@@ -29,6 +35,7 @@ from offloadasp.search.traversal import ROW_BY_ROW, Traversals
 _RULES_EACH = 500
 
 _TOO_LARGE = "; too large for a complete search"
+_TOO_HIGH = "; no complete search: its sums could leave clingo's 32 bits"
 
 
 @dataclass(frozen=True)
@@ -104,7 +111,8 @@ class Search:
     def __post_init__(self) -> None:
         self.whole = problem_of(self.instance, scope(self.instance))
         require_feasible(self.whole)
-        self.problems = [problem_of(self.instance, d) for d in decompositions(self.instance)]
+        problems = [problem_of(self.instance, d) for d in decompositions(self.instance)]
+        self.problems = checkable(problems)
         self.known = Traversals(self.rules)
         self.scale = scale_of(self.whole)
 
@@ -197,6 +205,8 @@ class Search:
         limit = GROUND_LIMIT if conflicts is None else min(GROUND_LIMIT, conflicts * _RULES_EACH)
         if rules_estimate(problem, ledger.steps(upper)) > limit:
             return replace(found, method=found.method.removesuffix(_TOO_LARGE) + _TOO_LARGE)
+        if not fits_clingo(problem, ledger.steps(upper)):
+            return replace(found, method=found.method.removesuffix(_TOO_HIGH) + _TOO_HIGH)
 
         def tell(lower: int, upper: int) -> None:
             proved = lower * unit if whole else bound.value
