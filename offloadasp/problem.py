@@ -80,19 +80,10 @@ class Problem:
     @cached_property
     def shared_channels(self) -> IntArray:
         """Channels each kernel shares with a channel group, summed by kernel group: (N, Q)."""
-        layer = self.layer
-        channels, kernels = layer.input[0] // layer.group, layer.kernels // layer.group
-        shared = np.zeros(
-            (len(self.decomposition.kernel_groups), len(self.decomposition.channel_groups)),
-            dtype=np.int64,
-        )
-        for n, (k0, k1) in enumerate(self.decomposition.kernel_groups):
-            group = np.arange(k0, k1) // kernels
-            for q, (c0, c1) in enumerate(self.decomposition.channel_groups):
-                low = np.maximum(group * channels, c0)
-                high = np.minimum((group + 1) * channels, c1)
-                shared[n, q] = np.maximum(high - low, 0).sum()
-        return shared
+        layer, decomposition = self.layer, self.decomposition
+        kernels = _overlaps(decomposition.kernel_groups, layer.kernels, layer.group)
+        channels = _overlaps(decomposition.channel_groups, layer.input[0], layer.group)
+        return kernels @ channels.T
 
     @property
     def exists(self) -> BoolArray:
@@ -201,6 +192,14 @@ class Problem:
             decomposition=self.decomposition,
             search=self.search,
         )
+
+
+def _overlaps(spans: tuple[tuple[int, int], ...], total: int, groups: int) -> IntArray:
+    """Count how many of each span's indices lie in each of equal groups: (spans, groups)."""
+    limits, size = np.array(spans, dtype=np.int64), total // groups
+    low = np.maximum(limits[:, :1], np.arange(groups) * size)
+    high = np.minimum(limits[:, 1:], (np.arange(groups) + 1) * size)
+    return np.maximum(high - low, 0)
 
 
 def _taps(layer: Layer, axis: int) -> BoolArray:

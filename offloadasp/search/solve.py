@@ -199,7 +199,7 @@ class Search:
     ) -> Found:
         """Search a decomposition completely for something better than what was found."""
         unit = self.scale.unit
-        whole = problem.decomposition == self.whole.decomposition
+        whole = problem.decomposition == self.whole.decomposition and self._contains_all()
         ledger = ledger_of(problem, bound, operations(problem))
         upper = int(found.value / unit)
         limit = GROUND_LIMIT if conflicts is None else min(GROUND_LIMIT, conflicts * _RULES_EACH)
@@ -229,6 +229,17 @@ class Search:
         refuter.run()
         self.seconds["ground"] += refuter.ground_seconds
         return self._with(found, refuter, whole=whole)
+
+    def _contains_all(self) -> bool:
+        """Whether a strategy of any decomposition tried is one of the whole scope as well.
+
+        In a grouped convolution it need not be: a bias rides with the first block of its kernel
+        group, not of its kernel, and a kernel group may hold partial sums, which can be smaller
+        than outputs, where single kernels are complete.
+        """
+        layer, precision = self.whole.layer, self.whole.precision
+        same = not layer.bias and precision.output <= precision.partial_sum
+        return layer.group == 1 or same or len(self.problems) == 1
 
     def _with(self, found: Found, refuter: Refuter, *, whole: bool) -> Found:
         """Join what the complete search found and proved to what was known."""
