@@ -199,7 +199,8 @@ def _overlaps(spans: tuple[tuple[int, int], ...], total: int, groups: int) -> In
     limits, size = np.array(spans, dtype=np.int64), total // groups
     low = np.maximum(limits[:, :1], np.arange(groups) * size)
     high = np.minimum(limits[:, 1:], (np.arange(groups) + 1) * size)
-    return np.maximum(high - low, 0)
+    overlaps: IntArray = np.maximum(high - low, 0)
+    return overlaps
 
 
 def _taps(layer: Layer, axis: int) -> BoolArray:
