@@ -1,4 +1,4 @@
-"""Complete search: clingo on the rules, with bounds that reach Python as they are proved."""
+"""Clingo on the definition itself, for edited rules; and a stable model read as a plan."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -10,8 +10,8 @@ from offloadasp.plan import Plan, table
 from offloadasp.problem import Problem
 from offloadasp.search.clock import Clock
 
-# Thread 1 raises the lower bound by unsatisfiable cores, thread 2 lowers the incumbent by branch
-# and bound; measured on tiny layers, neither alone does both. More threads repeat the two.
+# Thread 1 searches by unsatisfiable cores, thread 2 by branch and bound; measured on tiny layers,
+# the first one proves and the second one finds. More threads repeat the two.
 _STRATEGIES = ("usc,oll,disjoint", "bb,lin")
 _POLL_SECONDS = 0.05
 
@@ -22,7 +22,6 @@ class Progress:
 
     costs: tuple[int, ...] | None = None
     symbols: Sequence[clingo.Symbol] = ()
-    lower: int | None = None
 
     @property
     def cost(self) -> int | None:
@@ -37,24 +36,16 @@ class Outcome:
     Attributes
     ----------
     symbols
-        The atoms shown of the best stable model, or None if there is none below the bound given.
+        The atoms shown of the best stable model, or None if none was found.
     costs
         Its cost of each priority, highest first, in units of the rules.
-    lower
-        The largest proven lower bound, or None.
     exhausted
         Whether the search space was searched completely.
     """
 
     symbols: Sequence[clingo.Symbol] | None
     costs: tuple[int, ...] | None
-    lower: int | None
     exhausted: bool
-
-    @property
-    def cost(self) -> int | None:
-        """The cost of the highest priority."""
-        return self.costs[0] if self.costs else None
 
 
 @dataclass(frozen=True)
@@ -76,37 +67,26 @@ def minimise(
     clock: Clock,
     effort: Effort,
     *,
-    below: int | None = None,
-    enough: int | None = None,
     on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> Outcome:
     """Minimise a ground program.
 
     Parameters
     ----------
-    below
-        Look only for models that cost less.
     effort
         The same that gave its arguments to the grounding.
-    enough
-        A proven lower bound: stop at a model of this cost.
     on_progress
         Called from the calling thread while the solver works.
     """
-    _configure(control, effort, below)
+    _configure(control, effort)
     progress = Progress()
 
-    def on_model(model: clingo.Model) -> bool:
+    def on_model(model: clingo.Model) -> None:
         costs = tuple(model.cost) or (0,)
         if progress.costs is None or costs < progress.costs:
             progress.costs, progress.symbols = costs, model.symbols(shown=True)
-        return enough is None or costs[0] > enough
 
-    def on_unsat(lower: Sequence[int]) -> None:
-        if lower and (progress.lower is None or lower[0] > progress.lower):
-            progress.lower = lower[0]
-
-    with control.solve(async_=True, on_model=on_model, on_unsat=on_unsat) as handle:
+    with control.solve(async_=True, on_model=on_model) as handle:
         while not handle.wait(_POLL_SECONDS):
             on_progress(progress)
             if clock.expired():
@@ -114,19 +94,14 @@ def minimise(
                 break
         result = handle.get()
     on_progress(progress)
-    exhausted = bool(result.exhausted)
-    lower = progress.lower
-    if exhausted:
-        lower = progress.cost if progress.cost is not None else below
     found = None if progress.costs is None else list(progress.symbols)
-    return Outcome(found, progress.costs, lower, exhausted)
+    return Outcome(found, progress.costs, bool(result.exhausted))
 
 
-def _configure(control: clingo.Control, effort: Effort, below: int | None) -> None:
+def _configure(control: clingo.Control, effort: Effort) -> None:
     solve, solver = control.configuration.solve, control.configuration.solver
     assert isinstance(solve, clingo.Configuration)
     assert isinstance(solver, clingo.Configuration)
-    solve.opt_mode = "opt" if below is None else f"opt,{below - 1}"
     if effort.conflicts is not None:
         solve.solve_limit = str(effort.conflicts)
     for thread in range(effort.threads):
