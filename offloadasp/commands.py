@@ -3,6 +3,7 @@
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,6 +34,7 @@ from offloadasp.rules import Rules, rules_in_force
 from offloadasp.search.clock import Clock
 from offloadasp.search.decompose import scope
 from offloadasp.search.reach import operations
+from offloadasp.search.refute import cut_files
 from offloadasp.search.solve import Limits
 from offloadasp.simulate import simulate as simulate_strategy
 from offloadasp.strategy import load as load_strategy
@@ -93,6 +95,10 @@ def run(
         int | None,
         typer.Option(help="Deterministic effort instead of a time limit; implies one thread."),
     ] = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CUT", help="A cut to search without; may be repeated."),
+    ] = None,
 ) -> None:
     """Find a strategy of least duration, verify it, and write its file."""
     described = load_instance(find_instance(instance))
@@ -100,9 +106,10 @@ def run(
     described = described.model_copy(update={"search": options})
     rules = rules_in_force(encodings, encoding or ())
     _require_objective(rules, objective)
+    _require_cuts(rules, without or ())
     _require_folder(out)
     clock = Clock() if budget is not None else Clock(options.time_limit)
-    limits = Limits(options.threads, options.seed, budget)
+    limits = Limits(options.threads, options.seed, budget, frozenset(without or ()))
     line = LiveLine(clock, shown=not json)
     with Interrupts(clock), line.shown():
         try:
@@ -232,6 +239,15 @@ def _require_objective(rules: Rules, name: str) -> None:
         raise InputError(
             f"--objective: '{name}' is not used by the search; only '{_OBJECTIVE}' is minimised"
         )
+
+
+def _require_cuts(rules: Rules, names: Sequence[str]) -> None:
+    known = cut_files(rules)
+    for name in names:
+        if name not in known:
+            raise InputError(f"--without: must be {' or '.join(known)}, not '{name}'")
+    if names and rules.edited:
+        raise InputError("--without: edited or added rules are solved without any cut")
 
 
 def _require_folder(out: Path) -> None:

@@ -244,3 +244,28 @@ def test_check_reads_the_rules_it_is_given(tmp_path: Path) -> None:
 
     assert readings() == {("check.lp", "simulator")}
     assert readings("--encodings", copy) == {("simulator",)}
+
+
+def test_a_run_without_cuts_proves_the_same(tmp_path: Path) -> None:
+    path = instance(tmp_path)
+    cuts = ("live-cut", "pace-cut", "symmetry")
+    whole, bare = run(path, "--json"), run(path, "--json", *_without(*cuts))
+    assert whole.json["status"] == bare.json["status"] == "optimal"
+    assert whole.json["duration"] == bare.json["duration"]
+
+
+def test_an_unknown_cut_exits_2_and_the_message_lists_the_cuts(tmp_path: Path) -> None:
+    ran = run(instance(tmp_path), *_without("live-cut", "nap"))
+    assert ran.code == 2
+    assert "--without: must be live-cut or pace-cut or symmetry, not 'nap'" in ran.error_line
+
+
+def test_cuts_cannot_be_left_out_where_edited_rules_use_none(tmp_path: Path) -> None:
+    rule = added(tmp_path, AT_MOST_THREE)
+    ran = run(instance(tmp_path), "--encoding", rule, *_without("live-cut"))
+    assert ran.code == 2
+    assert "--without: edited or added rules are solved without any cut" in ran.error_line
+
+
+def _without(*cuts: str) -> list[str]:
+    return [word for cut in cuts for word in ("--without", cut)]

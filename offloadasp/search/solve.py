@@ -40,11 +40,18 @@ _TOO_HIGH = "; no complete search: its sums could leave clingo's 32 bits"
 
 @dataclass(frozen=True)
 class Limits:
-    """Threads, seed, and either the clock's time or a deterministic budget."""
+    """Threads, seed, and either the clock's time or a deterministic budget.
+
+    Attributes
+    ----------
+    without
+        Names of the cuts that the complete search is to do without.
+    """
 
     threads: int = 2
     seed: int = 0
     budget: int | None = None
+    without: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -224,6 +231,7 @@ class Search:
             self.limits.seed,
             GROUND_LIMIT,
             conflicts,
+            self.limits.without,
             tell,
         )
         refuter.run()
