@@ -61,7 +61,7 @@ def markdown(suite: Suite, record: Record) -> str:
     """Return the same as a section of a Markdown page."""
     rows = list(record.rows.values())
     heads, cells = _cells(suite, rows)
-    right = [_numeric([line[k] for line in cells]) for k in range(len(heads))]
+    right = [k > 0 and _numeric([line[k] for line in cells]) for k in range(len(heads))]
     lines = [
         f"## {suite.title}",
         "",
