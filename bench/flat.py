@@ -174,8 +174,9 @@ SUITE = Suite(
         f"m: pixels that fit beside the kernel. Outputs have no bytes; compute_cycles is "
         f"{_COMPUTE_CYCLES}, so that the number of steps is the least. Found and proven: pixel "
         "loads, that is duration and lower bound less the compute cycles of the least number of "
-        "steps and the kernel's bytes. Goal: pixel loads to reach and to prove. s and MB: wall "
-        "time and peak memory of the process."
+        f"steps and the kernel's bytes; a plan with a step more has {_COMPUTE_CYCLES} more. "
+        "Goal: pixel loads to reach and to prove. s and MB: wall time and peak memory of the "
+        "process."
     ),
     columns=(
         Column("case", cell("name")),

@@ -106,10 +106,10 @@ def _summary(rows: Sequence[Row]) -> list[str]:
     rows = measured(rows)
     now, before = (sum(row[key] for row in rows) for key in ("open", "open_before"))
     worse = [str(row["name"]) for row in rows if not row["met"]]
-    less = f", {100 * (before - now) / before:.1f} % less" if before else ""
+    share = 100 * abs(before - now) / before if before else 0
     return [
-        f"Open between the two over {len(rows)} of {len(CASES)} rows: {now} pixels; figures to "
-        f"beat: {before}{less}.",
+        f"Open between the two over {len(rows)} of {len(CASES)} rows: {now} pixels, "
+        f"{share:.1f} % {'more' if now > before else 'less'} than the {before} to beat.",
         f"Rows with a lesser bound or more loads: {', '.join(worse) or 'none'}.",
     ]
 
