@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, TypeGuard
 
+from offloadasp.bounds import lines
 from offloadasp.bounds.phases import EXACT_LIMIT, Phases
 from offloadasp.bounds.profile import used_inputs
 from offloadasp.bounds.steps import largest_group, steps_by_macs, steps_by_memory, steps_by_size
@@ -89,6 +90,7 @@ def _load_bounds(problem: Problem, views: list[View]) -> Found:
     for view in views:
         if not view.inner:
             yield compulsory + view.extra_loads(), {"bound": "cut"} | view.name
+            yield compulsory + _line_loads(view), {"bound": "lines"} | view.name
         for partial_sums in _ways(view):
             phases = view.phases(partial_sums=partial_sums)
             yield (
@@ -100,6 +102,11 @@ def _load_bounds(problem: Problem, views: list[View]) -> Found:
                     "phases": [list(run) for run in phases],
                 },
             )
+
+
+def _line_loads(view: View) -> int:
+    problem = view.problem
+    return lines.extra_loads(problem.layer, problem.accelerator.memory, view.sizes, view.tile)
 
 
 def _ways(view: View) -> tuple[bool, ...]:
@@ -146,8 +153,12 @@ def _verified_loads(problem: Problem, part: Mapping[str, Any]) -> int:
         return compulsory_loads(problem)
     if name == "cut":
         return compulsory_loads(problem) + _view(problem, part, "loads").extra_loads()
+    if name == "lines":
+        return compulsory_loads(problem) + _line_loads(_view(problem, part, "loads"))
     if name != "phases":
-        raise InputError("certificate.loads.bound: must be 'compulsory', 'cut' or 'phases'")
+        raise InputError(
+            "certificate.loads.bound: must be 'compulsory', 'cut', 'lines' or 'phases'"
+        )
     view = _view(problem, part, "loads")
     partial_sums = part.get("partial_sums")
     if not isinstance(partial_sums, bool):
