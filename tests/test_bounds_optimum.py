@@ -71,11 +71,12 @@ def test_certificate_proves_exactly_the_bound_after_a_round_trip_through_json(
     certificate = json.loads(json.dumps(bound.certificate))
     assert verify_certificate(problem, certificate) == bound.value
     rates = problem.accelerator
-    assert bound.value == (
+    parts = (
         rates.load_cycles * bound.load_bytes
         + rates.write_cycles * bound.write_bytes
         + rates.compute_cycles * bound.steps
     )
+    assert bound.value > parts if "together" in certificate else bound.value == parts
 
 
 @given(problems())

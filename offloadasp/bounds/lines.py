@@ -17,8 +17,29 @@ from offloadasp.bounds.profile import parts
 from offloadasp.bounds.sizes import Sizes
 from offloadasp.instance import Layer
 
+# Sizes of the step at a cut that are tried.
+_MOST_SIZES = 32
 
-def extra_loads(layer: Layer, memory: int, sizes: Sizes, tile: tuple[int, int]) -> int:
+
+@dataclass(frozen=True)
+class Pace:
+    """How many operations steps compute.
+
+    Attributes
+    ----------
+    group
+        At most so many in each step.
+    steps
+        Exactly so many steps compute.
+    """
+
+    group: int
+    steps: int
+
+
+def extra_loads(
+    layer: Layer, memory: int, sizes: Sizes, tile: tuple[int, int], pace: Pace | None = None
+) -> int:
     """Bound the bytes of pixels loaded beyond the first time, for each part by its lines.
 
     As in `cut.extra_loads`, parts and channel groups share no pixels, so that all add up; of each
@@ -30,22 +51,50 @@ def extra_loads(layer: Layer, memory: int, sizes: Sizes, tile: tuple[int, int]) 
         The layer and the bytes on chip.
     sizes, tile
         The decomposition that is looked at.
+    pace
+        Look only at strategies of that many steps; at all of them if None.
     """
     rows, columns = (
         Counter(frozenset(runs(part)) for part in parts(layer, axis, tile[axis])) for axis in (0, 1)
     )
     total = 0
     for kind in sizes.kinds:
-        beside = kind.kernel_bytes[-1] + sizes.computing_bytes
-        room = max(0, memory - beside) // kind.pixel_bytes
+        chip = _Chip(memory - kind.kernel_bytes[-1], kind.pixel_bytes, sizes.computing_bytes)
         for down, across in itertools.product(rows, columns):
             grids = itertools.product(down, across)
-            extra = max((extra_pixels(*grid, room) for grid in grids), default=0)
+            extra = max((_extra(*grid, chip, pace) for grid in grids), default=0)
             total += rows[down] * columns[across] * kind.count * extra * kind.pixel_bytes
     return total
 
 
-def extra_pixels(row: Run, column: Run, room: int) -> int:
+@dataclass(frozen=True)
+class _Chip:
+    """Bytes beside a kernel block, of a pixel block, and of an output block at least."""
+
+    free: int
+    pixel: int
+    output: int
+
+    def room(self, operations: int) -> int:
+        """Pixels on chip during a step of so many operations."""
+        return max(0, self.free - operations * self.output) // self.pixel
+
+
+def _extra(row: Run, column: Run, chip: _Chip, pace: Pace | None) -> int:
+    """Let the step at a cut hold some number of operations; smaller steps cost what they lack."""
+    if pace is None:
+        return extra_pixels(row, column, chip.room(1))
+    spare = pace.group * pace.steps - row.count * column.count
+    each = row.growth * column.growth - (-chip.output // chip.pixel)
+    first = max(1, min(pace.group, pace.group - spare))
+    best = extra_pixels(row, column, chip.room(1))
+    for size in range(max(2, first), min(pace.group, first + _MOST_SIZES) + 1):
+        lacking = max(0, spare - (pace.group - size))
+        best = max(best, extra_pixels(row, column, chip.room(size), size) - each * lacking)
+    return best
+
+
+def extra_pixels(row: Run, column: Run, room: int, operations: int = 1) -> int:
     """Bound the pixels of a grid of tiles that are loaded again, with room for so many of them.
 
     Parameters
@@ -53,13 +102,15 @@ def extra_pixels(row: Run, column: Run, room: int) -> int:
     row, column
         The rows and the columns of the grid.
     room
-        Pixels on chip during a compute action; less than one tile uses counts as that many.
+        Pixels on chip during a compute action; less than a tile uses counts as that many.
+    operations
+        How many operations on tiles of the grid a compute action holds at least.
     """
     grid = Grid.of(row, column)
-    room = max(room, row.least * column.least)
+    free = max(room - grid.shared - operations * grid.corner, grid.row + grid.column)
     used_at_least = grid.corner * (row.count * column.count) + grid.shared
     used_at_least += grid.row * row.count + grid.column * column.count
-    extra = max(_turns(row.count, column.count, grid, room), _refills(row, column, grid, room))
+    extra = max(_turns(row.count, column.count, grid, free), _refills(row, column, grid, free))
     return max(0, extra - (row.used * column.used - used_at_least))
 
 
@@ -87,18 +138,17 @@ class Grid:
         )
 
 
-def _turns(rows: int, columns: int, grid: Grid, room: int) -> int:
+def _turns(rows: int, columns: int, grid: Grid, free: int) -> int:
     """Cut where the first line is complete, and where the last one is begun."""
     if min(rows, columns) < 2:
         return 0
-    free = room - grid.corner - grid.shared
     across, down = grid.column * columns, grid.row * rows
     row_first = across + grid.row - free, across + grid.row * -(-rows // 2) - free
     column_first = down + grid.column - free, down + grid.column * -(-columns // 2) - free
     return max(0, min(min(2 * once, half) for once, half in (row_first, column_first)))
 
 
-def _refills(row: Run, column: Run, grid: Grid, room: int) -> int:
+def _refills(row: Run, column: Run, grid: Grid, free: int) -> int:
     """Count loads of lines, each at the pixels of the cheaper kind of line.
 
     The room is that of a number of lines between two integers, and so is what is loaded.
@@ -106,12 +156,11 @@ def _refills(row: Run, column: Run, grid: Grid, room: int) -> int:
     unit = min(grid.row, grid.column)
     if unit == 0:
         return 0
-    lines, more = divmod(room - grid.corner - grid.shared, unit)
+    lines, more = divmod(free, unit)
     fewer, several = (least_line_loads(row.count, column.count, lines + k) for k in (0, 1))
     return (unit - more) * fewer + more * several - unit * (row.count + column.count)
 
 
-@lru_cache(maxsize=1024)
 def least_line_loads(rows: int, columns: int, lines: int) -> int:
     """Bound the loads of lines by which every row meets every column.
 
@@ -127,17 +176,24 @@ def least_line_loads(rows: int, columns: int, lines: int) -> int:
     int
         How often lines are loaded at least, the first time included.
     """
-    once = rows + columns
-    # More lines on chip never cost more, which the formula alone does not see.
-    return max(once, *(_by_turns(rows, columns, k) for k in range(lines, max(lines + 1, once))))
+    least = _line_loads(rows, columns)
+    return least[min(lines, len(least) - 1)]
 
 
-def _by_turns(rows: int, columns: int, lines: int) -> int:
+@lru_cache(maxsize=64)
+def _line_loads(rows: int, columns: int) -> tuple[int, ...]:
+    """Bound for each number of lines on chip, from 0; numbers below 2 repeat that for 2.
+
+    More lines on chip never cost more, which the formulas alone do not see.
+    """
     single = Grid(corner=0, row=1, column=1, shared=0)
-    turning = rows + columns + _turns(rows, columns, single, lines)
-    gain = lines - 1
-    missed = missed_meetings(min(rows, columns), gain)
-    return max(turning, -(-(rows * columns + missed) // gain))
+    once = rows + columns
+    found = [once]
+    for lines in range(once - 1, 1, -1):
+        missed = missed_meetings(min(rows, columns), lines - 1)
+        refills = -(-(rows * columns + missed) // (lines - 1))
+        found.append(max(found[-1], once + _turns(rows, columns, single, lines), refills))
+    return (found[-1], found[-1], *reversed(found))
 
 
 def missed_meetings(residents: int, gain: int) -> int:
