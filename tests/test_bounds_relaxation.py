@@ -60,7 +60,8 @@ def loaded(windows: Windows, sizes: tuple[int, ...]) -> int:
     for b in range(1, len(done)):
         demands = [int(windows.need[done[b]]), least[b - 1]]
         for a in range(2, b + 1):
-            demand = int(windows.need[done[b] - done[a - 2]]) - windows.capacity
+            held = windows.capacity[sizes[a - 2] - 1]
+            demand = int(windows.need[done[b] - done[a - 2]]) - held
             demands.append(least[a - 1] + max(0, demand))
         least[b] = max(demands)
     return least[-1]
@@ -71,15 +72,17 @@ def loaded(windows: Windows, sizes: tuple[int, ...]) -> int:
     st.integers(1, 3),
     st.integers(0, 8),
     st.integers(0, 2),
+    st.integers(0, 2),
     st.integers(0, 60),
 )
 @settings(max_examples=150, deadline=None)
 def test_relaxation_is_the_least_over_all_sizes_of_steps(
-    growth: list[int], group: int, spare: int, more: int, target: int
+    growth: list[int], group: int, spare: int, beside: int, more: int, target: int
 ) -> None:
     need = np.cumsum([0, *growth])
     group = min(group, len(growth))
-    windows = Windows(need, int(need[group]) + spare, group)
+    least = int(need[group]) + spare  # so that a step fits
+    windows = Windows(need, tuple(least + (group - n) * beside for n in range(1, group + 1)))
     steps = -(-len(growth) // group) + more
     choices = sizes_of_steps(len(growth), steps, group)
     assume(choices)
@@ -96,7 +99,7 @@ def test_relaxation_proves_what_is_known_of_it(
     view = View(problem, finest=True)
     operations = view.sizes.operations
     need = np.concatenate([[0], view.footprint.at(np.arange(1, operations + 1))])
-    windows = Windows(need, input_capacity(view.sizes, problem.memory), group)
+    windows = Windows(need, (input_capacity(view.sizes, problem.memory),) * group)
     assert least_loads(windows, -(-operations // group)) == 9 + least
 
 

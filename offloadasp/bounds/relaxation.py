@@ -27,14 +27,17 @@ class Windows:
     need
         Least bytes of inputs of n operations, for n from 0: shape (operations + 1,).
     capacity
-        Most bytes of such blocks on chip during a compute action.
-    group
-        Most operations in a step.
+        Most bytes of such blocks on chip during a step of n operations, for n from 1 to the most
+        that a step computes: shape (operations in a step,). Does not grow.
     """
 
     need: IntArray
-    capacity: int
-    group: int
+    capacity: tuple[int, ...]
+
+    @property
+    def group(self) -> int:
+        """Most operations in a step."""
+        return len(self.capacity)
 
     @property
     def operations(self) -> int:
@@ -110,9 +113,8 @@ def _step(windows: Windows, state: _State, done: int, size: int) -> _State:
     loads = int(state.ahead[after])
     ahead = np.maximum(state.ahead, loads)
     reach = windows.operations - done
-    ahead[after + 1 :] = np.maximum(
-        ahead[after + 1 :], loads + windows.need[size + 1 : reach + 1] - windows.capacity
-    )
+    demand = loads + windows.need[size + 1 : reach + 1] - windows.capacity[size - 1]
+    ahead[after + 1 :] = np.maximum(ahead[after + 1 :], demand)
     return _State(loads, ahead)
 
 
@@ -128,7 +130,7 @@ def _best(states: list[_State], done: int) -> list[_State]:
 def _later_loads(windows: Windows) -> IntArray:
     """Bound, by the phases of section 4, the bytes loaded once s operations are done, by s."""
     total = windows.operations
-    gain = np.maximum(0, windows.need[2:] - windows.capacity)
+    gain = np.maximum(0, windows.need[2:] - windows.capacity[0])
     later = np.zeros(total + 1, dtype=np.int64)
     for done in range(total - 1, 0, -1):
         later[done] = (gain[: total - done] + later[done + 1 :]).max()

@@ -110,5 +110,8 @@ def _windows(view: View, group: int) -> Windows | None:
     if sizes.operations > MOST_OPERATIONS:
         return None
     need = view.footprint.at(np.arange(1, sizes.operations + 1))
-    capacity = input_capacity(sizes, view.problem.accelerator.memory)
-    return Windows(np.concatenate([[0], need]), capacity, group)
+    # With one channel group every operation of a step has an output block of its own.
+    each = sizes.computing_bytes if sizes.depth == 1 else 0
+    memory = view.problem.accelerator.memory
+    capacity = tuple(input_capacity(sizes, memory - more * each) for more in range(group))
+    return Windows(np.concatenate([[0], need]), capacity)
