@@ -146,7 +146,7 @@ def test_loads_and_steps_together_prove_no_more_than_the_optimum(
     assert bound.value <= optimum
     view = {"decomposition": "finest", "inner": False}
     windows = [[steps, 10**6] for steps in range(1, 9)]
-    claimed = {"together": {"bound": "pace", **view, "windows": windows}}
+    claimed = {"together": {"bound": "step_sizes", **view, "windows": windows}}
     assert verify_certificate(problem, bound.certificate | claimed) <= optimum
 
 
@@ -168,7 +168,7 @@ def test_malformed_certificate_of_both_together_is_refused_in_one_line(
 ) -> None:
     problem = resident(Layer(input=(1, 5, 5), kernels=1, kernel_shape=(3, 3)), 30)
     valid: dict[str, Any] = {
-        "bound": "pace",
+        "bound": "step_sizes",
         "decomposition": "finest",
         "inner": False,
         "windows": [],

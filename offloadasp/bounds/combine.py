@@ -92,7 +92,7 @@ def _joint_bounds(views: list[View], floor: Floor) -> Iterator[tuple[Fraction, d
         if not view.inner:
             proofs = relaxed(view, floor)
             windows = [list(pair) for pair in proofs]
-            certificate = {"bound": "pace", **view.name, "windows": windows}
+            certificate = {"bound": "step_sizes", **view.name, "windows": windows}
             yield together(view, floor, proofs), certificate
 
 
@@ -174,8 +174,8 @@ def verify_certificate(problem: Problem, certificate: Mapping[str, Any]) -> Frac
 
 
 def _verified_together(problem: Problem, floor: Floor, part: Mapping[str, Any]) -> Fraction:
-    if part.get("bound") != "pace":
-        raise InputError("certificate.together.bound: must be 'pace'")
+    if part.get("bound") != "step_sizes":
+        raise InputError("certificate.together.bound: must be 'step_sizes'")
     view = _view(problem, part, "together")
     if view.inner:
         raise InputError("certificate.together.inner: must be false")

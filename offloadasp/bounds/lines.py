@@ -1,6 +1,6 @@
 """The line bound: rows and columns of output positions as what a chip has room for.
 
-Derivation: docs/bounds.md, section 9. Every operation needs its row and its column; what the
+Derivation: docs/bounds.md, "Lines". Every operation needs its row and its column; what the
 chip holds of pixels limits how many of them it can hold on to. So the loads of lines by which all
 crossings of rows and columns can be served bound the loads of pixels.
 """
@@ -22,23 +22,23 @@ _MOST_SIZES = 32
 
 
 @dataclass(frozen=True)
-class Pace:
-    """How many operations steps compute.
+class Steps:
+    """How many steps compute, and how much.
 
     Attributes
     ----------
     group
-        At most so many in each step.
-    steps
+        At most so many operations in each step.
+    count
         Exactly so many steps compute.
     """
 
     group: int
-    steps: int
+    count: int
 
 
 def extra_loads(
-    layer: Layer, memory: int, sizes: Sizes, tile: tuple[int, int], pace: Pace | None = None
+    layer: Layer, memory: int, sizes: Sizes, tile: tuple[int, int], steps: Steps | None = None
 ) -> int:
     """Bound the bytes of pixels loaded beyond the first time, for each part by its lines.
 
@@ -51,7 +51,7 @@ def extra_loads(
         The layer and the bytes on chip.
     sizes, tile
         The decomposition that is looked at.
-    pace
+    steps
         Look only at strategies of that many steps; at all of them if None.
     """
     rows, columns = (
@@ -62,7 +62,7 @@ def extra_loads(
         chip = _Chip(memory - kind.kernel_bytes[-1], kind.pixel_bytes, sizes.computing_bytes)
         for down, across in itertools.product(rows, columns):
             grids = itertools.product(down, across)
-            extra = max((_extra(*grid, chip, pace) for grid in grids), default=0)
+            extra = max((_extra(*grid, chip, steps) for grid in grids), default=0)
             total += rows[down] * columns[across] * kind.count * extra * kind.pixel_bytes
     return total
 
@@ -80,16 +80,16 @@ class _Chip:
         return max(0, self.free - operations * self.output) // self.pixel
 
 
-def _extra(row: Run, column: Run, chip: _Chip, pace: Pace | None) -> int:
+def _extra(row: Run, column: Run, chip: _Chip, steps: Steps | None) -> int:
     """Let the step at a cut hold some number of operations; smaller steps cost what they lack."""
-    if pace is None:
+    if steps is None:
         return extra_pixels(row, column, chip.room(1))
-    spare = pace.group * pace.steps - row.count * column.count
+    spare = steps.group * steps.count - row.count * column.count
     each = row.growth * column.growth - (-chip.output // chip.pixel)
-    first = max(1, min(pace.group, pace.group - spare))
+    first = max(1, min(steps.group, steps.group - spare))
     best = extra_pixels(row, column, chip.room(1))
-    for size in range(max(2, first), min(pace.group, first + _MOST_SIZES) + 1):
-        lacking = max(0, spare - (pace.group - size))
+    for size in range(max(2, first), min(steps.group, first + _MOST_SIZES) + 1):
+        lacking = max(0, spare - (steps.group - size))
         best = max(best, extra_pixels(row, column, chip.room(size), size) - each * lacking)
     return best
 
@@ -118,7 +118,7 @@ def extra_pixels(row: Run, column: Run, room: int, operations: int = 1) -> int:
 class Grid:
     """What n tiles in a rows and b columns use: at least ``corner n + row a + column b + shared``.
 
-    The pixels of section 9: a tile adds ``corner``, a new row ``row``, a new column ``column``.
+    A tile adds ``corner``, a new row ``row``, a new column ``column``.
     """
 
     corner: int

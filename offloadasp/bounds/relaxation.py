@@ -1,8 +1,8 @@
 """The size relaxation: forget where operations are, keep how many each step computes.
 
-Derivation: docs/bounds.md, section 10. For a fixed number of steps, a dynamic program over the
-operations computed so far, without states that are no better than others in any respect, and
-without those whose bound is at least what is to be proved.
+Derivation: docs/bounds.md, "Loads and steps together". For a fixed number of steps, a dynamic
+program over the operations computed so far, without states that are no better than others in any
+respect, and without those whose bound is at least what is to be proved.
 """
 
 from dataclasses import dataclass
@@ -128,7 +128,7 @@ def _best(states: list[_State], done: int) -> list[_State]:
 
 
 def _later_loads(windows: Windows) -> IntArray:
-    """Bound, by the phases of section 4, the bytes loaded once s operations are done, by s."""
+    """Bound, by phases, the bytes loaded once s operations are done, by s."""
     total = windows.operations
     gain = np.maximum(0, windows.need[2:] - windows.capacity[0])
     later = np.zeros(total + 1, dtype=np.int64)

@@ -1,7 +1,7 @@
 """Loads and compute actions bounded together: fewer steps hold more operations, and load more.
 
 For each number of steps from the least on, the loads of strategies of exactly that many steps are
-bounded; the least cost of all is a bound. Derivation: docs/bounds.md, section 10.
+bounded; the least cost of all is a bound. Derivation: docs/bounds.md, "Loads and steps together".
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from offloadasp.bounds.lines import Pace, extra_loads
+from offloadasp.bounds.lines import Steps, extra_loads
 from offloadasp.bounds.operations import input_capacity
 from offloadasp.bounds.relaxation import MOST_OPERATIONS, Windows, least_loads
 from offloadasp.bounds.steps import largest_group
@@ -54,15 +54,15 @@ def together(view: View, floor: Floor, proofs: Sequence[tuple[int, int]]) -> Fra
         For which numbers of steps to use the size relaxation, and the bytes that are to be proved
         by it. More than it proves count as what it does.
     """
-    rates, pace = view.problem.accelerator, _group(view)
-    asked, windows = dict(proofs), _windows(view, pace)
+    rates, group = view.problem.accelerator, _group(view)
+    asked, windows = dict(proofs), _windows(view, group)
     best: Fraction | None = None
     for steps in range(floor.steps, floor.steps + _MOST_NUMBERS):
         compute = rates.compute_cycles * steps
         if best is not None and compute + rates.load_cycles * floor.loads >= best:
             return best
-        loads = max(floor.loads, floor.compulsory + _extra(view, Pace(pace, steps)))
-        if windows is not None and asked.get(steps, 0) > loads:
+        loads = max(floor.loads, floor.compulsory + _extra(view, Steps(group, steps)))
+        if windows is not None and steps in asked:
             proved = least_loads(windows, steps, asked[steps])
             loads = max(loads, proved + view.sizes.apart_bytes)
         cost = compute + rates.load_cycles * loads
@@ -82,7 +82,7 @@ def relaxed(view: View, floor: Floor) -> Proofs:
     if windows is None:
         return proofs
     for steps in range(floor.steps, floor.steps + _MOST_SEARCHES):
-        loads = max(floor.loads, floor.compulsory + _extra(view, Pace(group, steps)))
+        loads = max(floor.loads, floor.compulsory + _extra(view, Steps(group, steps)))
         proved = least_loads(windows, steps)
         if proved + view.sizes.apart_bytes > loads:
             proofs.append((steps, proved))
@@ -100,9 +100,9 @@ def _group(view: View) -> int:
     return min(largest_group(view.footprint, chip.memory), max(1, chip.macs_per_step // least))
 
 
-def _extra(view: View, pace: Pace) -> int:
+def _extra(view: View, steps: Steps) -> int:
     problem = view.problem
-    return extra_loads(problem.layer, problem.accelerator.memory, view.sizes, view.tile, pace)
+    return extra_loads(problem.layer, problem.accelerator.memory, view.sizes, view.tile, steps)
 
 
 def _windows(view: View, group: int) -> Windows | None:
