@@ -9,15 +9,18 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, TypeGuard
 
+from offloadasp.bounds import lines
 from offloadasp.bounds.phases import EXACT_LIMIT, Phases
 from offloadasp.bounds.profile import used_inputs
 from offloadasp.bounds.steps import largest_group, steps_by_macs, steps_by_memory, steps_by_size
+from offloadasp.bounds.together import Floor, Proofs, relaxed, together
 from offloadasp.bounds.view import View, views_of
 from offloadasp.errors import InputError
 from offloadasp.problem import Problem
 
 # Far more phases than any bound found has; keeps a forged certificate cheap to refuse.
 _MOST_PHASES = 10_000
+_MOST_PROOFS = 16
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,8 @@ class Bound:
     Attributes
     ----------
     value
-        Cycles: the three parts below at their costs.
+        Cycles: the three parts below at their costs, or more, where loads and steps are bounded
+        together.
     load_bytes, write_bytes
         Least bytes loaded and written.
     steps
@@ -61,7 +65,8 @@ def lower_bound(problem: Problem) -> Bound:
     """Bound the duration of every strategy for exactly this decomposition from below.
 
     Loads, writes and compute actions are bounded each on its own, by the best of several
-    bounds, for the decomposition and for the finest one, whose strategies include its own.
+    bounds, for the decomposition and for the finest one, whose strategies include its own. Then
+    loads and compute actions are bounded together.
     """
     views = list(views_of(problem))
     loads, load_certificate = max(_load_bounds(problem, views), key=lambda found: found[0])
@@ -72,7 +77,23 @@ def lower_bound(problem: Problem) -> Bound:
         "writes": {"bound": "compulsory"},
         "steps": step_certificate,
     }
-    return Bound(_duration(problem, loads, writes, steps), loads, writes, steps, certificate)
+    value = _duration(problem, loads, writes, steps)
+    if problem.accelerator.compute_cycles > 0:
+        floor = Floor(loads, compulsory_loads(problem), steps)
+        written = problem.accelerator.write_cycles * writes
+        cycles, joint = max(_joint_bounds(views, floor), key=lambda found: found[0])
+        if cycles + written > value:
+            value, certificate["together"] = cycles + written, joint
+    return Bound(value, loads, writes, steps, certificate)
+
+
+def _joint_bounds(views: list[View], floor: Floor) -> Iterator[tuple[Fraction, dict[str, Any]]]:
+    for view in views:
+        if not view.inner:
+            proofs = relaxed(view, floor)
+            windows = [list(pair) for pair in proofs]
+            certificate = {"bound": "step_sizes", **view.name, "windows": windows}
+            yield together(view, floor, proofs), certificate
 
 
 def _duration(problem: Problem, loads: int, writes: int, steps: int) -> Fraction:
@@ -89,6 +110,7 @@ def _load_bounds(problem: Problem, views: list[View]) -> Found:
     for view in views:
         if not view.inner:
             yield compulsory + view.extra_loads(), {"bound": "cut"} | view.name
+            yield compulsory + _line_loads(view), {"bound": "lines"} | view.name
         for partial_sums in _ways(view):
             phases = view.phases(partial_sums=partial_sums)
             yield (
@@ -100,6 +122,11 @@ def _load_bounds(problem: Problem, views: list[View]) -> Found:
                     "phases": [list(run) for run in phases],
                 },
             )
+
+
+def _line_loads(view: View) -> int:
+    problem = view.problem
+    return lines.extra_loads(problem.layer, problem.accelerator.memory, view.sizes, view.tile)
 
 
 def _ways(view: View) -> tuple[bool, ...]:
@@ -137,7 +164,32 @@ def verify_certificate(problem: Problem, certificate: Mapping[str, Any]) -> Frac
     if _table(certificate, "writes").get("bound") != "compulsory":
         raise InputError("certificate.writes.bound: must be 'compulsory'")
     steps = _verified_steps(problem, _table(certificate, "steps"))
-    return _duration(problem, loads, compulsory_writes(problem), steps)
+    writes = compulsory_writes(problem)
+    value = _duration(problem, loads, writes, steps)
+    if "together" not in certificate:
+        return value
+    floor = Floor(loads, compulsory_loads(problem), steps)
+    cycles = _verified_together(problem, floor, _table(certificate, "together"))
+    return max(value, cycles + problem.accelerator.write_cycles * writes)
+
+
+def _verified_together(problem: Problem, floor: Floor, part: Mapping[str, Any]) -> Fraction:
+    if part.get("bound") != "step_sizes":
+        raise InputError("certificate.together.bound: must be 'step_sizes'")
+    view = _view(problem, part, "together")
+    if view.inner:
+        raise InputError("certificate.together.inner: must be false")
+    return together(view, floor, _proofs(part.get("windows")))
+
+
+def _proofs(value: object) -> Proofs:
+    where = "certificate.together.windows"
+    if not isinstance(value, list | tuple) or len(value) > _MOST_PROOFS:
+        raise InputError(f"{where}: must be a list of at most {_MOST_PROOFS} pairs [steps, bytes]")
+    pairs = [tuple(pair) if isinstance(pair, list | tuple) else () for pair in value]
+    if not all(len(pair) == 2 and all(map(_is_count, pair)) for pair in pairs):
+        raise InputError(f"{where}: must hold pairs of positive integers")
+    return pairs
 
 
 def _verified_loads(problem: Problem, part: Mapping[str, Any]) -> int:
@@ -146,8 +198,12 @@ def _verified_loads(problem: Problem, part: Mapping[str, Any]) -> int:
         return compulsory_loads(problem)
     if name == "cut":
         return compulsory_loads(problem) + _view(problem, part, "loads").extra_loads()
+    if name == "lines":
+        return compulsory_loads(problem) + _line_loads(_view(problem, part, "loads"))
     if name != "phases":
-        raise InputError("certificate.loads.bound: must be 'compulsory', 'cut' or 'phases'")
+        raise InputError(
+            "certificate.loads.bound: must be 'compulsory', 'cut', 'lines' or 'phases'"
+        )
     view = _view(problem, part, "loads")
     partial_sums = part.get("partial_sums")
     if not isinstance(partial_sums, bool):
