@@ -1,37 +1,43 @@
-"""Constructive plans: traversals by rules inside loops over the groups, with the best to keep.
+"""Constructive plans: regions of traversals by rules inside loops over the groups.
 
-First every *frame* (decomposition, loops, step size, resident kernels) is tried with a few
-numbers of strips, then the best frames with every number. The baselines get the best frames, and
-every frame of the decomposition that won.
+All blockings of all decompositions are ranked by an estimate, the most promising ones are
+scheduled exactly, and the best of these are varied as long as that helps. The baselines get the
+same blockings with their own traversals.
 """
 
-import heapq
-import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 
 from offloadasp.problem import Problem
+from offloadasp.search.blocking import Blocking, blockings, set_counts
 from offloadasp.search.clock import Clock
-from offloadasp.search.frame import Frame, estimate, frames, sizes
+from offloadasp.search.explore import near, sparse
 from offloadasp.search.keep import Schedule, schedule, steps_of_order
 from offloadasp.search.order import order_of
-from offloadasp.search.traversal import ROW_BY_ROW, ZIGZAG, Traversal, Traversals, traversals
+from offloadasp.search.traversal import ROW_BY_ROW, ZIGZAG, Traversal, Traversals
+from offloadasp.search.vary import variations
 
-# Frames of each decomposition that are tried at all, and numbers of operations per step of each.
-_FRAMES_EACH = 8
-_SIZES_EACH = 4
-# Frames that the second stage refines, and the first stage's share of the time of both.
-_REFINED = 6
-_FIRST_STAGE = 0.6
-# Above this many strips only every so many-th number is tried.
-_DENSE_STRIPS = 24
+# Shares of the time: to rank blockings, and to schedule the first ones of that ranking.
+_RANKING, _SCREENING = 0.3, 0.65
+# Blockings that are scheduled at most, and the best ones of them that are varied.
+_SCREENED, _VARIED = 48, 4
+# A blocking is scheduled only if its estimate is within this of the best schedule.
+_SLACK = 1.15
+# Near the decompositions of so many leading blockings others are looked for.
+_LEADING = 12
+# Baselines are tried with so many blockings each.
+_BASELINES = 12
+
+
+# An estimate, a number that keeps the order of equal ones, and the blocking.
+Ranked = tuple[float, int, Blocking]
 
 
 @dataclass(frozen=True)
 class Constructed:
     """A constructive plan: where it comes from and what it costs."""
 
-    frame: Frame
+    blocking: Blocking
     traversal: Traversal
     schedule: Schedule
 
@@ -67,14 +73,16 @@ class Best:
 
 
 def evaluate(
-    known: Traversals, frame: Frame, traversal: Traversal, best: int | None = None
+    known: Traversals, blocking: Blocking, traversal: Traversal, best: int | None = None
 ) -> Constructed | None:
-    """Walk a frame along a traversal; None where it does not fit or cannot beat ``best``."""
-    tiles = known.visits(frame.problem.tile_grid, traversal)
-    order = order_of(frame.problem, tiles, frame.nest, frame.chunk)
-    step = steps_of_order(frame.problem, order, frame.size)
-    found = schedule(frame.problem, order, step, frame.residents, best)
-    return None if found is None else Constructed(frame, traversal, found)
+    """Schedule a blocking along a traversal; None where it does not fit or cannot beat ``best``."""
+    problem = blocking.problem
+    tiles = known.visits(problem.tile_grid, traversal)
+    regions = blocking.regions(traversal.widths(problem.tile_grid))
+    order = order_of(problem, tiles, regions, blocking.nest, blocking.sets)
+    step = steps_of_order(problem, order, blocking.size)
+    found = schedule(problem, order, step, blocking.residents, best)
+    return None if found is None else Constructed(blocking, traversal, found)
 
 
 @dataclass
@@ -107,90 +115,85 @@ class Constructor:
 
     def run(self) -> Best:
         """Search, and return the best plans found."""
-        promising = self._screen()
-        self._baselines(promising)
-        for frame in promising:
-            for traversal in _strips(frame.problem.tile_grid):
-                if self._satisfied() or not self.clock.spend(self.share):
-                    break
-                self._attempt(frame, traversal, self.best.cost())
-        if self.best.overall is not None:
-            problem = self.best.overall.frame.problem
-            every = itertools.product(frames(problem), sizes(problem))
-            self._baselines(replace(frame, size=size) for frame, size in every)
+        ranked = self._rank()
+        screened = self._screen(ranked)
+        self._baselines(ranked)
+        for found in screened[:_VARIED]:
+            self._vary(found)
         return self.best
 
-    def _screen(self) -> list[Frame]:
-        """Try frames, promising ones first, with a few numbers of strips; return the best."""
-        candidates = _promising(self.problems)
-        ranked: list[tuple[int, int, Frame]] = []
-        for frame in candidates:
-            fitting = 0
-            for size in (size for size in sizes(frame.problem) if size <= frame.size):
-                # Without any plan yet the search goes on: some plan comes first.
-                if self.best.overall is not None and (
-                    self._satisfied() or not self.clock.spend(self.share * _FIRST_STAGE)
-                ):
-                    break
-                if self.clock.interrupted or fitting == _SIZES_EACH:
-                    break
-                cost = self._probe(replace(frame, size=size))
-                if cost is not None:
-                    ranked.append((cost, len(ranked), replace(frame, size=size)))
-                    fitting += 1
-        return [frame for _, _, frame in sorted(ranked, key=lambda entry: entry[:2])[:_REFINED]]
+    def _rank(self) -> list[Ranked]:
+        """Return blockings by their estimates, best first.
 
-    def _probe(self, frame: Frame) -> int | None:
-        """Try a frame with a few numbers of strips; None if no plan fits or comes near the best."""
-        best = self.best.cost()
-        beat = None if best is None else best + best // 20
-        found = [self._attempt(frame, probe, beat) for probe in _probes(frame.problem.tile_grid)]
-        return min((plan.cost for plan in found if plan is not None), default=None)
+        Decompositions are many: after a sparse choice of them, those near the best ones follow.
+        """
+        ranked: list[Ranked] = []
+        left = list(self.problems)
+        batch = sparse(left)
+        while batch:
+            for problem in batch:
+                # Without any blocking yet the search goes on: some plan comes first.
+                if ranked and not self.clock.spend(self.share * _RANKING):
+                    return sorted(ranked, key=lambda entry: entry[:2])
+                for cost, blocking in blockings(problem, set_counts(problem)):
+                    ranked.append((cost, len(ranked), blocking))
+            done = {id(problem) for problem in batch}
+            left = [problem for problem in left if id(problem) not in done]
+            ranked.sort(key=lambda entry: entry[:2])
+            batch = near([entry[2].problem for entry in ranked[:_LEADING]], left)
+        return ranked
 
-    def _baselines(self, among: Iterable[Frame]) -> None:
-        """Find the best plan of each baseline among some frames; some plan comes first."""
-        for frame in among:
-            for baseline in (ROW_BY_ROW, ZIGZAG):
-                known = baseline.name in self.best.by_name
-                if not self.clock.spend(self.share if known else 1.0):
+    def _screen(self, ranked: Sequence[Ranked]) -> list[Constructed]:
+        """Schedule the most promising blockings; return the plans, best first."""
+        found: list[Constructed] = []
+        for tried, (estimate, _, blocking) in enumerate(ranked):
+            best = self.best.cost()
+            if best is not None and (
+                tried >= _SCREENED
+                or estimate > _SLACK * best
+                or self._satisfied()
+                or not self.clock.spend(self.share * _SCREENING)
+            ):
+                break
+            if self.clock.interrupted:
+                break
+            plan = self._attempt(blocking, blocking.traversal, None if best is None else best * 2)
+            if plan is not None:
+                found.append(plan)
+        return sorted(found, key=lambda plan: plan.cost)
+
+    def _vary(self, start: Constructed) -> None:
+        """Change one thing at a time, as long as that helps."""
+        current, improved = start, True
+        while improved:
+            improved = False
+            for blocking, traversal in variations(current.blocking, current.traversal):
+                if self._satisfied() or not self.clock.spend(self.share):
                     return
-                self._attempt(frame, baseline, self.best.cost(baseline.name))
+                found = self._attempt(blocking, traversal, current.cost)
+                if found is not None and found.cost < current.cost:
+                    current, improved = found, True
+                    break
+
+    def _baselines(self, ranked: Iterable[Ranked]) -> None:
+        """Find the best plan of each baseline; some plan of each comes first."""
+        straight = (entry for entry in ranked if entry[2].straight)
+        for tried, (_, _, blocking) in enumerate(straight):
+            for baseline in (ROW_BY_ROW, ZIGZAG):
+                known = self.best.cost(baseline.name)
+                if known is not None and tried >= _BASELINES:
+                    return
+                if not self.clock.spend(self.share if known is not None else 1.0):
+                    return
+                self._attempt(blocking, baseline, known)
 
     def _satisfied(self) -> bool:
         return self.best.overall is not None and self.best.overall.cost <= self.enough
 
-    def _attempt(self, frame: Frame, traversal: Traversal, best: int | None) -> Constructed | None:
-        found = evaluate(self.known, frame, traversal, best)
+    def _attempt(
+        self, blocking: Blocking, traversal: Traversal, best: int | None
+    ) -> Constructed | None:
+        found = evaluate(self.known, blocking, traversal, best)
         if found is not None and self.best.add(found):
             self.on_better(found)
         return found
-
-
-def _promising(problems: Sequence[Problem]) -> list[Frame]:
-    """Return the best frames of each decomposition by their estimates, the best of all first."""
-    found: list[tuple[float, int, int, Frame]] = []
-    for number, problem in enumerate(problems):
-        estimated = [(estimate(frame), number, k, frame) for k, frame in enumerate(frames(problem))]
-        found += heapq.nsmallest(_FRAMES_EACH, estimated, key=lambda entry: entry[:3])
-    return [frame for *_, frame in sorted(found, key=lambda entry: entry[:3])]
-
-
-def _strips(grid: tuple[int, int]) -> Iterator[Traversal]:
-    """Yield all strips of a grid, and of very many strips only some numbers."""
-    for traversal in traversals(grid):
-        count = traversal.strips
-        dense = count <= _DENSE_STRIPS or count % (count // _DENSE_STRIPS * 4) == 0
-        if traversal.name == "strips" and dense:
-            yield traversal
-
-
-def _probes(grid: tuple[int, int]) -> list[Traversal]:
-    """Return a few numbers of strips, along and across."""
-    return [
-        traversal
-        for traversal in traversals(grid)
-        if traversal.name == "strips"
-        and traversal.strips in (1, 2, 4)
-        and traversal.onward
-        and not traversal.width
-    ]
