@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, TypeGuard
 
+from offloadasp.bounds.pace import Pace, paced_duration, paces
 from offloadasp.bounds.phases import EXACT_LIMIT, Phases
 from offloadasp.bounds.profile import used_inputs
 from offloadasp.bounds.steps import largest_group, steps_by_macs, steps_by_memory, steps_by_size
@@ -27,7 +28,7 @@ class Bound:
     Attributes
     ----------
     value
-        Cycles: the three parts below at their costs.
+        Cycles: at least the three parts below at their costs.
     load_bytes, write_bytes
         Least bytes loaded and written.
     steps
@@ -72,12 +73,33 @@ def lower_bound(problem: Problem) -> Bound:
         "writes": {"bound": "compulsory"},
         "steps": step_certificate,
     }
-    return Bound(_duration(problem, loads, writes, steps), loads, writes, steps, certificate)
+    together, pace_certificate = max(
+        _pace_bounds(views, loads, steps),
+        key=lambda found: found[0],
+        default=(_apart(problem, loads, steps), None),
+    )
+    if pace_certificate is not None and together > _apart(problem, loads, steps):
+        certificate["together"] = pace_certificate
+    else:
+        together = _apart(problem, loads, steps)
+    value = together + problem.accelerator.write_cycles * writes
+    return Bound(value, loads, writes, steps, certificate)
 
 
-def _duration(problem: Problem, loads: int, writes: int, steps: int) -> Fraction:
+def _apart(problem: Problem, loads: int, steps: int) -> Fraction:
+    """Bound loads and compute actions, in cycles, from bounds on each of them."""
     rates = problem.accelerator
-    return rates.load_cycles * loads + rates.write_cycles * writes + rates.compute_cycles * steps
+    return rates.load_cycles * loads + rates.compute_cycles * steps
+
+
+def _pace_bounds(
+    views: list[View], loads: int, steps: int
+) -> Iterator[tuple[Fraction, dict[str, Any]]]:
+    for view in views:
+        for pace in paces(view, steps):
+            value = paced_duration(pace, loads, steps)
+            if value is not None:
+                yield value, {"bound": "pace", **view.name, "length": pace.length}
 
 
 Found = Iterator[tuple[int, dict[str, Any]]]
@@ -137,7 +159,14 @@ def verify_certificate(problem: Problem, certificate: Mapping[str, Any]) -> Frac
     if _table(certificate, "writes").get("bound") != "compulsory":
         raise InputError("certificate.writes.bound: must be 'compulsory'")
     steps = _verified_steps(problem, _table(certificate, "steps"))
-    return _duration(problem, loads, compulsory_writes(problem), steps)
+    together = _apart(problem, loads, steps)
+    if "together" in certificate:
+        part = _table(certificate, "together")
+        if part.get("bound") != "pace":
+            raise InputError("certificate.together.bound: must be 'pace'")
+        pace = Pace(_view(problem, part, "together"), _count(part, "together", "length"))
+        together = max(together, paced_duration(pace, loads, steps) or together)
+    return together + problem.accelerator.write_cycles * compulsory_writes(problem)
 
 
 def _verified_loads(problem: Problem, part: Mapping[str, Any]) -> int:
@@ -177,8 +206,10 @@ def _verified_steps(problem: Problem, part: Mapping[str, Any]) -> int:
     if name == "macs":
         return steps_by_macs(view.sizes, limit)
     if name == "size":
-        return steps_by_size(view.sizes, limit, _count(part, "least_macs"))
-    return steps_by_memory(view.footprint, problem.accelerator.memory, _count(part, "group"))
+        return steps_by_size(view.sizes, limit, _count(part, "steps", "least_macs"))
+    return steps_by_memory(
+        view.footprint, problem.accelerator.memory, _count(part, "steps", "group")
+    )
 
 
 def _table(certificate: Mapping[str, Any], key: str) -> Mapping[str, Any]:
@@ -197,10 +228,10 @@ def _view(problem: Problem, part: Mapping[str, Any], where: str) -> View:
     return View(problem, name == "finest", inner)
 
 
-def _count(part: Mapping[str, Any], key: str) -> int:
+def _count(part: Mapping[str, Any], where: str, key: str) -> int:
     value = part.get(key)
     if not _is_count(value):
-        raise InputError(f"certificate.steps.{key}: must be a positive integer")
+        raise InputError(f"certificate.{where}.{key}: must be a positive integer")
     return value
 
 

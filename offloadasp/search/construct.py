@@ -5,8 +5,9 @@ scheduled exactly, and the best of these are varied as long as that helps. The b
 same blockings with their own traversals.
 """
 
+import itertools
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from offloadasp.problem import Problem
 from offloadasp.search.blocking import Blocking, blockings, set_counts
@@ -15,7 +16,7 @@ from offloadasp.search.explore import near, sparse
 from offloadasp.search.keep import Schedule, schedule, steps_of_order
 from offloadasp.search.order import order_of
 from offloadasp.search.traversal import ROW_BY_ROW, ZIGZAG, Traversal, Traversals
-from offloadasp.search.vary import variations
+from offloadasp.search.vary import smaller, variations
 
 # Shares of the time: to rank blockings, and to schedule the first ones of that ranking.
 _RANKING, _SCREENING = 0.3, 0.65
@@ -25,8 +26,10 @@ _SCREENED, _VARIED = 48, 4
 _SLACK = 1.15
 # Near the decompositions of so many leading blockings others are looked for.
 _LEADING = 12
-# Baselines are tried with so many blockings each.
-_BASELINES = 12
+# Baselines are tried with so many blockings each, and so many step sizes that fit.
+_BASELINES, _SIZES_EACH = 12, 2
+# Step sizes that are tried where an estimate was too hopeful.
+_SMALLER = 4
 
 
 # An estimate, a number that keeps the order of equal ones, and the blocking.
@@ -157,10 +160,19 @@ class Constructor:
                 break
             if self.clock.interrupted:
                 break
-            plan = self._attempt(blocking, blocking.traversal, None if best is None else best * 2)
+            plan = self._fitting(blocking, None if best is None else best * 2)
             if plan is not None:
                 found.append(plan)
         return sorted(found, key=lambda plan: plan.cost)
+
+    def _fitting(self, blocking: Blocking, best: int | None) -> Constructed | None:
+        """Schedule a blocking, with smaller steps where the estimated ones do not fit."""
+        for size in itertools.islice(smaller(blocking.size), _SMALLER):
+            smaller_steps = replace(blocking, size=size)
+            found = self._attempt(smaller_steps, blocking.traversal, best)
+            if found is not None:
+                return found
+        return None
 
     def _vary(self, start: Constructed) -> None:
         """Change one thing at a time, as long as that helps."""
@@ -177,15 +189,30 @@ class Constructor:
 
     def _baselines(self, ranked: Iterable[Ranked]) -> None:
         """Find the best plan of each baseline; some plan of each comes first."""
-        straight = (entry for entry in ranked if entry[2].straight)
-        for tried, (_, _, blocking) in enumerate(straight):
+        straight = (entry[2] for entry in ranked if entry[2].straight)
+        for tried, blocking in enumerate(straight):
             for baseline in (ROW_BY_ROW, ZIGZAG):
-                known = self.best.cost(baseline.name)
-                if known is not None and tried >= _BASELINES:
+                known = baseline.name in self.best.by_name
+                if known and tried >= _BASELINES:
                     return
-                if not self.clock.spend(self.share if known is not None else 1.0):
+                if not self._fit(blocking, baseline):
                     return
-                self._attempt(blocking, baseline, known)
+
+    def _fit(self, blocking: Blocking, baseline: Traversal) -> bool:
+        """Try ever smaller steps along a baseline until some fit; return whether time is left.
+
+        A path that is not the one of the estimate may need more memory for the same steps.
+        """
+        fitting = 0
+        for size in smaller(blocking.size):
+            best = self.best.cost(baseline.name)
+            if not self.clock.spend(1.0 if best is None else self.share):
+                return False
+            found = self._attempt(replace(blocking, size=size), baseline, best)
+            fitting += found is not None
+            if fitting == _SIZES_EACH:
+                break
+        return True
 
     def _satisfied(self) -> bool:
         return self.best.overall is not None and self.best.overall.cost <= self.enough

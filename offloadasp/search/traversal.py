@@ -130,3 +130,10 @@ def strips(grid: tuple[int, int], most: int) -> Iterator[Traversal]:
                 yield Traversal("strips", count, transposed, 0, onward)
                 if uneven:
                     yield Traversal("strips", count, transposed, widest, onward)
+
+
+def traversals(grid: tuple[int, int]) -> Iterator[Traversal]:
+    """Yield the traversals of a grid: the two baselines, then strips of every number, few first."""
+    yield ROW_BY_ROW
+    yield ZIGZAG
+    yield from strips(grid, max(grid))

@@ -23,6 +23,13 @@ def variations(blocking: Blocking, traversal: Traversal) -> Iterator[tuple[Block
     yield from _shapes(blocking, traversal)
 
 
+def smaller(size: int) -> Iterator[int]:
+    """Yield step sizes from one downwards, ever sparser above the small ones."""
+    while size > 0:
+        yield size
+        size = size - 1 if size <= 8 else size * 2 // 3
+
+
 def _near(value: int, most: int) -> list[int]:
     return [near for near in (value - 1, value + 1, value - 2, value + 2) if 1 <= near <= most]
 
