@@ -355,8 +355,8 @@ class Estimator:
         size = int(problem.pixel_bytes.max())
         slides = quota >= (grid.window + grid.sliding) * size
         loads = np.where(slides, 1.0, grid.again) * grid.apart / grid.regions * size
-        touched = grid.footprint * size
-        halo = grid.shared * size
+        touched = np.multiply(grid.footprint, size, dtype=np.float64)
+        halo = np.multiply(grid.shared, size, dtype=np.float64)
         held = slides
         for loop in self._loops("pixels"):
             if loop.name == "c":
@@ -364,26 +364,33 @@ class Estimator:
                 loads = loads * grid.regions * np.where(together, grid.joined / grid.apart, 1.0)
                 touched = touched // grid.footprint * int(problem.used.sum())
             elif loop.changes("pixels"):
-                loads, touched, halo = (x * loop.rounds for x in (loads, touched, halo))
+                loads, touched, halo = (
+                    loads * loop.rounds,
+                    touched * loop.rounds,
+                    halo * loop.rounds,
+                )
             else:
-                kept = np.minimum(1.0, quota / touched)
-                loads = loads * (1 + (loop.rounds - 1) * (1 - kept))
-                held = held & ((kept >= 1) | (loop.rounds == 1))
+                held = held & ((quota >= touched) | (loop.rounds == 1))
+                loads = _repeated(loads, loop.rounds, np.minimum(quota, touched))
         return loads
 
     def _kernel_loads(self, quota: FloatArray) -> FloatArray:
         problem = self.problem
-        shape = np.broadcast_shapes(quota.shape, self.grid.regions.shape)
-        touched = np.full(shape, float(problem.kernel_bytes.max()))
-        loads = np.ones(shape)  # in blocks
+        touched = np.full_like(quota, problem.kernel_bytes.max())
+        loads = touched
         for loop in self._loops("kernels"):
             if loop.changes("kernels"):
                 loads, touched = loads * loop.rounds, touched * loop.rounds
             else:
-                kept = np.minimum(1.0, quota / touched)
-                loads = loads * (1 + (loop.rounds - 1) * (1 - kept))
-        rounds = [loop.rounds for loop in self._loops("kernels") if loop.changes("kernels")]
-        return loads / np.prod([int(x.flat[0]) for x in rounds]) * problem.kernel_total
+                loads = _repeated(loads, loop.rounds, np.minimum(quota, touched))
+        # The last groups may be smaller, and not all pairs of groups share channels.
+        return loads * (problem.kernel_total / touched)
+
+
+def _repeated(loads: FloatArray, rounds: IntArray, kept: FloatArray) -> FloatArray:
+    """Load again in every round but the first what is not kept from the one before."""
+    total: FloatArray = loads + (rounds - 1) * np.maximum(0, loads - kept)
+    return total
 
 
 def set_counts(problem: Problem) -> Sequence[int]:

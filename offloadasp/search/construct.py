@@ -6,7 +6,7 @@ same blockings with their own traversals.
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from offloadasp.problem import Problem
@@ -149,7 +149,7 @@ class Constructor:
     def _screen(self, ranked: Sequence[Ranked]) -> list[Constructed]:
         """Schedule the most promising blockings; return the plans, best first."""
         found: list[Constructed] = []
-        for tried, (estimate, _, blocking) in enumerate(ranked):
+        for tried, (estimate, blocking) in enumerate(_different(ranked)):
             best = self.best.cost()
             if best is not None and (
                 tried >= _SCREENED
@@ -224,3 +224,14 @@ class Constructor:
         if found is not None and self.best.add(found):
             self.on_better(found)
         return found
+
+
+def _different(ranked: Iterable[Ranked]) -> Iterator[tuple[float, Blocking]]:
+    """Leave out blockings that differ from one before them in what makes no difference."""
+    seen = set()
+    for estimate, _, blocking in ranked:
+        groups = len(blocking.problem.kernel_sizes), len(blocking.problem.channel_sizes)
+        kind = estimate, groups, blocking.size
+        if kind not in seen:
+            seen.add(kind)
+            yield estimate, blocking
