@@ -93,6 +93,13 @@ class Blocking:
         nested = f", loops over {', '.join(loops)}" if loops else ""
         return f"up to {self.size} operation{'s' if self.size > 1 else ''} a step{nested}"
 
+    def straightened(self) -> "Blocking":
+        """Return the same loops and steps, with regions of whole rows of about as many tiles."""
+        columns = self.problem.tile_grid[1]
+        lines = max(1, self.cells // columns)
+        cells = min(self.cells, lines * columns)
+        return replace(self, strips=1, transposed=False, lines=lines, cells=cells)
+
     def at(self, memory: int) -> "Blocking":
         """Return the same blocking at another memory in bytes."""
         return replace(self, problem=self.problem.with_memory(memory))

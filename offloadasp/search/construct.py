@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from offloadasp.problem import Problem
-from offloadasp.search.blocking import Blocking, blockings, set_counts
+from offloadasp.search.blocking import Blocking, blockings, most_operations, set_counts
 from offloadasp.search.clock import Clock
 from offloadasp.search.explore import near, sparse
 from offloadasp.search.keep import Schedule, schedule, steps_of_order
@@ -18,16 +18,15 @@ from offloadasp.search.order import order_of
 from offloadasp.search.traversal import ROW_BY_ROW, ZIGZAG, Traversal, Traversals
 from offloadasp.search.vary import smaller, variations
 
-# Shares of the time: to rank blockings, and to schedule the first ones of that ranking.
-_RANKING, _SCREENING = 0.3, 0.65
-# Blockings that are scheduled at most, and the best ones of them that are varied.
+# By when to have ranked blockings, scheduled them, and varied the best, in shares of the time; the
+# baselines get the rest.
+_RANKING, _SCREENING, _VARYING = 0.3, 0.65, 0.93
+# Blockings that are scheduled before the best ones of them are varied.
 _SCREENED, _VARIED = 48, 4
-# A blocking is scheduled only if its estimate is within this of the best schedule.
-_SLACK = 1.15
 # Near the decompositions of so many leading blockings others are looked for.
 _LEADING = 12
-# Baselines are tried with so many blockings each, and so many step sizes that fit.
-_BASELINES, _SIZES_EACH = 12, 2
+# Baselines are tried with so many blockings each.
+_BASELINES = 12
 # Step sizes that are tried where an estimate was too hopeful.
 _SMALLER = 4
 
@@ -119,10 +118,18 @@ class Constructor:
     def run(self) -> Best:
         """Search, and return the best plans found."""
         ranked = self._rank()
-        screened = self._screen(ranked)
-        self._baselines(ranked)
-        for found in screened[:_VARIED]:
-            self._vary(found)
+        different = _different(ranked)
+        while batch := list(itertools.islice(different, _SCREENED)):
+            first = not self.best.history
+            screened = self._screen(batch)
+            if first:
+                self._baselines(ranked)
+            for found in screened[:_VARIED]:
+                self._vary(found)
+            if self._satisfied() or not self.clock.spend(self.share * _VARYING):
+                break
+        if self.best.overall is not None:
+            self._baselines_of(self.best.overall)
         return self.best
 
     def _rank(self) -> list[Ranked]:
@@ -146,16 +153,14 @@ class Constructor:
             batch = near([entry[2].problem for entry in ranked[:_LEADING]], left)
         return ranked
 
-    def _screen(self, ranked: Sequence[Ranked]) -> list[Constructed]:
-        """Schedule the most promising blockings; return the plans, best first."""
+    def _screen(self, blockings: Iterable[Blocking]) -> list[Constructed]:
+        """Schedule blockings, the most promising first; return the plans, best first."""
         found: list[Constructed] = []
-        for tried, (estimate, blocking) in enumerate(_different(ranked)):
+        for blocking in blockings:
             best = self.best.cost()
+            # Without any plan yet the search goes on: some plan comes first.
             if best is not None and (
-                tried >= _SCREENED
-                or estimate > _SLACK * best
-                or self._satisfied()
-                or not self.clock.spend(self.share * _SCREENING)
+                self._satisfied() or not self.clock.spend(self.share * _SCREENING)
             ):
                 break
             if self.clock.interrupted:
@@ -180,7 +185,7 @@ class Constructor:
         while improved:
             improved = False
             for blocking, traversal in variations(current.blocking, current.traversal):
-                if self._satisfied() or not self.clock.spend(self.share):
+                if self._satisfied() or not self.clock.spend(self.share * _VARYING):
                     return
                 found = self._attempt(blocking, traversal, current.cost)
                 if found is not None and found.cost < current.cost:
@@ -188,30 +193,38 @@ class Constructor:
                     break
 
     def _baselines(self, ranked: Iterable[Ranked]) -> None:
-        """Find the best plan of each baseline; some plan of each comes first."""
+        """Find a plan of each baseline, and better ones among the first few that may be."""
         straight = (entry[2] for entry in ranked if entry[2].straight)
         for tried, blocking in enumerate(straight):
             for baseline in (ROW_BY_ROW, ZIGZAG):
                 known = baseline.name in self.best.by_name
                 if known and tried >= _BASELINES:
                     return
-                if not self._fit(blocking, baseline):
+                if not self._fit(blocking, baseline, _SMALLER):
                     return
 
-    def _fit(self, blocking: Blocking, baseline: Traversal) -> bool:
-        """Try ever smaller steps along a baseline until some fit; return whether time is left.
+    def _baselines_of(self, winner: Constructed) -> None:
+        """Give the baselines the loops that won, with every step size."""
+        blocking = winner.blocking.straightened()
+        blocking = replace(blocking, size=most_operations(blocking.problem))
+        for baseline in (ROW_BY_ROW, ZIGZAG):
+            if not self._fit(blocking, baseline):
+                return
+
+    def _fit(self, blocking: Blocking, baseline: Traversal, fitting: int | None = None) -> bool:
+        """Try ever smaller steps along a baseline, until some fit; return whether time is left.
 
         A path that is not the one of the estimate may need more memory for the same steps.
         """
-        fitting = 0
         for size in smaller(blocking.size):
             best = self.best.cost(baseline.name)
             if not self.clock.spend(1.0 if best is None else self.share):
                 return False
             found = self._attempt(replace(blocking, size=size), baseline, best)
-            fitting += found is not None
-            if fitting == _SIZES_EACH:
-                break
+            if found is not None and fitting is not None:
+                fitting -= 1
+                if fitting == 0:
+                    break
         return True
 
     def _satisfied(self) -> bool:
@@ -226,7 +239,7 @@ class Constructor:
         return found
 
 
-def _different(ranked: Iterable[Ranked]) -> Iterator[tuple[float, Blocking]]:
+def _different(ranked: Iterable[Ranked]) -> Iterator[Blocking]:
     """Leave out blockings that differ from one before them in what makes no difference."""
     seen = set()
     for estimate, _, blocking in ranked:
@@ -234,4 +247,4 @@ def _different(ranked: Iterable[Ranked]) -> Iterator[tuple[float, Blocking]]:
         kind = estimate, groups, blocking.size
         if kind not in seen:
             seen.add(kind)
-            yield estimate, blocking
+            yield blocking
