@@ -71,12 +71,12 @@ def test_certificate_proves_exactly_the_bound_after_a_round_trip_through_json(
     certificate = json.loads(json.dumps(bound.certificate))
     assert verify_certificate(problem, certificate) == bound.value
     rates = problem.accelerator
-    parts = (
+    apart = (
         rates.load_cycles * bound.load_bytes
         + rates.write_cycles * bound.write_bytes
         + rates.compute_cycles * bound.steps
     )
-    assert bound.value > parts if "together" in certificate else bound.value == parts
+    assert bound.value > apart if "together" in certificate else bound.value == apart
 
 
 @given(problems())
@@ -125,7 +125,8 @@ def test_no_certificate_proves_more_than_the_optimum(problem: Problem, data: st.
             }
         )
     )
-    forged = bound.certificate | {"loads": loads, "steps": steps}
+    together = {"bound": "pace", **view.name, "length": data.draw(st.integers(1, 6))}
+    forged = bound.certificate | {"loads": loads, "steps": steps, "together": together}
     assert verify_certificate(problem, forged) <= optimum
 
 
@@ -139,6 +140,7 @@ VALID: dict[str, Any] = {
     },
     "writes": {"bound": "compulsory"},
     "steps": {"bound": "memory", "decomposition": "finest", "inner": False, "group": 3},
+    "together": {"bound": "pace", "decomposition": "finest", "inner": False, "length": 2},
 }
 
 
@@ -170,6 +172,10 @@ VALID: dict[str, Any] = {
         (("steps", "decomposition"), 3, "steps.decomposition"),
         (("steps", "group"), 0, "steps.group"),
         (("steps", "group"), "3", "steps.group"),
+        (("together",), 3, "together"),
+        (("together", "bound"), "phases", "together.bound"),
+        (("together", "length"), 0, "together.length"),
+        (("together", "inner"), "no", "together.inner"),
         (
             ("steps",),
             {"bound": "size", "decomposition": "given", "inner": False},

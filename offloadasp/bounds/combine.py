@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import Any, TypeGuard
 
 from offloadasp.bounds import lines
+from offloadasp.bounds.pace import Pace, paced, paces
 from offloadasp.bounds.phases import EXACT_LIMIT, Phases
 from offloadasp.bounds.profile import used_inputs
 from offloadasp.bounds.steps import largest_group, steps_by_macs, steps_by_memory, steps_by_size
@@ -77,28 +78,37 @@ def lower_bound(problem: Problem) -> Bound:
         "writes": {"bound": "compulsory"},
         "steps": step_certificate,
     }
-    value = _duration(problem, loads, writes, steps)
-    if problem.accelerator.compute_cycles > 0:
-        floor = Floor(loads, compulsory_loads(problem), steps)
-        written = problem.accelerator.write_cycles * writes
-        cycles, joint = max(_joint_bounds(views, floor), key=lambda found: found[0])
-        if cycles + written > value:
-            value, certificate["together"] = cycles + written, joint
+    floor = Floor(loads, compulsory_loads(problem), steps)
+    apart = _apart(problem, loads, steps)
+    cycles, joint = max(
+        _joint_bounds(views, floor), key=lambda found: found[0], default=(apart, {})
+    )
+    if cycles > apart:
+        certificate["together"] = joint
+    value = max(cycles, apart) + problem.accelerator.write_cycles * writes
     return Bound(value, loads, writes, steps, certificate)
 
 
+def _apart(problem: Problem, loads: int, steps: int) -> Fraction:
+    """Bound loads and compute actions, in cycles, from bounds on each of them."""
+    rates = problem.accelerator
+    return rates.load_cycles * loads + rates.compute_cycles * steps
+
+
 def _joint_bounds(views: list[View], floor: Floor) -> Iterator[tuple[Fraction, dict[str, Any]]]:
+    """Yield bounds on loads and compute actions together, in cycles."""
     for view in views:
+        if view.problem.accelerator.compute_cycles == 0:
+            return
         if not view.inner:
             proofs = relaxed(view, floor)
             windows = [list(pair) for pair in proofs]
             certificate = {"bound": "step_sizes", **view.name, "windows": windows}
             yield together(view, floor, proofs), certificate
-
-
-def _duration(problem: Problem, loads: int, writes: int, steps: int) -> Fraction:
-    rates = problem.accelerator
-    return rates.load_cycles * loads + rates.write_cycles * writes + rates.compute_cycles * steps
+        for pace in paces(view, floor.steps):
+            value = paced(pace, floor.loads, floor.steps)
+            if value is not None:
+                yield value, {"bound": "pace", **view.name, "length": pace.length}
 
 
 Found = Iterator[tuple[int, dict[str, Any]]]
@@ -164,19 +174,23 @@ def verify_certificate(problem: Problem, certificate: Mapping[str, Any]) -> Frac
     if _table(certificate, "writes").get("bound") != "compulsory":
         raise InputError("certificate.writes.bound: must be 'compulsory'")
     steps = _verified_steps(problem, _table(certificate, "steps"))
-    writes = compulsory_writes(problem)
-    value = _duration(problem, loads, writes, steps)
+    writes = problem.accelerator.write_cycles * compulsory_writes(problem)
+    apart = _apart(problem, loads, steps)
     if "together" not in certificate:
-        return value
+        return apart + writes
     floor = Floor(loads, compulsory_loads(problem), steps)
-    cycles = _verified_together(problem, floor, _table(certificate, "together"))
-    return max(value, cycles + problem.accelerator.write_cycles * writes)
+    joint = _verified_together(problem, floor, _table(certificate, "together"))
+    return max(apart, joint) + writes
 
 
 def _verified_together(problem: Problem, floor: Floor, part: Mapping[str, Any]) -> Fraction:
-    if part.get("bound") != "step_sizes":
-        raise InputError("certificate.together.bound: must be 'step_sizes'")
+    name = part.get("bound")
+    if name not in ("pace", "step_sizes"):
+        raise InputError("certificate.together.bound: must be 'pace' or 'step_sizes'")
     view = _view(problem, part, "together")
+    if name == "pace":
+        pace = Pace(view, _count(part, "together", "length"))
+        return paced(pace, floor.loads, floor.steps) or Fraction(0)
     if view.inner:
         raise InputError("certificate.together.inner: must be false")
     return together(view, floor, _proofs(part.get("windows")))
@@ -233,8 +247,10 @@ def _verified_steps(problem: Problem, part: Mapping[str, Any]) -> int:
     if name == "macs":
         return steps_by_macs(view.sizes, limit)
     if name == "size":
-        return steps_by_size(view.sizes, limit, _count(part, "least_macs"))
-    return steps_by_memory(view.footprint, problem.accelerator.memory, _count(part, "group"))
+        return steps_by_size(view.sizes, limit, _count(part, "steps", "least_macs"))
+    return steps_by_memory(
+        view.footprint, problem.accelerator.memory, _count(part, "steps", "group")
+    )
 
 
 def _table(certificate: Mapping[str, Any], key: str) -> Mapping[str, Any]:
@@ -253,10 +269,10 @@ def _view(problem: Problem, part: Mapping[str, Any], where: str) -> View:
     return View(problem, name == "finest", inner)
 
 
-def _count(part: Mapping[str, Any], key: str) -> int:
+def _count(part: Mapping[str, Any], where: str, key: str) -> int:
     value = part.get(key)
     if not _is_count(value):
-        raise InputError(f"certificate.steps.{key}: must be a positive integer")
+        raise InputError(f"certificate.{where}.{key}: must be a positive integer")
     return value
 
 

@@ -13,7 +13,6 @@ import numpy as np
 from offloadasp.bounds.lines import Steps, extra_loads
 from offloadasp.bounds.operations import input_capacity
 from offloadasp.bounds.relaxation import MOST_OPERATIONS, Windows, least_loads
-from offloadasp.bounds.steps import largest_group
 from offloadasp.bounds.view import View
 
 # Numbers of steps that are looked at. More steps than these load what any number of steps does.
@@ -54,7 +53,7 @@ def together(view: View, floor: Floor, proofs: Sequence[tuple[int, int]]) -> Fra
         For which numbers of steps to use the size relaxation, and the bytes that are to be proved
         by it. More than it proves count as what it does.
     """
-    rates, group = view.problem.accelerator, _group(view)
+    rates, group = view.problem.accelerator, view.group
     asked, windows = dict(proofs), _windows(view, group)
     best: Fraction | None = None
     for steps in range(floor.steps, floor.steps + _MOST_NUMBERS):
@@ -76,7 +75,7 @@ def together(view: View, floor: Floor, proofs: Sequence[tuple[int, int]]) -> Fra
 
 def relaxed(view: View, floor: Floor) -> Proofs:
     """Find what the size relaxation proves for numbers of steps that can be the cheapest ones."""
-    rates, group = view.problem.accelerator, _group(view)
+    rates, group = view.problem.accelerator, view.group
     windows = _windows(view, group)
     proofs: Proofs = []
     if windows is None:
@@ -91,13 +90,6 @@ def relaxed(view: View, floor: Floor) -> Proofs:
         if saved <= rates.compute_cycles:
             break
     return proofs
-
-
-def _group(view: View) -> int:
-    """Bound the operations in a step, by their multiply-accumulates and by the memory."""
-    chip = view.problem.accelerator
-    least = min(macs for macs, _ in view.sizes.operation_macs)
-    return min(largest_group(view.footprint, chip.memory), max(1, chip.macs_per_step // least))
 
 
 def _extra(view: View, steps: Steps) -> int:

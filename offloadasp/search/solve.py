@@ -166,11 +166,11 @@ class Search:
     def _found(self, memory: int, best: Best, bound: Bound) -> Found | None:
         if best.overall is None:
             return None
-        plan, frame = best.overall, best.overall.frame
+        plan, blocking = best.overall, best.overall.blocking
         keeping = "optimal" if plan.schedule.exact else "a heuristic"
         return Found(
-            problem=frame.problem.with_memory(memory),
-            plan=plan_of(frame.problem, plan.schedule),
+            problem=blocking.problem.with_memory(memory),
+            plan=plan_of(blocking.problem, plan.schedule),
             value=plan.cost * self.scale.unit,
             lower_bound=bound.value,
             certificate=bound.certificate,
@@ -179,7 +179,8 @@ class Search:
                 for name in ("row_by_row", "zigzag", "strips")
                 if name in best.by_name
             },
-            method=f"{plan.traversal.text}, {frame.text}; what to keep: {keeping} for this order",
+            method=f"{plan.traversal.text}, {blocking.text}; "
+            f"what to keep: {keeping} for this order",
             seconds=self.seconds,
         )
 
@@ -308,5 +309,5 @@ class Search:
 
 def _again(known: Traversals, plan: Constructed, memory: int) -> Constructed | None:
     """Keep as much as another memory allows on the same way."""
-    frame = plan.frame.at(memory)
-    return evaluate(known, frame, plan.traversal)
+    blocking = plan.blocking.at(memory)
+    return evaluate(known, blocking, plan.traversal)
