@@ -253,11 +253,13 @@ def test_the_parts_of_a_bound_add_up_to_it(problem: Problem) -> None:
     bound = lower_bound(problem)
     parts = proved(problem, bound.certificate)
     rates = problem.accelerator
-    assert bound.value == (
+    total = (
         rates.load_cycles * parts.loads
         + rates.write_cycles * parts.writes
         + rates.compute_cycles * parts.steps
     )
+    # What is proved of loads and steps together is more than the parts.
+    assert bound.value > total if "together" in bound.certificate else bound.value == total
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

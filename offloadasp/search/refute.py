@@ -70,6 +70,10 @@ class Ledger:
         """Round up to a cost that a strategy can have."""
         return self.base + max(0, -(-(cost - self.base) // self.grain)) * self.grain
 
+    def down(self, cost: int) -> int:
+        """Round down to a cost that a strategy can have."""
+        return self.base + max(0, (cost - self.base) // self.grain) * self.grain
+
 
 def ledger_of(problem: Problem, bound: Bound, operations: int) -> Ledger:
     """Return what every strategy pays, given proven bounds."""
