@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offloadasp.facts import scale_of
-from offloadasp.problem import IntArray, Problem
+from offloadasp.problem import BoolArray, IntArray, Problem
 from offloadasp.search.order import NESTS
 from offloadasp.search.traversal import Traversal
 
@@ -51,6 +51,8 @@ class Blocking:
         Tiles of a region, at most; it matters where a region is a part of one line.
     size
         Operations per step, at most.
+    aligned
+        Whether no step begins within a region and ends beyond it.
     residents
         Kernel blocks that stay on chip from first to last use.
     """
@@ -63,6 +65,7 @@ class Blocking:
     lines: int
     cells: int
     size: int
+    aligned: bool = False
     residents: int = 0
 
     @property
@@ -74,6 +77,14 @@ class Blocking:
     def straight(self) -> bool:
         """Whether the regions lie on lines that cross the whole output from left to right."""
         return self.strips == 1 and not self.transposed
+
+    @property
+    def patience(self) -> int:
+        """Steps from a use of a kernel block to the next one in the next region, within a set."""
+        if self.sets == 1:
+            return 1
+        each = -(-self.problem.exists.shape[0] // self.sets)
+        return -(-each * self.cells // self.size) + 1
 
     @property
     def text(self) -> str:
@@ -108,7 +119,8 @@ class Blocking:
         """Return where regions begin on a path through strips of these widths, line by line."""
         grid = self.problem.tile_grid
         length = grid[1] if self.transposed else grid[0]
-        bands = np.arange(0, length, -(-length // -(-length // self.lines)))
+        count = -(-length // self.lines)
+        bands = np.arange(count) * length // count
         starts: list[IntArray] = []
         begin = 0
         for width in widths:
@@ -174,8 +186,10 @@ class _Grid:
         Of a region; ``cells`` in all.
     regions
         Their number.
-    size
-        Operations per step.
+    size, aligned
+        Operations per step, and whether steps end with regions.
+    uniform
+        Whether all regions are alike.
     footprint
         Pixels of a region.
     apart, joined
@@ -197,6 +211,8 @@ class _Grid:
     cells: IntArray
     regions: IntArray
     size: IntArray
+    aligned: BoolArray
+    uniform: BoolArray
     footprint: IntArray
     apart: IntArray
     joined: IntArray
@@ -215,7 +231,9 @@ def _grid(along: _Axis, across: _Axis, most: int) -> _Grid:
     piece = np.minimum(limit, width)
     cells = np.minimum(lines * width, limit)
     regions = -(-along.lines // lines) * -(-across.lines // width) * -(-width // piece)
-    size = _sizes(most, cells, width)
+    size, aligned = _sizes(most, cells, width)
+    even = across.lines % width == 0
+    uniform = even & (along.lines % lines == 0) & (width % piece == 0)
     tall, wide = along.reach[lines], across.reach[width]
     footprint = tall * across.reach[piece]
     apart = along.inputs(lines) * np.where(
@@ -224,15 +242,23 @@ def _grid(along: _Axis, across: _Axis, most: int) -> _Grid:
     joined = np.broadcast_to(along.used * across.inputs(width), apart.shape)
     rows = np.minimum(lines, -(-size // width) + (size % width > 0) * (size > width))
     inside = np.minimum(size, cells)
+    straight = along.reach[1] * across.reach[np.minimum(inside, piece)]
+    # Where steps do not end with lines, some lie around the end of one.
+    turn = (
+        along.reach[np.minimum(2, lines)]
+        * across.reach[np.minimum(np.maximum(1, inside - 1), width)]
+    )
+    turns = (lines > 1) & ((width % inside > 0) | ~even)
     window = np.where(
         inside <= width,
-        along.reach[1] * across.reach[np.minimum(inside, piece)],
+        np.where(turns, np.maximum(straight, turn), straight),
         along.reach[rows] * wide,
     )
     window = np.minimum(window, footprint)
     step = max(1, along.reach[min(2, along.lines)] - along.reach[1])
     halo = np.maximum(0, along.reach[1] - step) * wide
-    sliding = np.minimum(footprint - window, np.where(inside < width, halo, 0))
+    beside = np.maximum(0, along.reach[1] - step) * (wide - across.reach[np.minimum(inside, width)])
+    sliding = np.minimum(footprint - window, np.where(inside < width, beside, 0))
     again = lines * along.reach[1] / tall
     patch = int(along.reach[1] * across.reach[1])
     return _Grid(
@@ -241,6 +267,8 @@ def _grid(along: _Axis, across: _Axis, most: int) -> _Grid:
         cells,
         regions,
         size,
+        aligned,
+        uniform,
         footprint,
         apart,
         joined,
@@ -252,13 +280,19 @@ def _grid(along: _Axis, across: _Axis, most: int) -> _Grid:
     )
 
 
-def _sizes(most: int, cells: IntArray, width: IntArray) -> IntArray:
-    """Return step sizes to try: divisors of the most, and whole regions or lines of them."""
+def _sizes(most: int, cells: IntArray, width: IntArray) -> tuple[IntArray, BoolArray]:
+    """Return step sizes to try, and which of them end with regions.
+
+    Divisors of the most, whole lines of them, and regions or equal parts of these.
+    """
     plain = np.unique([max(1, int(most / divisor)) for divisor in _DIVISORS])[None, None, :]
-    whole = np.where(plain >= cells, plain // cells * cells, plain)
-    whole = np.where((plain < cells) & (plain >= width), plain // width * width, whole)
-    shape = np.broadcast_shapes(whole.shape, cells.shape, width.shape)
-    return np.concatenate([np.broadcast_to(plain, shape), np.broadcast_to(whole, shape)], axis=2)
+    parts = -(-cells // plain)
+    whole = np.where(plain >= cells, plain // cells * cells, -(-cells // parts))
+    lines = np.where((plain < cells) & (plain >= width), plain // width * width, plain)
+    shape = np.broadcast_shapes(whole.shape, lines.shape)
+    sizes = [np.broadcast_to(x, shape) for x in (plain, lines, whole)]
+    aligned = np.repeat([False, False, True], plain.size)
+    return np.concatenate(sizes, axis=2), aligned[None, None, :]
 
 
 @dataclass(frozen=True)
@@ -314,16 +348,27 @@ class Estimator:
             )
             loads = np.minimum(loads, total)
         operations = np.prod(problem.tile_grid) * int(problem.exists.sum())
-        steps = -(-operations // grid.size)
+        steps = np.where(grid.aligned, self._aligned_steps(), -(-operations // grid.size))
         cost = loads * scale.load + problem.output_total * scale.write + steps * scale.compute
         return np.where(free >= 0, cost, np.inf)
+
+    def _aligned_steps(self) -> IntArray:
+        """Count steps that end with regions, or with turns of the innermost loop over these."""
+        grid, inner = self.grid, self._loops("kernels")[0].rounds
+        runs = grid.regions * int(self.problem.exists.sum())
+        each = np.maximum(1, grid.size // grid.cells)
+        apart = runs * -(-grid.cells // grid.size)
+        within = -(-runs // inner) * -(-inner // each)
+        joined = -(-runs // (inner * np.maximum(1, each // inner)))
+        return np.where(grid.size < grid.cells, apart, np.where(each < inner, within, joined))
 
     def _step_bytes(self) -> tuple[IntArray, IntArray, IntArray]:
         """Bytes of pixels, kernels and outputs that one step needs on chip."""
         problem, grid = self.problem, self.grid
         inside = grid.size <= grid.cells
         # A step that ends within a region leaves a piece of the next one to be begun with it.
-        ragged = np.where(inside, grid.cells % grid.size, grid.size % grid.cells) > 0
+        rest = np.where(inside, grid.cells % grid.size, grid.size % grid.cells)
+        ragged = ~grid.aligned & ((rest > 0) | ~grid.uniform)
         left = -(-grid.size // grid.cells) + ragged
         taken: dict[str, IntArray] = {}
         for loop in self._loops("kernels"):
@@ -353,6 +398,11 @@ class Estimator:
             if loop.name == "q":
                 break
             alive = alive * loop.rounds
+        # Steps of several regions that end within a turn of the loop over channel groups begin
+        # outputs while others are completed.
+        each = grid.size // grid.cells
+        overlap = ~grid.aligned & (each > 0) & (grid.size % (grid.cells * depth) > 0)
+        alive = np.where(overlap & (self.nest[-1] == "q"), 2 * alive, alive)
         alive = np.maximum(alive, touched) * int(problem.partial_bytes.max()) * tile
         whole = (self.nest[-1] == "q") & (channel_groups >= depth)
         return np.where(whole & (grid.size % (grid.cells * depth) == 0), complete, alive)
@@ -484,9 +534,9 @@ def _best(estimator: Estimator, costs: FloatArray) -> Iterator[tuple[float, Bloc
         chosen.append(int(straight.argmin()))
     for k in dict.fromkeys(chosen):
         if np.isfinite(flat[k]):
-            lines, width, cells, size = (
+            lines, width, cells, size, aligned = (
                 int(np.broadcast_to(x, costs.shape).flat[k])
-                for x in (grid.lines, grid.width, grid.cells, grid.size)
+                for x in (grid.lines, grid.width, grid.cells, grid.size, grid.aligned)
             )
             across = estimator.problem.tile_grid[0 if estimator.transposed else 1]
             yield (
@@ -500,5 +550,6 @@ def _best(estimator: Estimator, costs: FloatArray) -> Iterator[tuple[float, Bloc
                     lines,
                     cells,
                     size,
+                    bool(aligned),
                 ),
             )

@@ -82,8 +82,8 @@ def evaluate(
     tiles = known.visits(problem.tile_grid, traversal)
     regions = blocking.regions(traversal.widths(problem.tile_grid))
     order = order_of(problem, tiles, regions, blocking.nest, blocking.sets)
-    step = steps_of_order(problem, order, blocking.size)
-    found = schedule(problem, order, step, blocking.residents, best)
+    step = steps_of_order(problem, order, blocking.size, aligned=blocking.aligned)
+    found = schedule(problem, order, step, blocking.residents, best, blocking.patience)
     return None if found is None else Constructed(blocking, traversal, found)
 
 
@@ -244,7 +244,7 @@ def _different(ranked: Iterable[Ranked]) -> Iterator[Blocking]:
     seen = set()
     for estimate, _, blocking in ranked:
         groups = len(blocking.problem.kernel_sizes), len(blocking.problem.channel_sizes)
-        kind = estimate, groups, blocking.size
+        kind = estimate, groups, blocking.size, blocking.aligned
         if kind not in seen:
             seen.add(kind)
             yield blocking

@@ -23,6 +23,10 @@ class Order:
     unit
         Which operation of the decomposition each belongs to, counted in this order: with tiles,
         all positions of a tile form one.
+    run
+        Counts the runs of operations on one region with one pair of groups, shape (units,).
+    turn
+        Counts the turns of the innermost loop over such runs, shape (units,).
     """
 
     n: IntArray
@@ -30,6 +34,8 @@ class Order:
     i: IntArray
     j: IntArray
     unit: IntArray
+    run: IntArray
+    turn: IntArray
 
 
 def order_of(
@@ -66,7 +72,11 @@ def order_of(
     valid = (place >= 0) & (n >= 0)
     valid[valid] = problem.exists[n[valid], q[valid]]
     n, q, place = n[valid], q[valid], place[valid]
-    return _positions(problem, n, q, tiles[place, 0], tiles[place, 1])
+    run = (np.arange(len(valid)) // table["c"].shape[1])[valid]
+    order = Order(
+        n, q, tiles[place, 0], tiles[place, 1], np.arange(len(n)), run, run // sizes[nest[-1]]
+    )
+    return order if problem.decomposition.tile == (1, 1) else _positions(problem, order)
 
 
 def _padded(bounds: IntArray) -> IntArray:
@@ -89,16 +99,12 @@ def _boustrophedon(loops: list[tuple[str, int]]) -> dict[str, IntArray]:
     return digits
 
 
-def _positions(
-    problem: Problem, n: IntArray, q: IntArray, row: IntArray, column: IntArray
-) -> Order:
+def _positions(problem: Problem, order: Order) -> Order:
+    """Replace every tile by its output positions."""
     height, width = problem.decomposition.tile
-    unit = np.arange(len(n))
-    if (height, width) == (1, 1):
-        return Order(n, q, row, column, unit)
-    i = row[:, None, None] * height + np.arange(height)[None, :, None]
-    j = column[:, None, None] * width + np.arange(width)[None, None, :]
+    i = order.i[:, None, None] * height + np.arange(height)[None, :, None]
+    j = order.j[:, None, None] * width + np.arange(width)[None, None, :]
     i, j = np.broadcast_arrays(i, j)
     inside = (i < problem.out_height) & (j < problem.out_width)
-    unit = np.broadcast_to(unit[:, None, None], i.shape)[inside]
-    return Order(n[unit], q[unit], i[inside], j[inside], unit)
+    unit = np.broadcast_to(order.unit[:, None, None], i.shape)[inside]
+    return Order(order.n[unit], order.q[unit], i[inside], j[inside], unit, order.run, order.turn)

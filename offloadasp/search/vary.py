@@ -13,6 +13,7 @@ _ALL_STRIPS = 24
 def variations(blocking: Blocking, traversal: Traversal) -> Iterator[tuple[Blocking, Traversal]]:
     """Yield blockings with a traversal each that differ from given ones in one respect."""
     yield blocking, replace(traversal, onward=not traversal.onward)
+    yield replace(blocking, aligned=not blocking.aligned), traversal
     for size in _sizes(blocking):
         yield replace(blocking, size=size), traversal
     for residents in _residents(blocking):
