@@ -83,7 +83,7 @@ class Blocking:
         """Steps from a use of a kernel block to the next one in the next region, within a set."""
         if self.sets == 1:
             return 1
-        each = -(-self.problem.exists.shape[0] // self.sets)
+        each = -(-len(self.problem.kernel_sizes) // self.sets)
         return -(-each * self.cells // self.size) + 1
 
     @property
