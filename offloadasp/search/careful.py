@@ -45,7 +45,9 @@ def careful_order(problem: Problem, tiles: IntArray) -> tuple[Order, IntArray]:
             step += 1 if k == 0 or not together else 0
             rows += [(n, q, i, j, unit, step) for i, j in positions]
     table = np.array(rows, dtype=np.int64)
-    return Order(*table.T[:5]), table[:, 5]
+    units = np.arange(int(table[-1, 4]) + 1)
+    n, q, i, j, unit, at = table.T
+    return Order(n, q, i, j, unit, units, units), at
 
 
 def _tile(problem: Problem, row: int, column: int) -> tuple[list[tuple[int, int]], int]:

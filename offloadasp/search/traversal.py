@@ -34,6 +34,15 @@ class Traversal:
     width: int = 0
     onward: bool = True
 
+    def widths(self, grid: tuple[int, int]) -> list[int]:
+        """Return the widths of the strips on a grid (rows, columns) of tiles, in their order."""
+        across = grid[0 if self.transposed else 1]
+        if self.width:
+            return [min(self.width, across - at) for at in range(0, across, self.width)]
+        return [
+            (k + 1) * across // self.strips - k * across // self.strips for k in range(self.strips)
+        ]
+
     @property
     def text(self) -> str:
         """The traversal in a reader's words."""
@@ -106,11 +115,11 @@ class Traversals:
         return order
 
 
-def traversals(grid: tuple[int, int]) -> Iterator[Traversal]:
-    """Yield the traversals of a grid: the two baselines, then strips of every number, few first."""
-    yield ROW_BY_ROW
-    yield ZIGZAG
+def strips(grid: tuple[int, int], most: int) -> Iterator[Traversal]:
+    """Yield strips of a grid, few first: every number up to ``most``, then ever sparser."""
     for count in range(1, max(grid) + 1):
+        if count > most and count % (count // most * 4):
+            continue
         for transposed in (False, True):
             across = grid[0 if transposed else 1]
             if count > across:
@@ -121,3 +130,10 @@ def traversals(grid: tuple[int, int]) -> Iterator[Traversal]:
                 yield Traversal("strips", count, transposed, 0, onward)
                 if uneven:
                     yield Traversal("strips", count, transposed, widest, onward)
+
+
+def traversals(grid: tuple[int, int]) -> Iterator[Traversal]:
+    """Yield the traversals of a grid: the two baselines, then strips of every number, few first."""
+    yield ROW_BY_ROW
+    yield ZIGZAG
+    yield from strips(grid, max(grid))

@@ -161,14 +161,24 @@ def simulate(
         books = _bookkeep(strategy, blocks, log)
         out = _execute(books.actions, blocks, tensors)
         error = _error(out, reference.result(), tensors.integer)
-    stated = [Violation(0, rule, "") for rule in _false_statements(strategy, books.duration)]
+    loads = Loads(books.pixels_loaded, books.kernels_loaded, books.partial_sums_loaded)
+    writes = Writes(books.outputs_written, books.partial_sums_written)
+    peak = max((row.on_chip for row in books.trace), default=0)
+    measured = {
+        "duration": books.duration,
+        "traffic": Fraction(loads.total + writes.total),
+        "peak_memory": Fraction(peak),
+    }
+    # Each once, though the duration may be stated twice.
+    false = dict.fromkeys(_false_statements(strategy, measured))
+    stated = [Violation(0, rule, name) for rule, name in false]
     return Replay(
         violations=(*stated, *log.violations),
         trace=tuple(books.trace),
-        loads=Loads(books.pixels_loaded, books.kernels_loaded, books.partial_sums_loaded),
-        writes=Writes(books.outputs_written, books.partial_sums_written),
+        loads=loads,
+        writes=writes,
         compute_steps=sum(row.macs > 0 for row in books.trace),
-        peak_memory=max((row.on_chip for row in books.trace), default=0),
+        peak_memory=peak,
         duration=books.duration,
         output=tensors.finish(out),
         max_abs_error=error,
@@ -249,20 +259,21 @@ def _bookkeep(strategy: Strategy, blocks: Blocks, log: Log) -> _Books:
     return books
 
 
-def _false_statements(strategy: Strategy, duration: Fraction) -> Iterable[str]:
-    """Rules broken by what the file states of the whole strategy."""
-    objective = strategy.objective
-    value, bound = strategy.duration, strategy.lower_bound
-    stated = {value}
-    if objective is not None:
-        value, bound = objective.value, objective.lower_bound
-        if objective.name == "duration":
-            stated.add(value)
-    if stated != {duration}:
-        yield "duration"
-    unproven = strategy.status == "optimal" and value != bound
-    if strategy.lower_bound > duration or bound > value or unproven:
-        yield "bound"
+def _false_statements(
+    strategy: Strategy, measured: dict[str, Fraction]
+) -> Iterable[tuple[str, str]]:
+    """Rules broken by what the file states of the whole strategy, with the objective's name."""
+    duration = measured["duration"]
+    stated = [("duration", strategy.duration)]
+    stated += [(part.name, part.value) for part in strategy.ranking]
+    for name, value in stated:
+        if name in measured and measured[name] != value:
+            yield ("duration", "") if name == "duration" else ("objective", name)
+    proved = all(part.value == part.lower_bound for part in strategy.ranking)
+    exceeded = any(part.lower_bound > part.value for part in strategy.ranking)
+    unproven = strategy.status == "optimal" and not proved
+    if strategy.lower_bound > duration or exceeded or unproven:
+        yield "bound", ""
 
 
 def _error(out: Array, reference: Array, integer: bool) -> int | float:
