@@ -1,6 +1,6 @@
 """A strategy read by the rules: ``encodings/check.lp`` derives what it breaks, and its cost.
 
-By the shipped rules, a strategy is read by ``encodings/check/stays.lp`` first, since that is faster.
+Under the shipped rules ``encodings/check/stays.lp`` reads a strategy first, since it is faster.
 """
 
 from collections.abc import Iterator, Sequence
@@ -125,7 +125,7 @@ def accepted(
 
 
 def _at_positions(problem: Problem) -> Problem:
-    """Everything that reads strategies checks them at positions: a tile is a matter of the search."""
+    """Return the problem without tiles: they are a matter of the search, not of strategies."""
     return problem.with_decomposition(problem.decomposition.model_copy(update={"tile": (1, 1)}))
 
 

@@ -39,7 +39,7 @@ class Events:
 
 
 def stay_facts(problem: Problem, steps: Sequence[Step]) -> list[str]:
-    """Return facts ``stay(L, K, T, T', I0, I1, J0, J1)`` and ``stay(B, K, T, T')``.
+    """Return facts ``stay(L, K, T, T', I0, I1, J0, J1)`` and ``stay(B, K, T, T')``, or none.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def stay_facts(problem: Problem, steps: Sequence[Step]) -> list[str]:
         return [
             *_facts(pixels, loads, frees),
             *_facts(outputs, enters, writes),
-            *_kernel_facts(groups, steps),
+            *_kernel_facts(steps),
         ]
     except _MismatchError:
         return []
@@ -150,7 +150,7 @@ def _facts(shape: tuple[int, int, int], enters: Events, leaves: Events) -> Itera
         yield f"stay({leaves.names[e]}({g}),{k},{steps},{','.join(map(str, place))})."
 
 
-def _kernel_facts(groups: tuple[int, int], steps: Sequence[Step]) -> Iterator[str]:
+def _kernel_facts(steps: Sequence[Step]) -> Iterator[str]:
     """Yield the stays of kernel blocks."""
     on_chip: dict[tuple[int, ...], int] = {}
     count: dict[tuple[int, ...], int] = {}

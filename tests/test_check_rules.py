@@ -11,10 +11,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from layers import PRECISIONS, RATES, accelerator, layers, problem_with, splits
-from mutants import HALO, MUTANTS, SPILL, VALID, Mutant, mutant, put
+from mutants import HALO, MUTANTS, SPILL, VALID, Mutant, insert, mutant, put, step
 from plans import Cost, cost, fitted, random_plan, strategy_of
 
-from offloadasp.check import Violation, check
+from offloadasp.check import Verdict, Violation, check, defined
 from offloadasp.instance import Resolved
 from offloadasp.plan import Plan
 from offloadasp.problem import Problem
@@ -161,46 +161,54 @@ def test_a_violation_names_the_block() -> None:
 
 # --- No rule of check.lp can go ---
 
+FILES = ("check.lp", "check/boxes.lp")
+
 
 @dataclass(frozen=True)
 class Statement:
-    """A rule of check.lp, and a line that keeps its head a known predicate without it."""
+    """A rule of a file, and a line that keeps its head a known predicate without it."""
 
+    file: str
     text: str
     defined: str
 
 
-def statements() -> list[Statement]:
+def statements(file: str) -> list[Statement]:
     rules: list[Statement] = []
 
     def note(node: clingo.ast.AST) -> None:
         if node.ast_type == clingo.ast.ASTType.Rule:
             atom = node.head.atom.symbol
-            rules.append(Statement(str(node), f"#defined {atom.name}/{len(atom.arguments)}."))
+            defined = f"#defined {atom.name}/{len(atom.arguments)}."
+            rules.append(Statement(file, str(node), defined))
 
-    clingo.ast.parse_files([str(RULES.folder / "check.lp")], note)
+    clingo.ast.parse_files([str(RULES.folder / file)], note)
     return rules
 
 
-STATEMENTS = statements()
+STATEMENTS = [statement for file in FILES for statement in statements(file)]
 # Without the rule that leaves it out, a box of 2^31 columns would be looked at cell by cell.
 SAMPLES = [
     *(Strategy.model_validate(data) for data in VALID.values()),
+    # A step may load a kernel and do nothing else.
+    mutant(
+        HALO, "", insert(1, step(load={"kernels": [[0, 0]]})), put(2, "load.kernels", [])
+    ).strategy,
     *(broken.strategy for broken in BROKEN if str(2**31 - 1) not in str(broken.data["steps"])),
 ]
 
 
 @cache
-def verdicts(folder: Path) -> list[object]:
-    return [check(strategy, Rules(folder)) for strategy in SAMPLES]
+def verdicts() -> list[Verdict]:
+    return [defined(strategy, RULES) for strategy in SAMPLES]
 
 
-@pytest.mark.parametrize("deleted", range(len(STATEMENTS)), ids=lambda k: STATEMENTS[k].text)
-def test_no_rule_of_the_check_can_go(deleted: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("deleted", STATEMENTS, ids=lambda rule: rule.text)
+def test_no_rule_of_the_check_can_go(deleted: Statement, tmp_path: Path) -> None:
     folder = tmp_path / "encodings"
     shutil.copytree(RULES.folder, folder)
-    left = [rule.text for k, rule in enumerate(STATEMENTS) if k != deleted]
-    defined = ["#defined box/4.", STATEMENTS[deleted].defined]
-    (folder / "check.lp").write_text("\n".join(left + defined), encoding="utf-8")
-    pairs = zip(SAMPLES, verdicts(RULES.folder), strict=True)
-    assert any(check(strategy, Rules(folder)) != verdict for strategy, verdict in pairs)
+    left = [rule.text for rule in STATEMENTS if rule.file == deleted.file and rule != deleted]
+    known = ["#defined box/8.", "#defined entry/4.", deleted.defined]
+    (folder / deleted.file).write_text("\n".join(left + known), encoding="utf-8")
+    pairs = zip(SAMPLES, verdicts(), strict=True)
+    assert any(defined(strategy, Rules(folder)) != verdict for strategy, verdict in pairs)

@@ -25,7 +25,8 @@ def term(symbol: clingo.Symbol) -> Term:
 
 def atoms(problem: Problem) -> dict[str, Atoms]:
     """What the rules derive, by predicate."""
-    control = ground(shipped_rules(), ["layer.lp", "decomposition.lp", "operations.lp"], facts(problem, 1))
+    files = ["layer.lp", "decomposition.lp", "operations.lp"]
+    control = ground(shipped_rules(), files, facts(problem, 1))
     found: dict[str, Atoms] = {}
     for name, arity, _ in control.symbolic_atoms.signatures:
         found.setdefault(name, set())
