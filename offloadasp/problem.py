@@ -1,7 +1,8 @@
 """An instance with a decomposition: the sizes of its blocks and operations, as NumPy arrays.
 
-The same quantities are defined by ``encodings/layer.lp`` and ``encodings/decomposition.lp``;
-tests hold the two together. Python needs them to bound and to propose, clingo to decide.
+The same quantities are defined by ``layer.lp``, ``decomposition.lp`` and ``operations.lp`` in
+``encodings/``; tests hold the two together. Python needs them to bound and to propose, clingo to
+decide.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""layer.lp and decomposition.lp, problem.py and a reading of ONNX Conv by plain loops agree."""
+"""The rules of layer, groups and operations, problem.py and a reading by plain loops agree."""
 
 from collections.abc import Iterator
 from itertools import product
