@@ -7,15 +7,16 @@ every frame of the decomposition that won.
 
 import heapq
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from offloadasp.problem import Problem
+from offloadasp.problem import IntArray, Problem
 from offloadasp.search.clock import Clock
 from offloadasp.search.frame import Frame, estimate, frames, sizes
 from offloadasp.search.keep import Schedule, schedule, steps_of_order
 from offloadasp.search.order import order_of
-from offloadasp.search.traversal import ROW_BY_ROW, ZIGZAG, Traversal, Traversals, traversals
+from offloadasp.search.strips import even, trials, walk
+from offloadasp.search.traversal import ROW_BY_ROW, ZIGZAG, Traversal, Traversals
 
 # Frames of each decomposition that are tried at all, and numbers of operations per step of each.
 _FRAMES_EACH = 8
@@ -23,8 +24,8 @@ _SIZES_EACH = 4
 # Frames that the second stage refines, and the first stage's share of the time of both.
 _REFINED = 6
 _FIRST_STAGE = 0.6
-# Above this many strips only every so many-th number is tried.
-_DENSE_STRIPS = 24
+# Even strips with which a frame is tried first.
+_PROBES = (1, 2, 4)
 
 
 @dataclass(frozen=True)
@@ -51,14 +52,19 @@ class Best:
 
     def add(self, found: Constructed) -> bool:
         """Take a plan in; return whether it is the best of all."""
-        known = self.by_name.get(found.traversal.name)
-        if known is None or found.cost < known.cost:
-            self.by_name[found.traversal.name] = found
-        if self.overall is None or found.cost < self.overall.cost:
+        name = found.traversal.name
+        if self.improved_by(found, name):
+            self.by_name[name] = found
+        if self.improved_by(found):
             self.overall = found
             self.history.append(found)
             return True
         return False
+
+    def improved_by(self, found: Constructed, name: str | None = None) -> bool:
+        """Return whether a plan is better than the best of one kind of traversal, or of all."""
+        cost = self.cost(name)
+        return cost is None or found.cost < cost
 
     def cost(self, name: str | None = None) -> int | None:
         """Return the cost to beat: of one kind of traversal, or of all."""
@@ -67,10 +73,9 @@ class Best:
 
 
 def evaluate(
-    known: Traversals, frame: Frame, traversal: Traversal, best: int | None = None
+    tiles: IntArray, frame: Frame, traversal: Traversal, best: int | None = None
 ) -> Constructed | None:
     """Walk a frame along a traversal; None where it does not fit or cannot beat ``best``."""
-    tiles = known.visits(frame.problem.tile_grid, traversal)
     order = order_of(frame.problem, tiles, frame.nest, frame.chunk)
     step = steps_of_order(frame.problem, order, frame.size)
     found = schedule(frame.problem, order, step, frame.residents, best)
@@ -110,10 +115,7 @@ class Constructor:
         promising = self._screen()
         self._baselines(promising)
         for frame in promising:
-            for traversal in _strips(frame.problem.tile_grid):
-                if self._satisfied() or not self.clock.spend(self.share):
-                    break
-                self._attempt(frame, traversal, self.best.cost())
+            self._refine(frame)
         if self.best.overall is not None:
             problem = self.best.overall.frame.problem
             every = itertools.product(frames(problem), sizes(problem))
@@ -147,6 +149,17 @@ class Constructor:
         found = [self._attempt(frame, probe, beat) for probe in _probes(frame.problem.tile_grid)]
         return min((plan.cost for plan in found if plan is not None), default=None)
 
+    def _refine(self, frame: Frame) -> None:
+        """Search the strips of a frame."""
+        following = trials(frame.problem.tile_grid)
+        strips = next(following, None)
+        while strips and not self._satisfied() and self.clock.spend(self.share):
+            found = self._attempt(frame, strips, self.best.cost())
+            try:
+                strips = following.send(None if found is None else found.cost)
+            except StopIteration:
+                return
+
     def _baselines(self, among: Iterable[Frame]) -> None:
         """Find the best plan of each baseline among some frames; some plan comes first."""
         for frame in among:
@@ -160,7 +173,12 @@ class Constructor:
         return self.best.overall is not None and self.best.overall.cost <= self.enough
 
     def _attempt(self, frame: Frame, traversal: Traversal, best: int | None) -> Constructed | None:
-        found = evaluate(self.known, frame, traversal, best)
+        grid = frame.problem.tile_grid
+        if traversal.name == "strips":
+            found = evaluate(walk(grid, traversal), frame, traversal, best)
+            if found is None or not self.best.improved_by(found, traversal.name):
+                return found
+        found = evaluate(self.known.visits(grid, traversal), frame, traversal, best)
         if found is not None and self.best.add(found):
             self.on_better(found)
         return found
@@ -175,22 +193,11 @@ def _promising(problems: Sequence[Problem]) -> list[Frame]:
     return [frame for *_, frame in sorted(found, key=lambda entry: entry[:3])]
 
 
-def _strips(grid: tuple[int, int]) -> Iterator[Traversal]:
-    """Yield all strips of a grid, and of very many strips only some numbers."""
-    for traversal in traversals(grid):
-        count = traversal.strips
-        dense = count <= _DENSE_STRIPS or count % (count // _DENSE_STRIPS * 4) == 0
-        if traversal.name == "strips" and dense:
-            yield traversal
-
-
 def _probes(grid: tuple[int, int]) -> list[Traversal]:
     """Return a few numbers of strips, along and across."""
-    return [
-        traversal
-        for traversal in traversals(grid)
-        if traversal.name == "strips"
-        and traversal.strips in (1, 2, 4)
-        and traversal.onward
-        and not traversal.width
+    found = [
+        even(grid, count, transposed=transposed)
+        for count in _PROBES
+        for transposed in (False, True)
     ]
+    return [strips for strips in found if strips]

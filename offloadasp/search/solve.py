@@ -301,4 +301,5 @@ class Search:
 def _again(known: Traversals, plan: Constructed, memory: int) -> Constructed | None:
     """Keep as much as another memory allows on the same way."""
     frame = plan.frame.at(memory)
-    return evaluate(known, frame, plan.traversal)
+    tiles = known.visits(frame.problem.tile_grid, plan.traversal)
+    return evaluate(tiles, frame, plan.traversal)
