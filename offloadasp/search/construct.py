@@ -30,11 +30,20 @@ _PROBES = (1, 2, 4)
 
 @dataclass(frozen=True)
 class Constructed:
-    """A constructive plan: where it comes from and what it costs."""
+    """A constructive plan: where it comes from and what it costs.
+
+    Attributes
+    ----------
+    frame, traversal, schedule
+        The loops, the way through the output, and the steps.
+    tried
+        How many plans had been tried when it was found.
+    """
 
     frame: Frame
     traversal: Traversal
     schedule: Schedule
+    tried: int = 0
 
     @property
     def cost(self) -> int:
@@ -109,6 +118,7 @@ class Constructor:
     on_better: Callable[[Constructed], None] = lambda _: None
     share: float = 0.9
     best: Best = field(default_factory=Best)
+    tried: int = 0
 
     def run(self) -> Best:
         """Search, and return the best plans found."""
@@ -173,13 +183,14 @@ class Constructor:
         return self.best.overall is not None and self.best.overall.cost <= self.enough
 
     def _attempt(self, frame: Frame, traversal: Traversal, best: int | None) -> Constructed | None:
+        self.tried += 1
         grid = frame.problem.tile_grid
         if traversal.name == "strips":
             found = evaluate(walk(grid, traversal), frame, traversal, best)
             if found is None or not self.best.improved_by(found, traversal.name):
                 return found
         found = evaluate(self.known.visits(grid, traversal), frame, traversal, best)
-        if found is not None and self.best.add(found):
+        if found is not None and self.best.add(replace(found, tried=self.tried)):
             self.on_better(found)
         return found
 

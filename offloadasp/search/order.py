@@ -62,12 +62,11 @@ def order_of(problem: Problem, tiles: IntArray, nest: str, chunk: int) -> Order:
     place = digits["c"] * chunk + digits["tile"]
     valid = (place < len(tiles)) & problem.exists[digits["n"], digits["q"]]
     n, q, place = digits["n"][valid], digits["q"][valid], place[valid]
-    return _positions(problem, n, q, tiles[place, 0], tiles[place, 1])
+    return order_at(problem, n, q, tiles[place, 0], tiles[place, 1])
 
 
-def _positions(
-    problem: Problem, n: IntArray, q: IntArray, row: IntArray, column: IntArray
-) -> Order:
+def order_at(problem: Problem, n: IntArray, q: IntArray, row: IntArray, column: IntArray) -> Order:
+    """Return operations on tiles as an order; all arrays have the shape (operations,)."""
     height, width = problem.decomposition.tile
     unit = np.arange(len(n))
     if (height, width) == (1, 1):

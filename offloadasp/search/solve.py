@@ -1,4 +1,4 @@
-"""The search as a whole: bound, construct, then search completely where the rules ground."""
+"""The search as a whole: bound, construct, improve, then search completely where rules ground."""
 
 import math
 import time
@@ -14,11 +14,13 @@ from offloadasp.instance import Instance, exact_number
 from offloadasp.plan import Plan
 from offloadasp.problem import Problem, problem_of
 from offloadasp.rules import Rules
+from offloadasp.search.anneal import preparation, within_reach
 from offloadasp.search.careful import careful_order
 from offloadasp.search.clock import Clock
 from offloadasp.search.construct import Best, Constructed, Constructor, evaluate
 from offloadasp.search.decompose import decompositions, scope
 from offloadasp.search.exact import plan_of_model
+from offloadasp.search.improve import Improver, Proposal, proposal_of, starts_of
 from offloadasp.search.keep import plan_of, schedule
 from offloadasp.search.ladder import rungs
 from offloadasp.search.reach import (
@@ -33,6 +35,9 @@ from offloadasp.search.traversal import ROW_BY_ROW, Traversals
 
 # Ground rules that one unit of a budget pays for; it also pays for one evaluation and one conflict.
 _RULES_EACH = 500
+# Until when plans are constructed, and then improved, as shares of the time limit: where most of
+# it is for a complete search, and otherwise.
+_SHARES, _SHARES_ALONE = (0.15, 0.4), (0.4, 0.9)
 
 _TOO_LARGE = "; too large for a complete search"
 _TOO_HIGH = "; no complete search: its sums could leave clingo's 32 bits"
@@ -135,14 +140,22 @@ class Search:
         return replace(found, problem=found.problem.with_memory(self.instance.accelerator.memory))
 
     def _at(self, memory: int, clock: Clock, conflicts: int | None) -> Found:
-        """Construct, then search completely, at one memory."""
+        """Construct and improve, then search completely, at one memory."""
         bound = lower_bound(self.whole.with_memory(memory))
         best = self._construct(memory, clock, bound)
-        found = self._found(memory, best, bound) or self._careful(memory, bound)
+        start = self._start(memory, best)
+        alone = self._shares == _SHARES_ALONE
+        better = self._improver(bound).until(start, self._shares[1], patient=alone)
+        found = self._found(better, self._baselines(best, start), bound)
         for problem in dict.fromkeys((self.whole, found.problem)):
             if found.value > found.lower_bound and not clock.expired():
                 found = self._complete(problem.with_memory(memory), found, bound, conflicts)
         return found
+
+    @property
+    def _shares(self) -> tuple[float, float]:
+        complete = rules_estimate(self.whole, operations(self.whole) + 1) <= GROUND_LIMIT
+        return _SHARES if complete else _SHARES_ALONE
 
     def _construct(self, memory: int, clock: Clock, bound: Bound) -> Best:
         def tell(plan: Constructed) -> None:
@@ -150,47 +163,46 @@ class Search:
 
         problems = [problem.with_memory(memory) for problem in self.problems]
         enough = bound.value / self.scale.unit
-        # Where a complete search may follow, most of the time is its own.
-        steps = operations(self.whole) + 1
-        complete = rules_estimate(self.whole, steps) <= GROUND_LIMIT
-        share = 0.3 if complete else 0.9
+        improves = any(within_reach(problem) for problem in problems)
+        if improves and clock.evaluations is None:
+            preparation()
+        share = self._shares[0 if improves else 1]
         return Constructor(self.known, problems, clock, int(enough), tell, share).run()
 
-    def _found(self, memory: int, best: Best, bound: Bound) -> Found | None:
-        if best.overall is None:
-            return None
-        plan, frame = best.overall, best.overall.frame
-        keeping = "optimal" if plan.schedule.exact else "a heuristic"
-        return Found(
-            problem=frame.problem.with_memory(memory),
-            plan=plan_of(frame.problem, plan.schedule),
-            value=plan.cost * self.scale.unit,
-            lower_bound=bound.value,
-            certificate=bound.certificate,
-            baselines={
-                name: best.by_name[name].cost * self.scale.unit
-                for name in ("row_by_row", "zigzag", "strips")
-                if name in best.by_name
-            },
-            method=f"{plan.traversal.text}, {frame.text}; what to keep: {keeping} for this order",
-            seconds=self.seconds,
-        )
+    def _improver(self, bound: Bound) -> Improver:
+        def tell(cost: int) -> None:
+            self.tell(Status(cost * self.scale.unit, bound.value, "local search"))
 
-    def _careful(self, memory: int, bound: Bound) -> Found:
-        """Plan for the least memory, where no traversal in loops was found to fit."""
+        enough = math.ceil(bound.value / self.scale.unit)
+        return Improver(self.clock, self.limits.seed, enough, tell)
+
+    def _start(self, memory: int, best: Best) -> Proposal:
+        """Return the best constructive plan, or if there is none one for the least memory."""
+        if best.overall is not None:
+            return proposal_of(best.overall, memory)
         problem = self.whole.with_memory(memory)
         tiles = self.known.visits(problem.tile_grid, ROW_BY_ROW)
         made = schedule(problem, *careful_order(problem, tiles), residents=0)
         if made is None:
             raise NoStrategyError(f"{problem.name}: no strategy was found within the limits")
+        return Proposal(problem, made, "row by row, one output at a time")
+
+    def _baselines(self, best: Best, start: Proposal) -> dict[str, Fraction]:
+        """Return the durations of the best plan of each kind of traversal."""
+        names = [name for name in ("row_by_row", "zigzag", "strips") if name in best.by_name]
+        # The plan for the least memory goes row by row as well.
+        costs = {name: best.by_name[name].cost for name in names} or {"row_by_row": start.cost}
+        return {name: cost * self.scale.unit for name, cost in costs.items()}
+
+    def _found(self, proposal: Proposal, baselines: dict[str, Fraction], bound: Bound) -> Found:
         return Found(
-            problem=problem,
-            plan=plan_of(problem, made),
-            value=made.cost * self.scale.unit,
+            problem=proposal.problem,
+            plan=plan_of(proposal.problem, proposal.schedule),
+            value=proposal.cost * self.scale.unit,
             lower_bound=bound.value,
             certificate=bound.certificate,
-            baselines={"row_by_row": made.cost * self.scale.unit},
-            method="row by row, one output at a time; what to keep: a heuristic for this order",
+            baselines=baselines,
+            method=proposal.method,
             seconds=self.seconds,
         )
 
@@ -279,7 +291,10 @@ class Search:
                 again = _again(self.known, plan, self.whole.memory)
                 if again is not None:
                     merged.add(again)
-            found = self._found(memory, best, below) or self._careful(memory, below)
+            start = self._start(memory, best)
+            starts = starts_of(best, memory, budget) or [(start, budget)]
+            better = self._improver(below).within(starts)
+            found = self._found(better, self._baselines(best, start), below)
             for problem in dict.fromkeys((self.whole, found.problem)):
                 if found.value > found.lower_bound:
                     found = self._complete(problem.with_memory(memory), found, below, budget)
@@ -289,7 +304,10 @@ class Search:
             if exact is None or found.value < exact.value:
                 exact = found
         assert exact is not None  # the lowest rung is the least memory, and that fits
-        full = self._found(self.whole.memory, merged, bound) or exact
+        full = exact
+        if merged.overall is not None:
+            start = proposal_of(merged.overall, self.whole.memory)
+            full = self._found(start, self._baselines(merged, start), bound)
         return replace(
             exact if exact.value < full.value else full,
             lower_bound=bound.value,
