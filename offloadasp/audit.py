@@ -1,24 +1,13 @@
 """A strategy file on trial: both readings of its steps, and what its certificate proves."""
 
-import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 
-from offloadasp.bounds import verify_certificate
 from offloadasp.check import Verdict, check
-from offloadasp.errors import InputError
-from offloadasp.instance import Resolved
-from offloadasp.problem import Problem, finest
+from offloadasp.objective import DURATION
+from offloadasp.proof import Proof, prove
 from offloadasp.rules import Rules
 from offloadasp.simulate import Replay, simulate
 from offloadasp.strategy import Strategy
-
-_PARTS = {
-    "tile": "the tile",
-    "kernel_groups": "the kernel groups",
-    "channel_groups": "the channel groups",
-}
 
 
 @dataclass(frozen=True, order=True)
@@ -32,7 +21,7 @@ class Finding:
     rule
         As in `offloadasp.simulate.RULES`.
     block
-        The block or operation, or empty.
+        The block or operation, the objective of a false statement, or empty.
     readings
         ``check.lp``, ``simulator`` or ``certificate``.
     """
@@ -44,45 +33,21 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Proof:
-    """What is known of the lower bound that a strategy states.
+class Audit:
+    """The verdict of both readings, and the bounds'.
 
     Attributes
     ----------
-    stated
-        In cycles.
-    proved
-        What the certificate proves when it is verified anew, in cycles; None if it proves nothing.
-    scope
-        The decompositions for which it does.
-    complete_search
-        Whether the certificate names a complete search for what it does not prove. That is not
-        repeated here.
+    proof
+        Of the bound on the duration.
+    proofs
+        Of the bound of each objective that was minimised, in order.
     """
-
-    stated: Fraction
-    proved: Fraction | None
-    scope: str
-    complete_search: bool
-
-    @property
-    def verified(self) -> bool:
-        """Whether the bound stands without any search. A bound of 0 needs no proof."""
-        return self.stated <= (self.proved or 0)
-
-    @property
-    def accepted(self) -> bool:
-        """Whether the bound stands, possibly on a complete search."""
-        return self.verified or self.complete_search
-
-
-@dataclass(frozen=True)
-class Audit:
-    """The verdict of both readings, and the bound's."""
 
     verdict: Verdict
     replay: Replay
     proof: Proof
+    proofs: tuple[Proof, ...]
     findings: tuple[Finding, ...]
 
     @property
@@ -92,7 +57,7 @@ class Audit:
 
 
 def audit(strategy: Strategy, rules: Rules) -> Audit:
-    """Read a strategy by the rules and by the simulator, and verify its bound.
+    """Read a strategy by the rules and by the simulator, and verify its bounds.
 
     Raises
     ------
@@ -101,56 +66,20 @@ def audit(strategy: Strategy, rules: Rules) -> Audit:
     """
     verdict = check(strategy, rules)
     replay = simulate(strategy, seed=strategy.instance.search.seed)
-    proof = prove(strategy)
+    proof, *proofs = prove(strategy)
     named: dict[tuple[int, str, str], list[str]] = {}
     for entry in verdict.violations:
         named.setdefault((entry.step, entry.rule, entry.block), []).append("check.lp")
-    if verdict.duration != strategy.duration:
-        named.setdefault((0, "duration", ""), []).append("check.lp")
+    for name, _, _ in verdict.contradicted(strategy):
+        place = (0, "duration", "") if name == DURATION else (0, "objective", name)
+        named.setdefault(place, []).append("check.lp")
     for violation in replay.violations:
         place = (violation.step, violation.rule, violation.block)
         named.setdefault(place, []).append("simulator")
-    if not proof.accepted:
-        named.setdefault((0, "bound", ""), []).append("certificate")
+    for part in (proof, *proofs):
+        if not part.accepted:
+            place = (0, "bound", "" if part.name == DURATION else part.name)
+            readings = named.setdefault(place, [])
+            readings += [] if "certificate" in readings else ["certificate"]
     findings = sorted(Finding(*place, tuple(readings)) for place, readings in named.items())
-    return Audit(verdict, replay, proof, tuple(findings))
-
-
-def prove(strategy: Strategy) -> Proof:
-    """Find the most decompositions for which the certificate proves the stated bound.
-
-    A strategy file does not say what its instance left open. A bound for a decomposition holds
-    for all coarser ones, so the finest is tried first, and the strategy's own last.
-    """
-    best: Proof | None = None
-    searched = bool(strategy.certificate.get("complete_search"))
-    for scope, problem in _levels(strategy.problem):
-        try:
-            proved = verify_certificate(problem, strategy.certificate)
-        except InputError:
-            continue
-        if best is None or best.proved is None or proved > best.proved:
-            best = Proof(strategy.lower_bound, proved, scope, searched)
-        if best.verified:
-            break
-    return best or Proof(strategy.lower_bound, None, "", searched)
-
-
-def _levels(problem: Problem) -> Iterator[tuple[str, Problem]]:
-    """Yield the decompositions between the finest and the problem's own, with words for each."""
-    # More memory than all blocks take changes no strategy; certificates are made for that much.
-    problem = problem.with_memory(problem.memory)
-    fine, own = finest(problem.layer), problem.decomposition
-    differ = [part for part in _PARTS if getattr(fine, part) != getattr(own, part)]
-    for count in range(len(differ) + 1):
-        for kept in itertools.combinations(differ, count):
-            values = {part: getattr(own if part in kept else fine, part) for part in _PARTS}
-            yield _words(kept), problem.with_decomposition(Resolved(**values))
-
-
-def _words(kept: tuple[str, ...]) -> str:
-    if not kept:
-        return "every decomposition"
-    if len(kept) == len(_PARTS):
-        return "this decomposition"
-    return f"every decomposition with {' and '.join(_PARTS[part] for part in kept)} of this one"
+    return Audit(verdict, replay, proof, tuple(proofs), tuple(findings))

@@ -7,6 +7,7 @@ from fractions import Fraction
 import clingo
 
 from offloadasp.facts import facts, scale_of
+from offloadasp.objective import DURATION, PEAK, TRAFFIC
 from offloadasp.problem import Problem
 from offloadasp.rules import Rules, ground
 from offloadasp.strategy import Step, Strategy
@@ -50,6 +51,19 @@ class Verdict:
     def accepted(self) -> bool:
         """Whether no rule is broken."""
         return not self.violations
+
+    def contradicted(self, strategy: Strategy) -> Iterator[tuple[str, Fraction, Fraction]]:
+        """Yield what a strategy states of itself and the rules do not: name, theirs, stated."""
+        measured = {
+            DURATION: self.duration,
+            TRAFFIC: Fraction(self.loaded + self.written),
+            PEAK: Fraction(self.peak_memory),
+        }
+        stated = [(DURATION, strategy.duration)]
+        stated += [(part.name, part.value) for part in strategy.ranking]
+        for name, value in dict.fromkeys(stated):
+            if name in measured and measured[name] != value:
+                yield name, measured[name], value
 
 
 def check(strategy: Strategy, rules: Rules) -> Verdict:

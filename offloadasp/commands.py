@@ -3,6 +3,7 @@
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ from offloadasp.errors import InputError, NoStrategyError
 from offloadasp.facts import facts as facts_of
 from offloadasp.instance import Instance, SearchOptions, explain, load_instance
 from offloadasp.interrupt import EXIT_CODE, Interrupts
+from offloadasp.objective import DURATION, objectives
 from offloadasp.pipeline import run as run_pipeline
 from offloadasp.problem import problem_of
 from offloadasp.report.instances import instances_object, show_instances
@@ -33,6 +35,7 @@ from offloadasp.rules import Rules, rules_in_force
 from offloadasp.search.clock import Clock
 from offloadasp.search.decompose import scope
 from offloadasp.search.reach import operations
+from offloadasp.search.refute import cut_files
 from offloadasp.search.solve import Limits
 from offloadasp.simulate import simulate as simulate_strategy
 from offloadasp.strategy import load as load_strategy
@@ -40,7 +43,6 @@ from offloadasp.tensorfile import load_tensor, save_tensor
 from offloadasp.usage import Commands, InterruptedEarly
 
 _REFUSED = 5
-_OBJECTIVE = "duration"
 _BUDGET_LIMIT = 2**31 - 1
 
 app = typer.Typer(
@@ -82,7 +84,13 @@ def run(
     time_limit: Annotated[float | None, typer.Option(help="Seconds of search.")] = None,
     threads: Annotated[int | None, typer.Option(help="Threads of the solver.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the solver and the tensors.")] = None,
-    objective: Annotated[str, typer.Option(help="What to minimise.")] = _OBJECTIVE,
+    objective: Annotated[
+        str,
+        typer.Option(
+            help="What to minimise: duration, traffic (bytes moved) or peak_memory (most bytes on "
+            "chip); several with commas, the one that matters most first."
+        ),
+    ] = DURATION,
     encoding: Annotated[
         list[Path] | None, typer.Option(help="A file of rules to add; may be repeated.")
     ] = None,
@@ -93,20 +101,25 @@ def run(
         int | None,
         typer.Option(help="Deterministic effort instead of a time limit; implies one thread."),
     ] = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CUT", help="A cut to search without; may be repeated."),
+    ] = None,
 ) -> None:
-    """Find a strategy of least duration, verify it, and write its file."""
+    """Find a strategy of least duration, or of another objective, verify it, and write it."""
+    names = objectives(objective)
     described = load_instance(find_instance(instance))
     options = _search_options(described, time_limit, threads, seed, budget)
     described = described.model_copy(update={"search": options})
     rules = rules_in_force(encodings, encoding or ())
-    _require_objective(rules, objective)
+    _require_cuts(rules, without or ())
     _require_folder(out)
     clock = Clock() if budget is not None else Clock(options.time_limit)
-    limits = Limits(options.threads, options.seed, budget)
+    limits = Limits(options.threads, options.seed, budget, frozenset(without or ()))
     line = LiveLine(clock, shown=not json)
     with Interrupts(clock), line.shown():
         try:
-            result = run_pipeline(described, rules, limits, clock, out, line.tell)
+            result = run_pipeline(described, rules, limits, clock, out, line.tell, names)
         except NoStrategyError as error:
             if clock.interrupted:
                 raise InterruptedEarly(
@@ -224,14 +237,13 @@ def _search_options(
         raise InputError(f"--{key.replace('_', '-')}:{reason}") from None
 
 
-def _require_objective(rules: Rules, name: str) -> None:
-    known = sorted(path.stem for path in (rules.folder / "objective").glob("*.lp"))
-    if name not in known:
-        raise InputError(f"--objective: must be {' or '.join(known)}, not '{name}'")
-    if name != _OBJECTIVE:
-        raise InputError(
-            f"--objective: '{name}' is not used by the search; only '{_OBJECTIVE}' is minimised"
-        )
+def _require_cuts(rules: Rules, names: Sequence[str]) -> None:
+    known = cut_files(rules)
+    for name in names:
+        if name not in known:
+            raise InputError(f"--without: must be {' or '.join(known)}, not '{name}'")
+    if names and rules.edited:
+        raise InputError("--without: edited or added rules are solved without any cut")
 
 
 def _require_folder(out: Path) -> None:

@@ -18,7 +18,7 @@ _ECHO_SECONDS = 0.3
 
 
 class Interrupts:
-    """While entered, SIGINT and SIGTERM set ``clock.interrupted``; the second one ends the process.
+    """While entered, SIGINT and SIGTERM interrupt the clock; the second one ends the process.
 
     Python runs signal handlers between bytecodes of the main thread only, and clingo grounds for
     seconds in a single one. So a thread reads the wake-up descriptor, to which the interpreter
@@ -58,7 +58,7 @@ class Interrupts:
                 if received[0] not in _SIGNALS:
                     continue
                 now = time.monotonic()
-                self._clock.interrupted = True
+                self._clock.interrupt()
                 first = now if first is None else first
                 if now - first > _ECHO_SECONDS:
                     os.write(2, b"offload-asp: error: interrupted again: ended at once\n")

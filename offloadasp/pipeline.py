@@ -9,10 +9,12 @@ from pathlib import Path
 from offloadasp.check import Verdict, check
 from offloadasp.errors import VerificationError
 from offloadasp.instance import Instance
+from offloadasp.objective import DURATION, Goal
 from offloadasp.rules import Rules
 from offloadasp.search.clock import Clock
 from offloadasp.search.edited import EditedSearch
-from offloadasp.search.solve import Found, Limits, Search, Status
+from offloadasp.search.lexicographic import Lexicographic, Ranked
+from offloadasp.search.solve import Found, Limits, Status
 from offloadasp.simulate import Replay, simulate
 from offloadasp.strategy import Objective, Strategy, save, steps_of
 
@@ -30,6 +32,8 @@ class Result:
         The strategy, and the file that holds it.
     found
         The search's result: method, baselines, certificate, scope of the bound.
+    goals
+        What was minimised, the objective that matters most first.
     verdict, replay
         The two readings: by the rules and by the simulator.
     seconds
@@ -41,6 +45,7 @@ class Result:
     strategy: Strategy
     path: Path
     found: Found
+    goals: tuple[Goal, ...]
     verdict: Verdict
     replay: Replay
     seconds: dict[str, float]
@@ -60,8 +65,14 @@ def run(
     clock: Clock,
     out: Path,
     tell: Callable[[Status], None] = lambda _: None,
+    names: tuple[str, ...] = (DURATION,),
 ) -> Result:
     """Find a strategy, have it accepted by the rules, simulate it, and write its file.
+
+    Parameters
+    ----------
+    names
+        What to minimise, see `offloadasp.objective.objectives`.
 
     Raises
     ------
@@ -70,12 +81,13 @@ def run(
     VerificationError
         The rules or the simulator refuse what was found; nothing is written.
     """
-    search = EditedSearch if rules.edited else Search
-    found = search(instance, rules, limits, clock, tell).run()
-    strategy = _strategy(found, rules)
-    tell(Status(found.value, found.lower_bound, "check.lp"))
+    search = EditedSearch if rules.edited else Lexicographic
+    ranked = search(instance, rules, limits, clock, names, tell).run()
+    found, goals = ranked.found, ranked.goals
+    strategy = _strategy(ranked)
+    tell(Status(goals[0].value, goals[0].lower_bound, "check.lp"))
     verdict = check(strategy, rules)
-    tell(Status(found.value, found.lower_bound, "simulator"))
+    tell(Status(goals[0].value, goals[0].lower_bound, "simulator"))
     started = time.monotonic()
     replay = simulate(strategy, seed=limits.seed)
     simulated = time.monotonic() - started
@@ -83,31 +95,28 @@ def run(
     path = out / f"{instance.name}.strategy.json"
     save(strategy, path)
     seconds = found.seconds | {"simulate": simulated, "total": clock.elapsed}
-    return Result(strategy, path, found, verdict, replay, seconds, clock.interrupted)
+    return Result(strategy, path, found, goals, verdict, replay, seconds, clock.interrupted)
 
 
-def _strategy(found: Found, rules: Rules) -> Strategy:
-    problem, plan = found.problem, found.plan
-    rates = problem.accelerator
-    duration = (
-        rates.load_cycles * plan.loaded_bytes(problem)
-        + rates.write_cycles * plan.written_bytes(problem)
-        + rates.compute_cycles * plan.compute_steps
-    )
-    # Edited rules may minimise something else; then the bound says nothing of the duration.
-    lower, objective = found.lower_bound, None
-    if rules.objective_edited or found.value != duration:
-        lower = Fraction(0)
-        objective = Objective(name="edited", value=found.value, lower_bound=found.lower_bound)
+def _strategy(ranked: Ranked) -> Strategy:
+    found, (first, *others) = ranked.found, ranked.goals
+    proved = all(goal.lower_bound == goal.value for goal in ranked.goals)
+    objective = {
+        "name": ",".join(goal.name for goal in ranked.goals),
+        "value": first.value,
+        "lower_bound": first.lower_bound,
+    }
+    if others:
+        objective["then"] = [vars(goal) for goal in others]
     return Strategy(
-        instance=problem.resolved_instance(),
-        duration=duration,
-        lower_bound=lower,
-        status="optimal" if found.lower_bound == found.value else "feasible",
-        objective=objective,
+        instance=found.problem.resolved_instance(),
+        duration=found.plan.duration(found.problem),
+        lower_bound=ranked.duration_bound,
+        status="optimal" if proved else "feasible",
+        objective=Objective.model_validate(objective),
         # Readers of the file must see what the bound is limited to.
         certificate=found.certificate | ({"scope": found.scope} if found.scope else {}),
-        steps=steps_of(plan),
+        steps=steps_of(found.plan),
     )
 
 
@@ -120,8 +129,11 @@ def _require_verified(strategy: Strategy, verdict: Verdict, replay: Replay, rule
         )
         for entry in entries[:_NAMED]
     ]
-    if verdict.accepted and verdict.duration != strategy.duration:
-        complaints.append(f"check.lp: duration {verdict.duration}, not {strategy.duration}")
+    if verdict.accepted:
+        complaints += [
+            f"check.lp: {name} {measured}, not {stated}"
+            for name, measured, stated in verdict.contradicted(strategy)
+        ]
     if not complaints and not replay.verified:
         complaints.append(f"simulator: wrong result, error {replay.max_abs_error}")
     if complaints:

@@ -5,6 +5,7 @@ A strategy file holds the same as boxes.
 """
 
 from dataclasses import dataclass, fields
+from fractions import Fraction
 
 import numpy as np
 
@@ -62,6 +63,49 @@ class Plan:
             problem.output_bytes[self.write_outputs[:, 1]].sum()
             + problem.partial_bytes[self.write_partial_sums[:, 1]].sum()
         )
+
+    def duration(self, problem: Problem) -> Fraction:
+        """Cycles at the rates of the problem's accelerator."""
+        rates = problem.accelerator
+        return (
+            rates.load_cycles * self.loaded_bytes(problem)
+            + rates.write_cycles * self.written_bytes(problem)
+            + rates.compute_cycles * self.compute_steps
+        )
+
+    def peak_bytes(self, problem: Problem) -> int:
+        """Most bytes on chip in any step of a valid plan.
+
+        While its last operation is computed an output counts the larger of its two sizes.
+        """
+        change = np.zeros(self.steps + 1, dtype=np.int64)
+        larger = np.zeros_like(change)
+        pixel, kernel = problem.pixel_bytes, problem.kernel_bytes
+        np.add.at(change, self.load_pixels[:, 0], pixel[self.load_pixels[:, 1]])
+        np.add.at(change, self.free_pixels[:, 0], -pixel[self.free_pixels[:, 1]])
+        np.add.at(change, self.load_kernels[:, 0], kernel[tuple(self.load_kernels.T[1:])])
+        np.add.at(change, self.free_kernels[:, 0], -kernel[tuple(self.free_kernels.T[1:])])
+        first, last, n = self._output_spans(problem)
+        partial, output = problem.partial_bytes, problem.output_bytes
+        for sums, sign in ((self.load_partial_sums, 1), (self.write_partial_sums, -1)):
+            np.add.at(change, sums[:, 0], sign * partial[sums[:, 1]])
+        np.add.at(change, self.write_outputs[:, 0], -output[self.write_outputs[:, 1]])
+        summed = first < last
+        np.add.at(change, first, np.where(summed, partial[n], output[n]))
+        np.add.at(change, last, np.where(summed, output[n] - partial[n], 0))
+        np.add.at(larger, last, np.where(summed, np.maximum(partial[n] - output[n], 0), 0))
+        return int((np.cumsum(change) + larger).max(initial=0))
+
+    def _output_spans(self, problem: Problem) -> tuple[IntArray, IntArray, IntArray]:
+        """Return the first and last step and the kernel group of every output block."""
+        step, n, _, i, j = self.compute.T
+        block = (n * problem.out_height + i) * problem.out_width + j
+        total = len(problem.kernel_sizes) * problem.positions
+        first = np.full(total, self.steps, dtype=np.int64)
+        last = np.zeros(total, dtype=np.int64)
+        np.minimum.at(first, block, step)
+        np.maximum.at(last, block, step)
+        return first, last, np.arange(total) // problem.positions
 
 
 def table(rows: list[tuple[int, ...]], width: int) -> IntArray:

@@ -6,6 +6,7 @@ tests hold the two together. Python needs them to bound and to propose, clingo t
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 
 import numpy as np
@@ -178,6 +179,14 @@ class Problem:
     def with_memory(self, memory: int) -> "Problem":
         """Return the same problem with another capacity in bytes."""
         accelerator = self.accelerator.model_copy(update={"memory": memory})
+        return Problem(
+            self.name, self.layer, accelerator, self.precision, self.decomposition, self.search
+        )
+
+    def with_rates(self, load: Fraction, write: Fraction, compute: Fraction) -> "Problem":
+        """Return the same problem with other cycles a byte loaded, written, and an action."""
+        rates = {"load_cycles": load, "write_cycles": write, "compute_cycles": compute}
+        accelerator = self.accelerator.model_copy(update=rates)
         return Problem(
             self.name, self.layer, accelerator, self.precision, self.decomposition, self.search
         )

@@ -17,8 +17,13 @@ from offloadasp.errors import InputError, NoStrategyError
 from offloadasp.files import read_text
 from offloadasp.resources import encodings_folder
 
-# Heads of rules that decide what a strategy costs.
-_PRICED = re.compile(r".*\b(cost|moved|computing)\(")
+# What decides the value of each objective: predicates in heads, and every minimize statement.
+_MINIMIZE = "#minimize"
+_PRICES = {
+    "duration": {_MINIMIZE, "cost", "moved", "computing"},
+    "traffic": {_MINIMIZE, "moved"},
+    "peak_memory": {_MINIMIZE, "occupies", "all_bytes", "power", "room", "filled"},
+}
 
 
 @dataclass(frozen=True)
@@ -34,14 +39,18 @@ class Rules:
     edited
         Whether anything differs from the shipped rules. Then only the definition itself is
         solved: bounds, dominance and symmetry breaking may no longer hold.
-    objective_edited
-        Whether what is minimised may differ from the duration.
+    heads
+        Predicates in the heads of rules that differ, and ``#minimize``.
     """
 
     folder: Path
     added: tuple[Path, ...] = ()
     edited: bool = False
-    objective_edited: bool = False
+    heads: frozenset[str] = frozenset()
+
+    def reprices(self, objective: str) -> bool:
+        """Whether what an objective counts may differ from the shipped rules."""
+        return bool(self.heads & _PRICES[objective])
 
 
 def shipped_rules() -> Rules:
@@ -72,22 +81,21 @@ def rules_in_force(folder: Path | None, added: Sequence[Path]) -> Rules:
         if not filecmp.cmp(folder / name, shipped / name, shallow=False):
             changed.append(folder / name)
     allowed = [folder.resolve(), *(path.resolve().parent for path in added)]
-    priced = [_look_through(path, allowed) for path in [*changed, *added]]
-    return Rules(folder, tuple(added), bool(priced), objective_edited=any(priced))
+    heads = [_look_through(path, allowed) for path in [*changed, *added]]
+    return Rules(folder, tuple(added), bool(heads), frozenset().union(*heads))
 
 
-def _look_through(path: Path, allowed: Sequence[Path]) -> bool:
-    """Refuse a file that may not be loaded; return whether it says anything about costs."""
+def _look_through(path: Path, allowed: Sequence[Path]) -> frozenset[str]:
+    """Refuse a file that may not be loaded; return the predicates in its heads."""
     if not path.is_file():
         raise InputError(f"{path}: is no file of rules (.lp)")
     _scan(path, allowed, set())
     messages: list[str] = []
     findings: list[str] = []
-    priced = False
+    heads: set[str] = set()
 
     def visit(node: clingo.ast.AST) -> None:
-        nonlocal priced
-        priced = priced or _says_cost(node)
+        heads.update(_heads(node))
         place = f"{node.location.begin.filename}:{node.location.begin.line}"
         source = Path(node.location.begin.filename)
         if not any(source.resolve().is_relative_to(folder) for folder in allowed):
@@ -103,7 +111,7 @@ def _look_through(path: Path, allowed: Sequence[Path]) -> bool:
         raise InputError(_one_line(messages[0] if messages else f"{path}: {error}")) from None
     if findings:
         raise InputError(findings[0])
-    return priced
+    return frozenset(heads)
 
 
 def _scan(path: Path, allowed: Sequence[Path], seen: set[Path]) -> None:
@@ -142,10 +150,13 @@ def _blank_comment(token: re.Match[str]) -> str:
     return _blank(token) if token.group().startswith("%") else token.group()
 
 
-def _says_cost(node: clingo.ast.AST) -> bool:
+def _heads(node: clingo.ast.AST) -> set[str]:
     if node.ast_type == clingo.ast.ASTType.Minimize:
-        return True
-    return node.ast_type == clingo.ast.ASTType.Rule and bool(_PRICED.match(str(node.head)))
+        return {_MINIMIZE}
+    if node.ast_type != clingo.ast.ASTType.Rule:
+        return set()
+    # Terms inside an atom are among them; their names are no predicates of objectives.
+    return set(re.findall(r"\b[a-z]\w*(?=\()", str(node.head)))
 
 
 def _holds_external_function(node: clingo.ast.AST) -> bool:

@@ -15,6 +15,7 @@ from pydantic import (
     Field,
     PlainSerializer,
     ValidationError,
+    model_validator,
 )
 from pydantic_core import PydanticCustomError
 
@@ -79,12 +80,39 @@ class Step(_Table):
     compute: tuple[OperationBox, ...] = ()
 
 
-class Objective(_Table):
-    """What was minimised, its value and its proven lower bound."""
+class Ranked(_Table):
+    """One objective that was minimised, its value, and its lower bound.
+
+    The bound holds for strategies whose earlier objectives are at most their values here.
+    """
 
     name: str
     value: Duration
     lower_bound: Duration
+
+
+class Objective(Ranked):
+    """What was minimised: of several objectives, with their names joined by commas, the first one.
+
+    The others follow in ``then``, in their order.
+    """
+
+    then: tuple[Ranked, ...] | None = None
+
+    @property
+    def ranking(self) -> tuple[Ranked, ...]:
+        """Every objective under its own name, the one that matters most first."""
+        first, *_ = self.name.split(",")
+        return (
+            Ranked(name=first, value=self.value, lower_bound=self.lower_bound),
+            *(self.then or ()),
+        )
+
+    @model_validator(mode="after")
+    def _names_agree(self) -> "Objective":
+        if self.name != ",".join(part.name for part in self.ranking):
+            raise PydanticCustomError("then", "name and then must name the same objectives")
+        return self
 
 
 class Strategy(_Table):
@@ -99,6 +127,13 @@ class Strategy(_Table):
     objective: Objective | None = None
     certificate: dict[str, Any] = Field(default_factory=dict)
     steps: tuple[Step, ...]
+
+    @property
+    def ranking(self) -> tuple[Ranked, ...]:
+        """What was minimised, the objective that matters most first."""
+        if self.objective is not None:
+            return self.objective.ranking
+        return (Ranked(name="duration", value=self.duration, lower_bound=self.lower_bound),)
 
     @property
     def problem(self) -> Problem:

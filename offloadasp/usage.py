@@ -32,32 +32,31 @@ class Commands(TyperGroup):
             code = super().main(*args, **extra)
             sys.stdout.flush()
         except OffloadError as error:
-            _fail(str(error), error.exit_code)
+            self._fail(str(error), error.exit_code)
         except (KeyboardInterrupt, typer.Abort):
-            _fail("interrupted", EXIT_CODE)
+            self._fail("interrupted", EXIT_CODE)
         except MemoryError:
-            _fail("out of memory", NoStrategyError.exit_code)
+            self._fail("out of memory", NoStrategyError.exit_code)
         except OSError as error:
-            _fail_to_write(error)
+            self._fail_to_write(error)
         except Exception as error:
             # Usage errors have no public base class in some versions of typer.
             if not hasattr(error, "format_message"):
                 raise
-            _fail(f"{error.format_message()} (try 'offload-asp --help')", InputError.exit_code)
+            hint = f"(try '{self.name} --help')"
+            self._fail(f"{error.format_message()} {hint}", InputError.exit_code)
         sys.exit(code or 0)
 
+    def _fail(self, message: str, code: int) -> NoReturn:
+        line = re.sub(r"[\s\x00-\x1f\x7f]+", " ", message).strip()
+        print(f"{self.name}: error: {line}", file=sys.stderr)
+        sys.exit(code)
 
-def _fail(message: str, code: int) -> NoReturn:
-    line = re.sub(r"[\s\x00-\x1f\x7f]+", " ", message).strip()
-    print(f"offload-asp: error: {line}", file=sys.stderr)
-    sys.exit(code)
-
-
-def _fail_to_write(error: OSError) -> NoReturn:
-    if error.filename is not None:
-        _fail(f"{error.filename}: {error.strerror}", InputError.exit_code)
-    # Nothing more can be written to standard output, at the interpreter's end neither.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    if isinstance(error, BrokenPipeError):
-        sys.exit(1)
-    _fail(f"standard output: {error.strerror or error}", InputError.exit_code)
+    def _fail_to_write(self, error: OSError) -> NoReturn:
+        if error.filename is not None:
+            self._fail(f"{error.filename}: {error.strerror}", InputError.exit_code)
+        # Nothing more can be written to standard output, at the interpreter's end neither.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        if isinstance(error, BrokenPipeError):
+            sys.exit(1)
+        self._fail(f"standard output: {error.strerror or error}", InputError.exit_code)

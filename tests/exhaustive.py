@@ -1,5 +1,7 @@
 """An exact search over all strategies of a tiny layer: the tests' oracle for optima and bounds.
 
+Objectives are the duration, the traffic and the peak of memory, alone or one after the other.
+
 Independent of clingo and of `offloadasp.problem`'s arrays: geometry is read from the layer's
 attributes by plain loops. Up to about 8 operations and 16 input blocks.
 
@@ -21,12 +23,16 @@ compute action with all that goes before it. What is left out loses no optimum:
   output block each, in any order: blocks on chip during one of them were there during the whole,
   and outputs completed earlier are gone. Steps on one output block are not split: complete in one
   step it never holds partial sums.
+
+Several costs are one integer: each earlier one counts so many times the next that it decides. None
+of the above makes any of them larger. The least peak at which costs are reached is the least memory
+with which they still are.
 """
 
 import heapq
 import itertools
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -107,7 +113,56 @@ def game_of(problem: Problem) -> Game:
 
 def optimal_duration(problem: Problem) -> Fraction | None:
     """Return the least duration of any strategy, in cycles, or None if there is none."""
-    return _Search(game_of(problem), problem).run()
+    found = _least(problem, ["duration"])
+    return None if found is None else found[0]
+
+
+def optimum(problem: Problem, names: Sequence[str]) -> tuple[Fraction, ...] | None:
+    """Return the values of the lexicographic optimum of objectives, or None if there is none."""
+    memory, linear = problem.accelerator.memory, list[str]()
+    values: dict[str, Fraction] = {}
+    for name in names:
+        if name != "peak_memory":
+            linear.append(name)
+        wanted = _least(problem.with_memory(memory), linear)
+        if wanted is None:
+            return None
+        if name == "peak_memory":
+            memory = least_capacity(problem, linear, wanted)
+            values[name] = Fraction(memory)
+        else:
+            values[name] = wanted[-1]
+    return tuple(values[name] for name in names)
+
+
+def least_capacity(problem: Problem, names: Sequence[str], most: Sequence[Fraction]) -> int:
+    """Return the least memory with which linear objectives are lexicographically at most values.
+
+    With the problem's own memory they must be.
+    """
+    low, high = 0, problem.accelerator.memory
+    while high - low > 1:
+        middle = (low + high) // 2
+        found = _least(problem.with_memory(middle), names)
+        if found is not None and found <= tuple(most):
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def _least(problem: Problem, names: Sequence[str]) -> tuple[Fraction, ...] | None:
+    """Return the lexicographic minimum of duration and traffic, in any order, or None."""
+    chip = problem.accelerator
+    rates = {
+        "duration": (chip.load_cycles, chip.write_cycles, chip.compute_cycles),
+        "traffic": (Fraction(1), Fraction(1), Fraction(0)),
+    }
+    return _Search(game_of(problem), problem, [rates[name] for name in names]).run()
+
+
+# Far above any cost of a tiny layer.
+_DECIDES = 2**100
 
 
 def bits(mask: int) -> Iterator[int]:
@@ -119,17 +174,22 @@ def bits(mask: int) -> Iterator[int]:
 
 
 class _Search:
-    """Blocks and sets of operations as bit masks; rates scaled to integers."""
+    """Blocks and sets of operations as bit masks; rates scaled to integers, and joined."""
 
-    def __init__(self, game: Game, problem: Problem):
-        rates = problem.accelerator
-        self.scale = lcm(
-            *(r.denominator for r in (rates.load_cycles, rates.write_cycles, rates.compute_cycles))
+    def __init__(
+        self, game: Game, problem: Problem, rates: Sequence[tuple[Fraction, Fraction, Fraction]]
+    ):
+        self.scales = [lcm(*(rate.denominator for rate in part)) for part in rates]
+        scaled = [
+            [int(rate * scale) for rate in part]
+            for part, scale in zip(rates, self.scales, strict=True)
+        ]
+        self.load, self.write, self.compute = (
+            sum(part[k] * int(_DECIDES**place) for place, part in enumerate(reversed(scaled)))
+            for k in range(3)
         )
-        self.load = int(rates.load_cycles * self.scale)
-        self.write = int(rates.write_cycles * self.scale)
-        self.compute = int(rates.compute_cycles * self.scale)
-        self.memory, self.macs_per_step = rates.memory, rates.macs_per_step
+        chip = problem.accelerator
+        self.memory, self.macs_per_step = chip.memory, chip.macs_per_step
 
         blocks = [*game.input_bytes, *game.output_bytes]
         number = {block: b for b, block in enumerate(blocks)}
@@ -204,7 +264,15 @@ class _Search:
         actions = -(-sum(self.macs[o] for o in bits(left)) // self.macs_per_step)
         return cost + self.compute * actions
 
-    def run(self) -> Fraction | None:
+    def apart(self, cost: int) -> tuple[Fraction, ...]:
+        """Return the costs that are joined in one."""
+        values = []
+        for scale in reversed(self.scales):
+            cost, value = divmod(cost, _DECIDES)
+            values.append(Fraction(value, scale))
+        return tuple(reversed(values))
+
+    def run(self) -> tuple[Fraction, ...] | None:
         start = (0, 0)
         best = {start: 0}
         queue = [(self.remaining(*start), start)]
@@ -213,7 +281,7 @@ class _Search:
             _, state = heapq.heappop(queue)
             done, chip = state
             if done == self.all:
-                return Fraction(best[state], self.scale)
+                return self.apart(best[state])
             inputs = chip & self.input_mask
             rivals = closed[done, chip & ~self.input_mask]
             if any(g <= best[state] and not inputs & ~other for g, other in rivals):

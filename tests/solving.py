@@ -13,10 +13,15 @@ from offloadasp.problem import Problem
 
 @dataclass(frozen=True)
 class Optimum:
-    """A plan of least cost, in units of the rules."""
+    """A plan of least cost, in units of the rules; costs of the highest priority first."""
 
-    cost: int
+    costs: tuple[int, ...]
     plan: Plan
+
+    @property
+    def cost(self) -> int:
+        """The sum over all priorities."""
+        return sum(self.costs)
 
 
 def operations(problem: Problem) -> int:
@@ -26,10 +31,15 @@ def operations(problem: Problem) -> int:
 
 
 def solve(
-    folder: Path, files: Sequence[str], problem: Problem, steps: int, more: str = ""
+    folder: Path,
+    files: Sequence[str],
+    problem: Problem,
+    steps: int,
+    more: str = "",
+    arguments: Sequence[str] = (),
 ) -> Optimum | None:
     """Return an optimal plan under the rules of files and of a text, or None if none exists."""
-    control = clingo.Control(["--warn=none"])
+    control = clingo.Control(["--warn=none", *arguments])
     for name in files:
         control.load(str(folder / name))
     control.add("base", [], facts(problem, steps) + more)
@@ -38,7 +48,7 @@ def solve(
 
     def note(model: clingo.Model) -> None:
         nonlocal best
-        best = Optimum(sum(model.cost), plan_of_model(problem, model.symbols(atoms=True)))
+        best = Optimum(tuple(model.cost), plan_of_model(problem, model.symbols(atoms=True)))
 
     control.solve(on_model=note)
     return best

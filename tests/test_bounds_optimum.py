@@ -71,11 +71,12 @@ def test_certificate_proves_exactly_the_bound_after_a_round_trip_through_json(
     certificate = json.loads(json.dumps(bound.certificate))
     assert verify_certificate(problem, certificate) == bound.value
     rates = problem.accelerator
-    assert bound.value == (
+    apart = (
         rates.load_cycles * bound.load_bytes
         + rates.write_cycles * bound.write_bytes
         + rates.compute_cycles * bound.steps
     )
+    assert bound.value > apart if "together" in certificate else bound.value == apart
 
 
 @given(problems())
@@ -124,7 +125,8 @@ def test_no_certificate_proves_more_than_the_optimum(problem: Problem, data: st.
             }
         )
     )
-    forged = bound.certificate | {"loads": loads, "steps": steps}
+    together = {"bound": "pace", **view.name, "length": data.draw(st.integers(1, 6))}
+    forged = bound.certificate | {"loads": loads, "steps": steps, "together": together}
     assert verify_certificate(problem, forged) <= optimum
 
 
@@ -138,6 +140,7 @@ VALID: dict[str, Any] = {
     },
     "writes": {"bound": "compulsory"},
     "steps": {"bound": "memory", "decomposition": "finest", "inner": False, "group": 3},
+    "together": {"bound": "pace", "decomposition": "finest", "inner": False, "length": 2},
 }
 
 
@@ -169,6 +172,10 @@ VALID: dict[str, Any] = {
         (("steps", "decomposition"), 3, "steps.decomposition"),
         (("steps", "group"), 0, "steps.group"),
         (("steps", "group"), "3", "steps.group"),
+        (("together",), 3, "together"),
+        (("together", "bound"), "phases", "together.bound"),
+        (("together", "length"), 0, "together.length"),
+        (("together", "inner"), "no", "together.inner"),
         (
             ("steps",),
             {"bound": "size", "decomposition": "given", "inner": False},
@@ -198,33 +205,42 @@ def test_incomplete_certificate_is_refused(certificate: dict[str, Any]) -> None:
         verify_certificate(problem, certificate)
 
 
-@pytest.mark.parametrize(
-    ("outputs", "kernel", "stride", "pixels", "least", "reached"),
-    [
-        (28, 5, 1, 33, 1860, 1992),
-        (28, 5, 1, 53, 1224, 1336),
-        (28, 5, 1, 79, 1078, 1130),
-        (10, 5, 1, 25, 520, 520),
-        (10, 5, 1, 36, 240, 276),
-        (32, 3, 1, 17, 1448, 1524),
-        (32, 3, 1, 42, 1185, 1215),
-        (16, 3, 2, 9, 1539, 1539),
-        (16, 3, 2, 19, 1123, 1147),
-    ],
-)
+# Outputs, kernel, stride, pixels on chip; pixel loads once proved by phases and one cut, and
+# those of a known plan.
+KNOWN = [
+    (28, 5, 1, 33, 1860, 1992),
+    (28, 5, 1, 53, 1224, 1336),
+    (28, 5, 1, 79, 1078, 1130),
+    (10, 5, 1, 25, 520, 520),
+    (10, 5, 1, 36, 240, 276),
+    (32, 3, 1, 17, 1448, 1524),
+    (32, 3, 1, 42, 1185, 1215),
+    (16, 3, 2, 9, 1539, 1539),
+    (16, 3, 2, 19, 1123, 1147),
+]
+
+
+def proved(outputs: int, kernel: int, stride: int, pixels: int) -> Bound:
+    side = (outputs - 1) * stride + kernel
+    layer = Layer(
+        input=(1, side, side), kernels=1, kernel_shape=(kernel, kernel), strides=(stride, stride)
+    )
+    return lower_bound(resident(layer, kernel * kernel + pixels))
+
+
+def test_lines_close_a_third_of_what_phases_and_one_cut_leave_open() -> None:
+    gaps = [reached - least for *_, least, reached in KNOWN]
+    left = [row[5] - (proved(*row[:4]).load_bytes - row[1] ** 2) for row in KNOWN]
+    assert 3 * sum(left) <= 2 * sum(gaps)
+
+
+@pytest.mark.parametrize(("outputs", "kernel", "stride", "pixels", "least", "reached"), KNOWN)
 def test_bound_is_at_least_the_known_one_and_at_most_what_a_plan_reaches(
     outputs: int, kernel: int, stride: int, pixels: int, least: int, reached: int
 ) -> None:
     """Pixel loads beside a resident kernel, one patch a step, m pixels of one byte on chip."""
-    side = (outputs - 1) * stride + kernel
-    layer = Layer(
-        input=(1, side, side),
-        kernels=1,
-        kernel_shape=(kernel, kernel),
-        strides=(stride, stride),
-    )
     taps = kernel * kernel
-    bound = lower_bound(resident(layer, taps + pixels))
+    bound = proved(outputs, kernel, stride, pixels)
     assert least <= bound.load_bytes - taps <= reached
     assert bound.steps == outputs * outputs
 
@@ -244,7 +260,7 @@ def test_memory_for_a_full_row_of_patches_leaves_only_compulsory_loads() -> None
     layer = Layer(input=(1, 12, 10), kernels=1, kernel_shape=(3, 3))
     threshold = 9 + 2 * 10 + 3
     assert lower_bound(resident(layer, threshold)).load_bytes == 9 + 120
-    assert lower_bound(resident(layer, threshold - 1)).load_bytes == 9 + 121
+    assert lower_bound(resident(layer, threshold - 1)).load_bytes > 9 + 120
 
 
 def test_steps_count_whole_operations() -> None:

@@ -161,15 +161,48 @@ def test_an_edited_objective_is_reported_as_such(tmp_path: Path) -> None:
     assert found["lower_bound"] == 0
 
 
-def test_an_objective_that_the_search_does_not_know_is_refused(tmp_path: Path) -> None:
+def test_objectives_count_at_their_priorities_under_added_rules(tmp_path: Path) -> None:
+    harmless = added(tmp_path, ":- steps(0).\n")
+    path = instance(tmp_path, APART)
+    for names in ("traffic,peak_memory", "peak_memory,duration", "duration,traffic"):
+        plain = run(path, "--objective", names, "--json").json["objective"]
+        ran = run(path, "--objective", names, "--encoding", harmless, "--json")
+        assert ran.code == 0
+        found = ran.json["objective"]
+        assert found["name"] == plain["name"] == names
+        assert found["status"] == found["then"][0]["status"] == "optimal"
+        assert found["value"] == plain["value"]
+        assert found["then"][0]["value"] == plain["then"][0]["value"]
+        assert offload_asp("check", tmp_path / "out" / "tiny.strategy.json").code == 0
+
+
+def test_a_rule_that_minimises_goes_before_the_objectives(tmp_path: Path) -> None:
+    few = added(tmp_path, "#minimize { 1@1, B, T : load(B, T) }.\n")
+    ran = run(instance(tmp_path, APART), "--encoding", few, "--json")
+    assert ran.code == 0
+    objective = ran.json["objective"]
+    assert objective["name"] == "edited,edited"
+    assert objective["value"] == 8 + 1  # eight pixel blocks and the kernel block, once each
+    assert objective["then"][0]["value"] == ran.json["duration"]
+    assert ran.json["lower_bound"] == 0
+
+
+def test_a_rule_of_what_a_block_occupies_changes_the_peak_and_not_the_duration(
+    tmp_path: Path,
+) -> None:
+    ahead = added(tmp_path, "occupies(B, T, Bytes) :- load(B, T + 1), block(B, Bytes), step(T).\n")
+    path = instance(tmp_path, APART, memory="13")
+    ran = run(path, "--objective", "peak_memory,duration", "--encoding", ahead, "--json")
+    assert ran.code == 0
+    assert ran.json["objective"]["name"] == "edited,duration"
+
+
+def test_only_the_shipped_objectives_can_be_named(tmp_path: Path) -> None:
     copy = copied(tmp_path)
     shutil.copy(copy / "objective" / "duration.lp", copy / "objective" / "energy.lp")
-    path = instance(tmp_path)
-    ran = run(path, "--encodings", copy, "--objective", "energy", "--json")
+    ran = run(instance(tmp_path), "--encodings", copy, "--objective", "energy", "--json")
     assert ran.code == 2
-    assert "'energy' is not used by the search" in ran.error_line
-    ran = run(path, "--encodings", copy, "--objective", "speed", "--json")
-    assert "must be duration or energy" in ran.error_line
+    assert "must be one of duration, traffic, peak_memory" in ran.error_line
 
 
 def test_an_incomplete_copy_is_refused(tmp_path: Path) -> None:
@@ -244,3 +277,28 @@ def test_check_reads_the_rules_it_is_given(tmp_path: Path) -> None:
 
     assert readings() == {("check.lp", "simulator")}
     assert readings("--encodings", copy) == {("simulator",)}
+
+
+def test_a_run_without_cuts_proves_the_same(tmp_path: Path) -> None:
+    path = instance(tmp_path)
+    cuts = ("live-cut", "pace-cut", "symmetry")
+    whole, bare = run(path, "--json"), run(path, "--json", *_without(*cuts))
+    assert whole.json["status"] == bare.json["status"] == "optimal"
+    assert whole.json["duration"] == bare.json["duration"]
+
+
+def test_an_unknown_cut_exits_2_and_the_message_lists_the_cuts(tmp_path: Path) -> None:
+    ran = run(instance(tmp_path), *_without("live-cut", "nap"))
+    assert ran.code == 2
+    assert "--without: must be live-cut or pace-cut or symmetry, not 'nap'" in ran.error_line
+
+
+def test_cuts_cannot_be_left_out_where_edited_rules_use_none(tmp_path: Path) -> None:
+    rule = added(tmp_path, AT_MOST_THREE)
+    ran = run(instance(tmp_path), "--encoding", rule, *_without("live-cut"))
+    assert ran.code == 2
+    assert "--without: edited or added rules are solved without any cut" in ran.error_line
+
+
+def _without(*cuts: str) -> list[str]:
+    return [word for cut in cuts for word in ("--without", cut)]

@@ -111,6 +111,40 @@ def test_the_strategy_file_says_what_the_summary_says(tmp_path: Path) -> None:
     assert sum(bool(step["compute"]) for step in stored["steps"]) == found["steps"]
 
 
+def test_the_objective_is_in_json_summary_and_file(tmp_path: Path) -> None:
+    names = "traffic,peak_memory,duration"
+    found = run(instance(tmp_path), "--objective", names, "--json").json
+    objective = found["objective"]
+    assert objective["name"] == names
+    assert objective["value"] == found["loads"]["bytes"] + found["writes"]["bytes"]
+    peak, duration = objective["then"]
+    assert peak["value"] == found["peak_memory"]
+    assert duration["value"] == found["duration"] >= found["lower_bound"]
+    assert found["gap"] == 1 - found["lower_bound"] / found["duration"]
+    parts = [objective, peak, duration]
+    assert all(part["status"] == "optimal" and part["gap"] == 0 for part in parts)
+    assert found["status"] == "optimal"
+    stored = json.loads((tmp_path / "out" / "tiny.strategy.json").read_text())
+    assert stored["objective"]["name"] == names
+    assert [part["value"] for part in stored["objective"]["then"]] == [
+        peak["value"],
+        duration["value"],
+    ]
+    text = run(instance(tmp_path), "--objective", names).out
+    assert row(text, "status") == "optimal in traffic, then peak memory, then duration"
+    assert row(text, "objective") == f"traffic: {objective['value']} bytes, optimal"
+    assert row(text, "then").startswith(f"peak memory: {peak['value']} bytes, optimal where")
+
+
+def test_a_summary_says_how_far_an_objective_may_be_from_its_best(tmp_path: Path) -> None:
+    path = instance(tmp_path, LARGE)
+    text = run(path, "--objective", "traffic", "--time-limit", "0.5").out
+    assert row(text, "status") == "feasible in traffic"
+    assert re.fullmatch(
+        r"traffic: \d+ bytes, at least \d+ bytes, gap [\d.]+ %", row(text, "objective")
+    )
+
+
 def test_durations_that_are_no_integers_are_exact_fractions(tmp_path: Path) -> None:
     path = instance(tmp_path, load_cycles='"1/3"', write_cycles="0.25")
     found = run(path, "--json").json
@@ -169,7 +203,9 @@ def test_a_budget_gives_the_same_file_byte_for_byte(tmp_path: Path) -> None:
         (["--time-limit", "nan"], "--time-limit: Input should be greater than 0"),
         (["--time-limit", "inf"], "--time-limit: Input should be less than or equal to"),
         (["--time-limit", "soon"], "--time-limit"),
-        (["--objective", "energy"], "--objective: must be duration, not 'energy'"),
+        (["--objective", "energy"], "must be one of duration, traffic, peak_memory, or several"),
+        (["--objective", "duration,,traffic"], "--objective: must be one of"),
+        (["--objective", "duration,duration"], "each once; 'duration' is repeated"),
         (["--fast"], "No such option: --fast"),
         (["another"], "another"),
     ],

@@ -48,6 +48,7 @@ def lower_the_memory(stored: Any) -> None:
 def shorten_the_duration(stored: Any) -> None:
     stored["duration"] -= 1
     stored["lower_bound"] -= 1
+    del stored["objective"]
 
 
 def waste_a_load(stored: Any) -> None:
@@ -57,6 +58,7 @@ def waste_a_load(stored: Any) -> None:
     stored["steps"].insert(0, {"load": {"pixels": [pixel]}})
     stored["duration"] += 1
     stored["lower_bound"] = stored["duration"]
+    del stored["objective"]
 
 
 def test_a_simulation_prints_totals_and_the_verdict(strategy: Path) -> None:
@@ -296,6 +298,104 @@ def test_a_verified_bound_says_for_which_decompositions(tmp_path: Path) -> None:
     assert found["status"] == "optimal"
     assert found["lower_bound"]["verified"] is True
     assert found["lower_bound"]["scope"] == "every decomposition"
+
+
+@pytest.fixture(scope="module")
+def ranked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the file of a strategy of least traffic and peak, proved without a search."""
+    folder = tmp_path_factory.mktemp("ranked")
+    options = ("--objective", "traffic,peak_memory", "--out", folder)
+    assert offload_asp("run", "tiny-3x3", *options).code == 0
+    return folder / "tiny-3x3.strategy.json"
+
+
+def test_every_objective_is_read_twice_and_its_bound_verified_without_a_search(
+    ranked: Path,
+) -> None:
+    stored = json.loads(ranked.read_text())
+    assert stored["objective"]["name"] == "traffic,peak_memory"
+    assert [part["name"] for part in stored["objective"]["then"]] == ["peak_memory"]
+    ran = offload_asp("check", ranked, "--json")
+    assert ran.code == 0
+    found = ran.json
+    assert [part["name"] for part in found["objectives"]] == ["traffic", "peak_memory"]
+    traffic, peak = found["objectives"]
+    assert traffic["verified"]
+    assert traffic["proved"] == found["loads"]["bytes"] + found["writes"]["bytes"]
+    assert peak["verified"]
+    assert peak["proved"] == found["peak_memory"] < found["memory"]
+    text = " ".join(offload_asp("check", ranked).out.split())
+    assert f"of peak memory verified: {peak['proved']} bytes stated where traffic is at" in text
+
+
+def state_less_traffic(stored: Any) -> None:
+    stored["objective"]["value"] -= 1
+    stored["objective"]["lower_bound"] -= 1
+
+
+def state_a_lower_peak(stored: Any) -> None:
+    stored["objective"]["then"][0]["value"] -= 1
+    stored["objective"]["then"][0]["lower_bound"] -= 1
+
+
+@pytest.mark.parametrize(
+    ("change", "name"), [(state_less_traffic, "traffic"), (state_a_lower_peak, "peak_memory")]
+)
+def test_a_false_value_of_an_objective_is_named_by_both_readings(
+    ranked: Path, tmp_path: Path, change: Callable[[Any], object], name: str
+) -> None:
+    path = changed(ranked, tmp_path, change)
+    ran = offload_asp("check", path, "--json")
+    assert ran.code == 5
+    assert violations(ran)[0, "objective", name] == ("check.lp", "simulator")
+    assert offload_asp("simulate", path).code == 5
+
+
+def prove_less(stored: Any) -> None:
+    """Exclude less memory than the stated bound needs."""
+    stored["certificate"]["then"][0]["memory"] -= 1
+
+
+def prove_nothing(stored: Any) -> None:
+    del stored["certificate"]["then"]
+
+
+def prove_with_more(stored: Any) -> None:
+    """Exclude a memory at which the traffic is possible."""
+    stored["certificate"]["then"][0]["memory"] += 1
+
+
+def ask_for_less(stored: Any) -> None:
+    """State a traffic and bound that leave more memory open than the certificate excludes."""
+    stored["objective"]["value"] += 10
+    stored["status"] = "feasible"
+
+
+@pytest.mark.parametrize("change", [prove_less, prove_nothing, prove_with_more, ask_for_less])
+def test_a_bound_on_the_peak_that_the_certificate_does_not_prove_is_refused(
+    ranked: Path, tmp_path: Path, change: Callable[[Any], object]
+) -> None:
+    ran = offload_asp("check", changed(ranked, tmp_path, change), "--json")
+    assert ran.code == 5
+    assert violations(ran)[0, "bound", "peak_memory"] == ("certificate",)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda stored: stored["objective"].update(then=[]),
+        lambda stored: stored["objective"].update(name="traffic"),
+        lambda stored: stored["objective"]["then"].pop(),
+        lambda stored: stored["objective"]["then"][0].update(name="duration"),
+        lambda stored: stored["objective"]["then"][0].pop("value"),
+    ],
+)
+def test_objectives_and_names_that_disagree_exit_2(
+    ranked: Path, tmp_path: Path, change: Callable[[Any], object]
+) -> None:
+    ran = offload_asp("check", changed(ranked, tmp_path, change))
+    assert ran.code == 2
+    assert "objective" in ran.error_line
 
 
 @pytest.mark.parametrize("name", ["simulate", "check"])

@@ -74,7 +74,8 @@ def pixels_only(draw: st.DrawFn) -> tuple[Problem, Order, IntArray]:
     rate = st.integers(0, 3)
     chip = accelerator(load=draw(rate), write=draw(rate), compute=draw(rate))
     problem = problem_with(layer, chip, precision, whole)
-    order = order_of(problem, draw(walks(problem)), "cnq", 1)
+    tiles = draw(walks(problem))
+    order = order_of(problem, tiles, np.zeros(1, dtype=np.int64), "cnq")
     return problem, order, steps_of_order(problem, order, draw(st.sampled_from([1, 1, 2, 3])))
 
 
@@ -150,8 +151,11 @@ def test_no_choice_of_kept_pixels_is_cheaper(
 @st.composite
 def schedules(draw: st.DrawFn, problem: Problem) -> tuple[Order, IntArray, int]:
     """An order, steps and a number of resident kernel blocks, of any kind the search tries."""
-    chunk = draw(st.integers(1, problem.tile_grid[0] * problem.tile_grid[1]))
-    order = order_of(problem, draw(walks(problem)), draw(st.sampled_from(NESTS)), chunk)
+    tiles = draw(walks(problem))
+    starts = draw(st.sets(st.integers(1, len(tiles)), max_size=4))
+    regions = np.array([0, *sorted(starts - {len(tiles)})])
+    sets = draw(st.integers(1, problem.exists.shape[0]))
+    order = order_of(problem, tiles, regions, draw(st.sampled_from(NESTS)), sets)
     step = steps_of_order(problem, order, draw(st.integers(1, 4)))
     return order, step, draw(st.integers(0, int(problem.exists.sum())))
 

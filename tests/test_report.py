@@ -132,7 +132,7 @@ def test_the_live_line_says_what_is_known_and_no_more() -> None:
     line.tell(Status(Fraction(200), Fraction(150), "traversals"))
     known = r"traversals \| incumbent 200 \| bound 150 \| gap 25\.00 % \| \d+ s left"
     assert re.fullmatch(known, line.text)
-    clock.interrupted = True
+    clock.interrupt()
     assert line.text.startswith("interrupted")
     assert "left" not in line.text
 

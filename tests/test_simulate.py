@@ -300,7 +300,7 @@ def test_a_partial_sum_that_is_not_reloaded_spoils_the_output_and_counts_as_on_c
 
 def test_every_rule_has_a_mutant() -> None:
     named = {rule for broken in MUTANTS for _, rule, _ in broken.expected}
-    assert named | {"duration", "bound"} == set(RULES)
+    assert named | {"duration", "objective", "bound"} == set(RULES)
 
 
 @pytest.mark.parametrize(
@@ -316,6 +316,19 @@ def test_a_stated_duration_must_be_the_replayed_one(state: Json) -> None:
     assert found.violations == (Violation(0, "duration", ""),)
     assert found.duration == 32
     assert not found.verified
+
+
+@pytest.mark.parametrize("name", ["traffic", "peak_memory"])
+@pytest.mark.parametrize("wrong", [0, -1, 1])
+def test_a_stated_objective_must_be_the_replayed_one(name: str, wrong: int) -> None:
+    plain = simulate(Strategy.model_validate(HALO))
+    true = {"traffic": plain.loads.total + plain.writes.total, "peak_memory": plain.peak_memory}
+    stated = true | {name: true[name] + wrong}
+    parts = [{"name": n, "value": value, "lower_bound": 0} for n, value in stated.items()]
+    objective = parts[0] | {"name": "traffic,peak_memory", "then": parts[1:]}
+    found = simulate(Strategy.model_validate(HALO | {"objective": objective}))
+    assert found.violations == ((Violation(0, "objective", name),) if wrong else ())
+    assert found.verified == (not wrong)
 
 
 @pytest.mark.parametrize(

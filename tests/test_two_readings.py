@@ -37,7 +37,7 @@ GROUPS = (
     ("compute",),
 )
 # What a file states of itself, which only the simulator reads.
-STATED = {"duration", "bound"}
+STATED = {"duration", "objective", "bound"}
 
 
 @st.composite

@@ -9,15 +9,19 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, TypeGuard
 
+from offloadasp.bounds import lines
+from offloadasp.bounds.pace import Pace, paced, paces
 from offloadasp.bounds.phases import EXACT_LIMIT, Phases
 from offloadasp.bounds.profile import used_inputs
 from offloadasp.bounds.steps import largest_group, steps_by_macs, steps_by_memory, steps_by_size
+from offloadasp.bounds.together import Floor, Proofs, relaxed, together
 from offloadasp.bounds.view import View, views_of
 from offloadasp.errors import InputError
 from offloadasp.problem import Problem
 
 # Far more phases than any bound found has; keeps a forged certificate cheap to refuse.
 _MOST_PHASES = 10_000
+_MOST_PROOFS = 16
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,8 @@ class Bound:
     Attributes
     ----------
     value
-        Cycles: the three parts below at their costs.
+        Cycles: the three parts below at their costs, or more, where loads and steps are bounded
+        together.
     load_bytes, write_bytes
         Least bytes loaded and written.
     steps
@@ -61,7 +66,8 @@ def lower_bound(problem: Problem) -> Bound:
     """Bound the duration of every strategy for exactly this decomposition from below.
 
     Loads, writes and compute actions are bounded each on its own, by the best of several
-    bounds, for the decomposition and for the finest one, whose strategies include its own.
+    bounds, for the decomposition and for the finest one, whose strategies include its own. Then
+    loads and compute actions are bounded together.
     """
     views = list(views_of(problem))
     loads, load_certificate = max(_load_bounds(problem, views), key=lambda found: found[0])
@@ -72,12 +78,37 @@ def lower_bound(problem: Problem) -> Bound:
         "writes": {"bound": "compulsory"},
         "steps": step_certificate,
     }
-    return Bound(_duration(problem, loads, writes, steps), loads, writes, steps, certificate)
+    floor = Floor(loads, compulsory_loads(problem), steps)
+    apart = _apart(problem, loads, steps)
+    cycles, joint = max(
+        _joint_bounds(views, floor), key=lambda found: found[0], default=(apart, {})
+    )
+    if cycles > apart:
+        certificate["together"] = joint
+    value = max(cycles, apart) + problem.accelerator.write_cycles * writes
+    return Bound(value, loads, writes, steps, certificate)
 
 
-def _duration(problem: Problem, loads: int, writes: int, steps: int) -> Fraction:
+def _apart(problem: Problem, loads: int, steps: int) -> Fraction:
+    """Bound loads and compute actions, in cycles, from bounds on each of them."""
     rates = problem.accelerator
-    return rates.load_cycles * loads + rates.write_cycles * writes + rates.compute_cycles * steps
+    return rates.load_cycles * loads + rates.compute_cycles * steps
+
+
+def _joint_bounds(views: list[View], floor: Floor) -> Iterator[tuple[Fraction, dict[str, Any]]]:
+    """Yield bounds on loads and compute actions together, in cycles."""
+    for view in views:
+        if view.problem.accelerator.compute_cycles == 0:
+            return
+        if not view.inner:
+            proofs = relaxed(view, floor)
+            windows = [list(pair) for pair in proofs]
+            certificate = {"bound": "step_sizes", **view.name, "windows": windows}
+            yield together(view, floor, proofs), certificate
+        for pace in paces(view, floor.steps):
+            value = paced(pace, floor.loads, floor.steps)
+            if value is not None:
+                yield value, {"bound": "pace", **view.name, "length": pace.length}
 
 
 Found = Iterator[tuple[int, dict[str, Any]]]
@@ -89,6 +120,7 @@ def _load_bounds(problem: Problem, views: list[View]) -> Found:
     for view in views:
         if not view.inner:
             yield compulsory + view.extra_loads(), {"bound": "cut"} | view.name
+            yield compulsory + _line_loads(view), {"bound": "lines"} | view.name
         for partial_sums in _ways(view):
             phases = view.phases(partial_sums=partial_sums)
             yield (
@@ -100,6 +132,11 @@ def _load_bounds(problem: Problem, views: list[View]) -> Found:
                     "phases": [list(run) for run in phases],
                 },
             )
+
+
+def _line_loads(view: View) -> int:
+    problem = view.problem
+    return lines.extra_loads(problem.layer, problem.accelerator.memory, view.sizes, view.tile)
 
 
 def _ways(view: View) -> tuple[bool, ...]:
@@ -137,7 +174,36 @@ def verify_certificate(problem: Problem, certificate: Mapping[str, Any]) -> Frac
     if _table(certificate, "writes").get("bound") != "compulsory":
         raise InputError("certificate.writes.bound: must be 'compulsory'")
     steps = _verified_steps(problem, _table(certificate, "steps"))
-    return _duration(problem, loads, compulsory_writes(problem), steps)
+    writes = problem.accelerator.write_cycles * compulsory_writes(problem)
+    apart = _apart(problem, loads, steps)
+    if "together" not in certificate:
+        return apart + writes
+    floor = Floor(loads, compulsory_loads(problem), steps)
+    joint = _verified_together(problem, floor, _table(certificate, "together"))
+    return max(apart, joint) + writes
+
+
+def _verified_together(problem: Problem, floor: Floor, part: Mapping[str, Any]) -> Fraction:
+    name = part.get("bound")
+    if name not in ("pace", "step_sizes"):
+        raise InputError("certificate.together.bound: must be 'pace' or 'step_sizes'")
+    view = _view(problem, part, "together")
+    if name == "pace":
+        pace = Pace(view, _count(part, "together", "length"))
+        return paced(pace, floor.loads, floor.steps) or Fraction(0)
+    if view.inner:
+        raise InputError("certificate.together.inner: must be false")
+    return together(view, floor, _proofs(part.get("windows")))
+
+
+def _proofs(value: object) -> Proofs:
+    where = "certificate.together.windows"
+    if not isinstance(value, list | tuple) or len(value) > _MOST_PROOFS:
+        raise InputError(f"{where}: must be a list of at most {_MOST_PROOFS} pairs [steps, bytes]")
+    pairs = [tuple(pair) if isinstance(pair, list | tuple) else () for pair in value]
+    if not all(len(pair) == 2 and all(map(_is_count, pair)) for pair in pairs):
+        raise InputError(f"{where}: must hold pairs of positive integers")
+    return pairs
 
 
 def _verified_loads(problem: Problem, part: Mapping[str, Any]) -> int:
@@ -146,8 +212,12 @@ def _verified_loads(problem: Problem, part: Mapping[str, Any]) -> int:
         return compulsory_loads(problem)
     if name == "cut":
         return compulsory_loads(problem) + _view(problem, part, "loads").extra_loads()
+    if name == "lines":
+        return compulsory_loads(problem) + _line_loads(_view(problem, part, "loads"))
     if name != "phases":
-        raise InputError("certificate.loads.bound: must be 'compulsory', 'cut' or 'phases'")
+        raise InputError(
+            "certificate.loads.bound: must be 'compulsory', 'cut', 'lines' or 'phases'"
+        )
     view = _view(problem, part, "loads")
     partial_sums = part.get("partial_sums")
     if not isinstance(partial_sums, bool):
@@ -177,8 +247,10 @@ def _verified_steps(problem: Problem, part: Mapping[str, Any]) -> int:
     if name == "macs":
         return steps_by_macs(view.sizes, limit)
     if name == "size":
-        return steps_by_size(view.sizes, limit, _count(part, "least_macs"))
-    return steps_by_memory(view.footprint, problem.accelerator.memory, _count(part, "group"))
+        return steps_by_size(view.sizes, limit, _count(part, "steps", "least_macs"))
+    return steps_by_memory(
+        view.footprint, problem.accelerator.memory, _count(part, "steps", "group")
+    )
 
 
 def _table(certificate: Mapping[str, Any], key: str) -> Mapping[str, Any]:
@@ -197,10 +269,10 @@ def _view(problem: Problem, part: Mapping[str, Any], where: str) -> View:
     return View(problem, name == "finest", inner)
 
 
-def _count(part: Mapping[str, Any], key: str) -> int:
+def _count(part: Mapping[str, Any], where: str, key: str) -> int:
     value = part.get(key)
     if not _is_count(value):
-        raise InputError(f"certificate.steps.{key}: must be a positive integer")
+        raise InputError(f"certificate.{where}.{key}: must be a positive integer")
     return value
 
 

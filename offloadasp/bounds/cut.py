@@ -19,22 +19,28 @@ _MAX_TRIMS = 6
 
 
 @dataclass(frozen=True)
-class _Run:
+class Run:
     """Consecutive rows (or columns) of tiles within one part, see `profile.Part`.
 
     Attributes
     ----------
+    count
+        Rows of tiles.
     used
         Input rows that they use.
     least
         Least input rows that one of them uses.
     shared
         Least input rows that two neighbours share.
+    growth
+        Least input rows that a row of tiles uses beyond those before it, at most ``least``.
     """
 
+    count: int
     used: int
     least: int
     shared: int
+    growth: int
 
 
 def live_pixels(layer: Layer, tile: tuple[int, int]) -> tuple[tuple[int, int], ...]:
@@ -47,8 +53,7 @@ def live_pixels(layer: Layer, tile: tuple[int, int]) -> tuple[tuple[int, int], .
         moment of its own: needed both up to and from some operation on.
     """
     rows, columns = (
-        Counter(frozenset(_runs(part)) for part in parts(layer, axis, tile[axis]))
-        for axis in (0, 1)
+        Counter(frozenset(runs(part)) for part in parts(layer, axis, tile[axis])) for axis in (0, 1)
     )
     found: Counter[int] = Counter()
     for down, across in itertools.product(rows, columns):
@@ -57,13 +62,13 @@ def live_pixels(layer: Layer, tile: tuple[int, int]) -> tuple[tuple[int, int], .
     return tuple(sorted(found.items()))
 
 
-def _live(row: _Run, column: _Run) -> int:
+def _live(row: Run, column: Run) -> int:
     full_row = column.used * row.shared + (row.least - row.shared) * column.least
     full_column = row.used * column.shared + (column.least - column.shared) * row.least
     return min(full_row, full_column)
 
 
-def _runs(part: Part) -> Iterator[_Run]:
+def runs(part: Part) -> Iterator[Run]:
     """Leave out rows at the borders that use fewer input rows, for their padding."""
     size = part.high - part.low
     whole = np.flatnonzero(size == size.max())
@@ -71,8 +76,14 @@ def _runs(part: Part) -> Iterator[_Run]:
     for above, below in itertools.product(_trims(before), _trims(after)):
         run = part.run(above, len(size) - below)
         if len(run.low) > 1:
-            shared = int(np.maximum(0, run.high[:-1] - run.low[1:]).min())
-            yield _Run(run.used, int((run.high - run.low).min()), shared)
+            yield run_of(run)
+
+
+def run_of(part: Part) -> Run:
+    """Sum up consecutive rows of tiles, two at least."""
+    size, shared = part.high - part.low, np.maximum(0, part.high[:-1] - part.low[1:])
+    least, growth = int(size.min()), int(np.diff(part.high).min())
+    return Run(len(size), part.used, least, int(shared.min()), min(least, growth))
 
 
 def _trims(most: int) -> list[int]:

@@ -27,6 +27,7 @@ class OperationFootprint:
 
     def __init__(self, sizes: Sizes):
         self.sizes = sizes
+        self._tables: dict[int, tuple[IntArray, IntArray]] = {}
 
     def at(self, n: IntArray, output_bytes: int = 0) -> IntArray:
         """Bound the bytes that n distinct operations need, elementwise.
@@ -47,6 +48,21 @@ class OperationFootprint:
             outputs = -(-n // sizes.depth)
             bound = np.maximum(bound, self._folded[n] + output_bytes * outputs)
         return bound
+
+    def table(self, output_bytes: int) -> tuple[IntArray, IntArray]:
+        """Return numbers of operations, ascending from 1 to all, and bounds for at least so many.
+
+        Parameters
+        ----------
+        output_bytes
+            As in `at`.
+        """
+        if output_bytes not in self._tables:
+            first = spread(self.sizes.operations, _DENSE_OPERATIONS, 1.01)
+            # What more operations need is never less.
+            least = np.maximum.accumulate(self.at(first, output_bytes))
+            self._tables[output_bytes] = first, least
+        return self._tables[output_bytes]
 
     def _channel(self, kind: ChannelKind, n: IntArray) -> IntArray:
         """Bound n operations of one channel group by the number b of their kernel groups.

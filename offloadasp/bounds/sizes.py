@@ -52,8 +52,10 @@ class Sizes:
         Their number.
     depth
         The most channel groups that one output block sums over.
-    partial_bytes
-        Least bytes of partial sums of one output block.
+    least_depth
+        The fewest channel groups that one output block sums over.
+    partial_bytes, output_bytes
+        Least bytes of one output block: as partial sums, and complete.
     computing_bytes
         Least bytes that an output block takes while an operation on it is computed: its complete
         bytes where it can be computed from nothing in one step, else partial sums.
@@ -68,7 +70,9 @@ class Sizes:
     kinds: tuple[ChannelKind, ...]
     kernel_groups: int
     depth: int
+    least_depth: int
     partial_bytes: int
+    output_bytes: int
     computing_bytes: int
     operation_macs: tuple[tuple[int, int], ...]
     apart_bytes: int
@@ -131,7 +135,9 @@ def sizes_of(problem: Problem) -> Sizes:
         kinds=_kinds(problem, kernel_bytes),
         kernel_groups=len(depth),
         depth=int(depth.max()),
+        least_depth=int(depth.min()),
         partial_bytes=int(problem.partial_bytes.min()) * least_tile,
+        output_bytes=int(problem.output_bytes.min()) * least_tile,
         computing_bytes=int(computing.min()),
         operation_macs=tuple(sorted(macs.items())),
         apart_bytes=apart,
@@ -168,7 +174,9 @@ def finest_sizes(problem: Problem) -> Sizes:
         kinds=tuple(kinds),
         kernel_groups=layer.kernels,
         depth=depth,
+        least_depth=depth,
         partial_bytes=precision.partial_sum,
+        output_bytes=precision.output,
         computing_bytes=int(computing[0]),
         operation_macs=((taps, layer.kernels * depth * problem.positions),),
         apart_bytes=biases if layer.group > 1 else 0,

@@ -14,6 +14,7 @@ from offloadasp.bounds.cut import extra_loads
 from offloadasp.bounds.operations import OperationFootprint, block_capacity, input_capacity
 from offloadasp.bounds.phases import Phases, best_phases, phase_value
 from offloadasp.bounds.sizes import Sizes, finest_sizes, inner_sizes, is_finest, sizes_of
+from offloadasp.bounds.steps import largest_group
 from offloadasp.problem import Problem
 
 
@@ -57,6 +58,13 @@ class View:
     def footprint(self) -> OperationFootprint:
         """Least bytes of the operations in view."""
         return OperationFootprint(self.sizes)
+
+    @cached_property
+    def group(self) -> int:
+        """Bound the operations in view of one step, by their MACs and by the memory."""
+        chip = self.problem.accelerator
+        least = min(macs for macs, _ in self.sizes.operation_macs)
+        return min(largest_group(self.footprint, chip.memory), max(1, chip.macs_per_step // least))
 
     def phases(self, *, partial_sums: bool) -> Phases:
         """Choose phases, see `phases.best_phases`."""

@@ -5,11 +5,21 @@ from typing import Any
 
 from rich.text import Text
 
-from offloadasp.audit import Audit, Finding, Proof
+from offloadasp.audit import Audit, Finding
 from offloadasp.instance import exact_number
+from offloadasp.objective import DURATION
+from offloadasp.proof import Proof
 from offloadasp.report.screen import Rows, console, show_rows
 from offloadasp.report.summary import moved_object, moved_rows
-from offloadasp.report.words import cycles, decomposition_words, error_words, layer_words
+from offloadasp.report.words import (
+    amount,
+    cycles,
+    decomposition_words,
+    error_words,
+    given_words,
+    layer_words,
+    objective_words,
+)
 from offloadasp.simulate import RULES, Replay, TraceRow
 from offloadasp.strategy import Strategy
 
@@ -49,9 +59,14 @@ def show_audit(strategy: Strategy, found: Audit) -> None:
     """Print the verdict of both readings, the bound's, and every finding."""
     screen = console()
     head = _head(strategy, found.replay)
-    accepted = found.verdict.accepted and found.verdict.duration == strategy.duration
+    accepted = found.verdict.accepted and not list(found.verdict.contradicted(strategy))
     rules = Text("accepted", "green") if accepted else Text("REFUSED", "bold red")
-    show_rows(screen, [*head, ("check.lp", rules), ("lower bound", _bound_words(found.proof))])
+    bounds: Rows = [("lower bound", _bound_words(found.proof))]
+    if strategy.objective is not None and strategy.objective.name != DURATION:
+        bounds += [
+            (f"of {objective_words(proof.name)}", _bound_words(proof)) for proof in found.proofs
+        ]
+    show_rows(screen, [*head, ("check.lp", rules), *bounds])
     _show_findings([(f.step, f.rule, f.block, ", ".join(f.readings)) for f in found.findings])
 
 
@@ -71,13 +86,8 @@ def audit_object(strategy: Strategy, found: Audit) -> dict[str, Any]:
         },
         **moved_object(strategy, found.replay),
         "max_abs_error": _finite(found.replay.max_abs_error),
-        "lower_bound": {
-            "stated": exact_number(proof.stated),
-            "proved": None if proof.proved is None else exact_number(proof.proved),
-            "scope": proof.scope,
-            "verified": proof.verified,
-            "complete_search": proof.complete_search,
-        },
+        "lower_bound": _proof_object(proof),
+        "objectives": [{"name": part.name} | _proof_object(part) for part in found.proofs],
         "violations": [_finding_object(finding) for finding in found.findings],
     }
 
@@ -107,9 +117,22 @@ def _head(strategy: Strategy, replay: Replay) -> Rows:
     ]
 
 
+def _proof_object(proof: Proof) -> dict[str, Any]:
+    return {
+        "stated": exact_number(proof.stated),
+        "proved": None if proof.proved is None else exact_number(proof.proved),
+        "scope": proof.scope,
+        "verified": proof.verified,
+        "complete_search": proof.complete_search,
+    }
+
+
 def _bound_words(proof: Proof) -> Text:
-    stated = f"{cycles(proof.stated)} stated"
-    proved = "" if proof.proved is None else f"; {cycles(proof.proved)} proved for {proof.scope}"
+    given = given_words((part.name, part.value) for part in proof.given)
+    stated = f"{amount(proof.name, proof.stated)} stated{given}"
+    proved = ""
+    if proof.proved is not None:
+        proved = f"; {amount(proof.name, proof.proved)} proved for {proof.scope}"
     if proof.verified:
         verdict = ("verified", "green")
     elif proof.complete_search:

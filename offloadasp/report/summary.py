@@ -1,20 +1,25 @@
 """The summary of a run: what was found, how good it is, and that it was verified."""
 
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
 from rich.text import Text
 
 from offloadasp.instance import Instance, exact_number
+from offloadasp.objective import DURATION, Goal
 from offloadasp.pipeline import Result
 from offloadasp.report.screen import Rows, console, show_path, show_rows, show_table
 from offloadasp.report.words import (
     BASELINES,
+    amount,
     by_kind,
     cycles,
     decomposition_words,
     error_words,
+    given_words,
     layer_words,
+    objective_words,
     percent,
     plural,
     scope_words,
@@ -31,6 +36,7 @@ def show_run(result: Result, instance: Instance, *, edited: bool) -> None:
     rows: Rows = [
         ("layer", f"{layer_words(instance.layer)}; output {_output(instance)}"),
         ("status", _status(result)),
+        *_objectives(result.goals),
         ("duration", cycles(result.strategy.duration)),
         *_bound(result, instance, edited=edited),
         *moved_rows(result.strategy, result.replay),
@@ -51,16 +57,13 @@ def run_object(result: Result, *, edited: bool) -> dict[str, Any]:
     """Return the summary as JSON."""
     strategy, found, replay = result.strategy, result.found, result.replay
     decomposition = found.problem.decomposition
-    more = {}
-    if strategy.objective is not None:
-        more["objective"] = strategy.objective.model_dump(mode="json")
     return {
         "name": strategy.instance.name,
         "status": strategy.status,
         "duration": exact_number(strategy.duration),
         "lower_bound": exact_number(strategy.lower_bound),
         "gap": float(result.gap),
-        **more,
+        "objective": _objective_object(result.goals),
         **moved_object(strategy, replay),
         "verified": replay.verified and result.verdict.accepted,
         "max_abs_error": replay.max_abs_error,
@@ -109,8 +112,8 @@ def _output(instance: Instance) -> str:
 def _status(result: Result) -> Text:
     optimal = result.strategy.status == "optimal"
     text = Text("optimal" if optimal else "feasible", "green" if optimal else "yellow")
-    if result.strategy.objective is not None:
-        text.append(" for the objective of the edited rules")
+    if not _only_duration(result.goals):
+        text.append(f" in {_list_words(result.goals)}")
     if result.interrupted:
         text.append(" (interrupted: the best strategy so far)")
     return text
@@ -118,16 +121,52 @@ def _status(result: Result) -> Text:
 
 def _bound(result: Result, instance: Instance, *, edited: bool) -> Rows:
     strategy, scope = result.strategy, scope_words(instance.choice)
-    rows: Rows = []
-    if strategy.objective is not None:
-        value, lower = strategy.objective.value, strategy.objective.lower_bound
-        rows.append(("objective", f"{exact_number(value)}, lower bound {exact_number(lower)}"))
-    rows.append(("lower bound", cycles(strategy.lower_bound)))
-    rows.append(("gap", percent(result.gap)))
     if edited and result.found.scope:
         scope = f"{scope}; {result.found.scope}"
-    rows.append(("bound holds for", scope))
+    return [
+        ("lower bound", cycles(strategy.lower_bound)),
+        ("gap", percent(result.gap)),
+        ("bound holds for", scope),
+    ]
+
+
+def _only_duration(goals: Sequence[Goal]) -> bool:
+    return [goal.name for goal in goals] == [DURATION]
+
+
+def _list_words(goals: Sequence[Goal]) -> str:
+    return ", then ".join(objective_words(goal.name) for goal in goals)
+
+
+def _objectives(goals: Sequence[Goal]) -> Rows:
+    """Return a row an objective: value, bound and gap. The duration alone has rows of its own."""
+    rows: Rows = []
+    for k, goal in enumerate(() if _only_duration(goals) else goals):
+        given = given_words((other.name, other.value) for other in goals[:k])
+        words = f"{objective_words(goal.name)}: {amount(goal.name, goal.value)}, "
+        if goal.value == goal.lower_bound:
+            words += f"optimal{given}"
+        else:
+            least = amount(goal.name, goal.lower_bound)
+            words += f"at least {least}{given}, gap {percent(goal.gap)}"
+        rows.append(("then" if k else "objective", words))
     return rows
+
+
+def _objective_object(goals: Sequence[Goal]) -> dict[str, Any]:
+    """Return what was minimised as JSON: the first objective, and under ``then`` the others."""
+    first, *others = (
+        {
+            "name": goal.name,
+            "value": exact_number(goal.value),
+            "lower_bound": exact_number(goal.lower_bound),
+            "gap": float(goal.gap),
+            "status": "optimal" if goal.value == goal.lower_bound else "feasible",
+        }
+        for goal in goals
+    )
+    first["name"] = ",".join(goal.name for goal in goals)
+    return first | ({"then": others} if others else {})
 
 
 def _verified(replay: Replay) -> Text:

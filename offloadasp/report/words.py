@@ -1,9 +1,10 @@
 """Numbers, layers and decompositions in a reader's words."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
 from offloadasp.instance import Choice, Layer, Resolved, exact_number
+from offloadasp.objective import UNITS
 
 BASELINES = {"row_by_row": "row by row", "zigzag": "zigzag", "strips": "best strip"}
 """The baselines by the names of their rules in ``encodings/traversal``."""
@@ -17,6 +18,25 @@ def cycles(value: Fraction | int) -> str:
     value = Fraction(value)
     decimal = "" if value.denominator == 1 else f" ({float(value):.6g})"
     return f"{exact_number(value)}{decimal} cycles"
+
+
+def amount(name: str, value: Fraction) -> str:
+    """Return the value of an objective in its unit: exact, as a decimal too if it is no integer."""
+    unit = UNITS.get(name)
+    if unit == "bytes" and value.denominator == 1:
+        return plural(int(value), "byte")
+    return cycles(value) if unit == "cycles" else str(exact_number(value))
+
+
+def objective_words(name: str) -> str:
+    """Return an objective's name in a reader's words."""
+    return name.replace("_", " ") if name in UNITS else "the edited rules' own"
+
+
+def given_words(earlier: Iterable[tuple[str, Fraction]]) -> str:
+    """Return the condition under which the bound of a later objective holds; empty if none."""
+    parts = [f"{objective_words(name)} is at most {amount(name, v)}" for name, v in earlier]
+    return f" where {' and '.join(parts)}" if parts else ""
 
 
 def percent(share: Fraction) -> str:

@@ -44,7 +44,9 @@ def careful_order(problem: Problem, tiles: IntArray) -> tuple[Order, IntArray]:
             rows += [(n, q, i, j, unit, step) for i, j in positions]
             unit += 1
     table = np.array(rows, dtype=np.int64)
-    return Order(*table.T[:5]), table[:, 5]
+    units = np.arange(int(table[-1, 4]) + 1)
+    n, q, i, j, unit, at = table.T
+    return Order(n, q, i, j, unit, units, units), at
 
 
 def _tile(problem: Problem, row: int, column: int) -> tuple[list[tuple[int, int]], int]:

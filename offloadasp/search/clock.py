@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass, field
+from threading import Event
 
 
 @dataclass
@@ -14,14 +15,27 @@ class Clock:
         Wall-clock limit; infinite when effort is limited by a budget instead.
     evaluations
         Schedules that may still be evaluated; None: any number.
-    interrupted
-        Set by the handler of Ctrl-C; every loop looks at it.
+    stop
+        Set by the handler of Ctrl-C, through `interrupted`; every loop looks at it.
     """
 
     seconds: float = float("inf")
     evaluations: int | None = None
-    interrupted: bool = False
+    stop: Event = field(default_factory=Event)
     started: float = field(default_factory=time.monotonic)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the user ended the search, and so all of its parts."""
+        return self.stop.is_set()
+
+    def interrupt(self) -> None:
+        """End the search."""
+        self.stop.set()
+
+    def part(self, share: float) -> "Clock":
+        """Return a clock for a share of the time that is left; both are interrupted together."""
+        return Clock(self.remaining * share, self.evaluations, self.stop)
 
     @property
     def elapsed(self) -> float:

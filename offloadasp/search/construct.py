@@ -1,31 +1,41 @@
-"""Constructive plans: traversals by rules inside loops over the groups, with the best to keep.
+"""Constructive plans: regions of traversals by rules inside loops over the groups.
 
-First every *frame* (decomposition, loops, step size, resident kernels) is tried with a few
-numbers of strips, then the best frames with every number. The baselines get the best frames, and
-every frame of the decomposition that won.
+All blockings of all decompositions are ranked by an estimate, the most promising ones are
+scheduled exactly, and the best of these are varied as long as that helps. The baselines get the
+same blockings with their own traversals.
 """
 
-import heapq
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from offloadasp.problem import IntArray, Problem
+from offloadasp.search.blocking import Blocking, blockings, most_operations, set_counts
 from offloadasp.search.clock import Clock
-from offloadasp.search.frame import Frame, estimate, frames, sizes
+from offloadasp.search.explore import near, sparse
 from offloadasp.search.keep import Schedule, schedule, steps_of_order
 from offloadasp.search.order import order_of
-from offloadasp.search.strips import even, trials, walk
+from offloadasp.search.strips import evens, trials, walk
 from offloadasp.search.traversal import ROW_BY_ROW, ZIGZAG, Traversal, Traversals
+from offloadasp.search.vary import smaller, variations
 
-# Frames of each decomposition that are tried at all, and numbers of operations per step of each.
-_FRAMES_EACH = 8
-_SIZES_EACH = 4
-# Frames that the second stage refines, and the first stage's share of the time of both.
-_REFINED = 6
-_FIRST_STAGE = 0.6
-# Even strips with which a frame is tried first.
-_PROBES = (1, 2, 4)
+# By when to have ranked blockings, scheduled them, and varied the best, in shares of the time; the
+# baselines get the rest.
+_RANKING, _SCREENING, _VARYING = 0.3, 0.65, 0.93
+# Blockings that are scheduled before the best ones of them are varied.
+_SCREENED, _VARIED = 48, 4
+# Near the decompositions of so many leading blockings others are looked for.
+_LEADING = 12
+# Baselines are tried with so many blockings each.
+_BASELINES = 12
+# Strips that cost more than the best by one part in so many may still lead to better ones.
+_NEAR = 20
+# Step sizes that are tried where an estimate was too hopeful.
+_SMALLER = 4
+
+
+# An estimate, a number that keeps the order of equal ones, and the blocking.
+Ranked = tuple[float, int, Blocking]
 
 
 @dataclass(frozen=True)
@@ -34,13 +44,13 @@ class Constructed:
 
     Attributes
     ----------
-    frame, traversal, schedule
+    blocking, traversal, schedule
         The loops, the way through the output, and the steps.
     tried
         How many plans had been tried when it was found.
     """
 
-    frame: Frame
+    blocking: Blocking
     traversal: Traversal
     schedule: Schedule
     tried: int = 0
@@ -82,13 +92,21 @@ class Best:
 
 
 def evaluate(
-    tiles: IntArray, frame: Frame, traversal: Traversal, best: int | None = None
+    tiles: IntArray, blocking: Blocking, traversal: Traversal, best: int | None = None
 ) -> Constructed | None:
-    """Walk a frame along a traversal; None where it does not fit or cannot beat ``best``."""
-    order = order_of(frame.problem, tiles, frame.nest, frame.chunk)
-    step = steps_of_order(frame.problem, order, frame.size)
-    found = schedule(frame.problem, order, step, frame.residents, best)
-    return None if found is None else Constructed(frame, traversal, found)
+    """Schedule a blocking along a traversal; None where it does not fit or cannot beat ``best``.
+
+    Parameters
+    ----------
+    tiles
+        The visits of the traversal: rows ``(I, J)``.
+    """
+    problem = blocking.problem
+    regions = blocking.regions(traversal.widths(problem.tile_grid))
+    order = order_of(problem, tiles, regions, blocking.nest, blocking.sets)
+    step = steps_of_order(problem, order, blocking.size, aligned=blocking.aligned)
+    found = schedule(problem, order, step, blocking.residents, best, blocking.patience)
+    return None if found is None else Constructed(blocking, traversal, found)
 
 
 @dataclass
@@ -122,93 +140,167 @@ class Constructor:
 
     def run(self) -> Best:
         """Search, and return the best plans found."""
-        promising = self._screen()
-        self._baselines(promising)
-        for frame in promising:
-            self._refine(frame)
+        ranked = self._rank()
+        different = _different(ranked)
+        while batch := list(itertools.islice(different, _SCREENED)):
+            first = not self.best.history
+            screened = self._screen(batch)
+            if first:
+                self._baselines(ranked)
+            for found in screened[:_VARIED]:
+                self._vary(found)
+            if self._satisfied() or not self.clock.spend(self.share * _VARYING):
+                break
         if self.best.overall is not None:
-            problem = self.best.overall.frame.problem
-            every = itertools.product(frames(problem), sizes(problem))
-            self._baselines(replace(frame, size=size) for frame, size in every)
+            self._baselines_of(self.best.overall)
         return self.best
 
-    def _screen(self) -> list[Frame]:
-        """Try frames, promising ones first, with a few numbers of strips; return the best."""
-        candidates = _promising(self.problems)
-        ranked: list[tuple[int, int, Frame]] = []
-        for frame in candidates:
-            fitting = 0
-            for size in (size for size in sizes(frame.problem) if size <= frame.size):
-                # Without any plan yet the search goes on: some plan comes first.
-                if self.best.overall is not None and (
-                    self._satisfied() or not self.clock.spend(self.share * _FIRST_STAGE)
-                ):
-                    break
-                if self.clock.interrupted or fitting == _SIZES_EACH:
-                    break
-                cost = self._probe(replace(frame, size=size))
-                if cost is not None:
-                    ranked.append((cost, len(ranked), replace(frame, size=size)))
-                    fitting += 1
-        return [frame for _, _, frame in sorted(ranked, key=lambda entry: entry[:2])[:_REFINED]]
+    def _rank(self) -> list[Ranked]:
+        """Return blockings by their estimates, best first.
 
-    def _probe(self, frame: Frame) -> int | None:
-        """Try a frame with a few numbers of strips; None if no plan fits or comes near the best."""
-        best = self.best.cost()
-        beat = None if best is None else best + best // 20
-        found = [self._attempt(frame, probe, beat) for probe in _probes(frame.problem.tile_grid)]
-        return min((plan.cost for plan in found if plan is not None), default=None)
+        Decompositions are many: after a sparse choice of them, those near the best ones follow.
+        """
+        ranked: list[Ranked] = []
+        left = list(self.problems)
+        sizes = _SCREENED // len(left)
+        batch = sparse(left)
+        while batch:
+            for problem in batch:
+                # Without any blocking yet the search goes on: some plan comes first.
+                if ranked and not self.clock.spend(self.share * _RANKING):
+                    return sorted(ranked, key=lambda entry: entry[:2])
+                for cost, blocking in blockings(problem, set_counts(problem), sizes):
+                    ranked.append((cost, len(ranked), blocking))
+            done = {id(problem) for problem in batch}
+            left = [problem for problem in left if id(problem) not in done]
+            ranked.sort(key=lambda entry: entry[:2])
+            batch = near([entry[2].problem for entry in ranked[:_LEADING]], left)
+        return ranked
 
-    def _refine(self, frame: Frame) -> None:
-        """Search the strips of a frame."""
-        following = trials(frame.problem.tile_grid)
-        strips = next(following, None)
-        while strips and not self._satisfied() and self.clock.spend(self.share):
-            found = self._attempt(frame, strips, self.best.cost())
+    def _screen(self, blockings: Iterable[Blocking]) -> list[Constructed]:
+        """Schedule blockings, the most promising first; return the plans, best first."""
+        found: list[Constructed] = []
+        for blocking in blockings:
+            best = self.best.cost()
+            # Without any plan yet the search goes on: some plan comes first.
+            if best is not None and (
+                self._satisfied() or not self.clock.spend(self.share * _SCREENING)
+            ):
+                break
+            if self.clock.interrupted:
+                break
+            plan = self._fitting(blocking, None if best is None else best * 2)
+            if plan is not None:
+                found.append(plan)
+        return sorted(found, key=lambda plan: plan.cost)
+
+    def _fitting(self, blocking: Blocking, best: int | None) -> Constructed | None:
+        """Schedule a blocking, with smaller steps where the estimated ones do not fit."""
+        for size in itertools.islice(smaller(blocking.size), _SMALLER):
+            smaller_steps = replace(blocking, size=size)
+            found = self._attempt(smaller_steps, blocking.traversal, best)
+            if found is not None:
+                return found
+        return None
+
+    def _vary(self, start: Constructed) -> None:
+        """Change the blocking, then the strips, as long as that helps."""
+        current = self._reblocked(start)
+        while (better := self._recut(current)).cost < current.cost:
+            current = self._reblocked(better)
+
+    def _reblocked(self, start: Constructed) -> Constructed:
+        """Change one thing at a time, as long as that helps."""
+        current, improved = start, True
+        while improved:
+            improved = False
+            for blocking, traversal in variations(current.blocking, current.traversal):
+                if self._satisfied() or not self.clock.spend(self.share * _VARYING):
+                    return current
+                found = self._attempt(blocking, traversal, current.cost)
+                if found is not None and found.cost < current.cost:
+                    current, improved = found, True
+                    break
+        return current
+
+    def _recut(self, start: Constructed) -> Constructed:
+        """Search the widths of strips and the directions of lines."""
+        grid = start.blocking.problem.tile_grid
+        others = evens(grid) if start.blocking.whole else ()
+        following = trials(grid, [start.traversal, *others])
+        found, best = start, start
+        next(following)
+        while not self._satisfied() and self.clock.spend(self.share * _VARYING):
             try:
                 strips = following.send(None if found is None else found.cost)
             except StopIteration:
-                return
+                break
+            blocking = start.blocking.along(strips)
+            found = self._attempt(blocking, strips, best.cost + best.cost // _NEAR)
+            if found is not None and found.cost < best.cost:
+                best = found
+        return best
 
-    def _baselines(self, among: Iterable[Frame]) -> None:
-        """Find the best plan of each baseline among some frames; some plan comes first."""
-        for frame in among:
+    def _baselines(self, ranked: Iterable[Ranked]) -> None:
+        """Find a plan of each baseline, and better ones among the first few that may be."""
+        straight = (entry[2] for entry in ranked if entry[2].straight)
+        for tried, blocking in enumerate(straight):
             for baseline in (ROW_BY_ROW, ZIGZAG):
                 known = baseline.name in self.best.by_name
-                if not self.clock.spend(self.share if known else 1.0):
+                if known and tried >= _BASELINES:
                     return
-                self._attempt(frame, baseline, self.best.cost(baseline.name))
+                if not self._fit(blocking, baseline, _SMALLER):
+                    return
+
+    def _baselines_of(self, winner: Constructed) -> None:
+        """Give the baselines the loops that won, with every step size."""
+        blocking = winner.blocking.straightened()
+        blocking = replace(blocking, size=most_operations(blocking.problem))
+        for baseline in (ROW_BY_ROW, ZIGZAG):
+            if not self._fit(blocking, baseline):
+                return
+
+    def _fit(self, blocking: Blocking, baseline: Traversal, fitting: int | None = None) -> bool:
+        """Try ever smaller steps along a baseline, until some fit; return whether time is left.
+
+        A path that is not the one of the estimate may need more memory for the same steps.
+        """
+        for size in smaller(blocking.size):
+            best = self.best.cost(baseline.name)
+            if not self.clock.spend(1.0 if best is None else self.share):
+                return False
+            found = self._attempt(replace(blocking, size=size), baseline, best)
+            if found is not None and fitting is not None:
+                fitting -= 1
+                if fitting == 0:
+                    break
+        return True
 
     def _satisfied(self) -> bool:
         return self.best.overall is not None and self.best.overall.cost <= self.enough
 
-    def _attempt(self, frame: Frame, traversal: Traversal, best: int | None) -> Constructed | None:
+    def _attempt(
+        self, blocking: Blocking, traversal: Traversal, best: int | None
+    ) -> Constructed | None:
         self.tried += 1
-        grid = frame.problem.tile_grid
+        grid = blocking.problem.tile_grid
         if traversal.name == "strips":
-            found = evaluate(walk(grid, traversal), frame, traversal, best)
+            found = evaluate(walk(grid, traversal), blocking, traversal, best)
             if found is None or not self.best.improved_by(found, traversal.name):
                 return found
-        found = evaluate(self.known.visits(grid, traversal), frame, traversal, best)
+        # What is kept goes the way of the rules.
+        found = evaluate(self.known.visits(grid, traversal), blocking, traversal, best)
         if found is not None and self.best.add(replace(found, tried=self.tried)):
             self.on_better(found)
         return found
 
 
-def _promising(problems: Sequence[Problem]) -> list[Frame]:
-    """Return the best frames of each decomposition by their estimates, the best of all first."""
-    found: list[tuple[float, int, int, Frame]] = []
-    for number, problem in enumerate(problems):
-        estimated = [(estimate(frame), number, k, frame) for k, frame in enumerate(frames(problem))]
-        found += heapq.nsmallest(_FRAMES_EACH, estimated, key=lambda entry: entry[:3])
-    return [frame for *_, frame in sorted(found, key=lambda entry: entry[:3])]
-
-
-def _probes(grid: tuple[int, int]) -> list[Traversal]:
-    """Return a few numbers of strips, along and across."""
-    found = [
-        even(grid, count, transposed=transposed)
-        for count in _PROBES
-        for transposed in (False, True)
-    ]
-    return [strips for strips in found if strips]
+def _different(ranked: Iterable[Ranked]) -> Iterator[Blocking]:
+    """Leave out blockings that differ from one before them in what makes no difference."""
+    seen = set()
+    for estimate, _, blocking in ranked:
+        groups = len(blocking.problem.kernel_sizes), len(blocking.problem.channel_sizes)
+        kind = estimate, groups, blocking.size, blocking.aligned
+        if kind not in seen:
+            seen.add(kind)
+            yield blocking

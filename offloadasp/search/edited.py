@@ -1,5 +1,8 @@
 """The search under edited or added rules: the definition itself, and nothing that rests on it.
 
+Each objective asked for is a file of rules. The first one has priority 0, the next ones −1 and so
+on: a minimize statement of the user's at priority 1 or more goes before all of them.
+
 Bounds, dominance and traversals hold for the shipped rules only, so none is used. A strategy may
 take more steps than operations, since preloading and idle steps can pay under other rules: the
 horizon grows until there is a step for every operation and every block.
@@ -9,34 +12,45 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from offloadasp.errors import InfeasibleError, NoStrategyError
 from offloadasp.facts import facts, fits_clingo, scale_of
 from offloadasp.instance import Instance
-from offloadasp.problem import Problem, problem_of
+from offloadasp.objective import DURATION, PEAK, TRAFFIC, Goal, measure
+from offloadasp.plan import Plan
+from offloadasp.problem import CLINGO_LIMIT, Problem, problem_of
 from offloadasp.rules import GroundingStoppedError, Rules, ground
 from offloadasp.search.clock import Clock
 from offloadasp.search.decompose import decompositions, scope
 from offloadasp.search.exact import Effort, Outcome, Progress, minimise, plan_of_model
+from offloadasp.search.lexicographic import Ranked
 from offloadasp.search.reach import GROUND_LIMIT, operations, rules_estimate
 from offloadasp.search.solve import Found, Limits, Status
 
-_DEFINITION = ("definition.lp", "objective/duration.lp")
+_DEFINITION = "definition.lp"
+_OF_THE_RULES = "edited"
 
 
 @dataclass
 class EditedSearch:
-    """One search under rules that are not the shipped ones."""
+    """One search under rules that are not the shipped ones.
+
+    Attributes
+    ----------
+    names
+        Objectives, distinct, the one that matters most first.
+    """
 
     instance: Instance
     rules: Rules
     limits: Limits
     clock: Clock
+    names: tuple[str, ...] = (DURATION,)
     tell: Callable[[Status], None] = lambda _: None
     seconds: dict[str, float] = field(default_factory=lambda: {"ground": 0.0, "solve": 0.0})
 
-    def run(self) -> Found:
+    def run(self) -> Ranked:
         """Search for the best strategy under the rules in force.
 
         Raises
@@ -63,7 +77,7 @@ class EditedSearch:
                 best = outcome
         if best is None or best.symbols is None or best.costs is None:
             self._refuse(last, complete=complete)
-        return self._found(problem, best, last, complete=complete)
+        return self._ranked(problem, best, last, complete=complete)
 
     @property
     def named(self) -> str:
@@ -73,13 +87,40 @@ class EditedSearch:
             return f"added rules ({names})"
         return f"edited rules ({self.rules.folder})"
 
+    @property
+    def _priorities(self) -> list[str]:
+        """The constants that put the objectives in their order, as options of clingo."""
+        return [f"-c {name}_priority={-k}" for k, name in enumerate(self.names)]
+
+    def _fits(self, problem: Problem, steps: int) -> bool:
+        """Whether no objective's sum can leave clingo's 32-bit integers."""
+        worst = {
+            # Everything is loaded and written in every step.
+            TRAFFIC: 2 * problem.all_bytes * steps,
+            # Powers of two up to the bytes of all blocks, outputs counted in both sizes.
+            PEAK: 4 * problem.all_bytes,
+        }
+        return fits_clingo(problem, steps) and all(
+            worst.get(name, 0) <= CLINGO_LIMIT for name in self.names
+        )
+
+    def _unit(self, problem: Problem, priority: int) -> Fraction:
+        """Return what one unit of the rules' cost at a priority is worth."""
+        name = self._named_at(priority)
+        return scale_of(problem).unit if name == DURATION else Fraction(1)
+
+    def _named_at(self, priority: int) -> str:
+        """Return the objective at a priority, or that it is one of the rules' own."""
+        chosen = 0 <= -priority < len(self.names)
+        return self.names[-priority] if chosen else _OF_THE_RULES
+
     def _choose(self) -> Problem:
         """Take the finest decomposition if its rules ground, else the coarsest one that does."""
         whole = problem_of(self.instance, scope(self.instance))
         others = (problem_of(self.instance, d) for d in decompositions(self.instance))
         for problem in (whole, *others):
             steps = min(horizons(problem))
-            if rules_estimate(problem, steps) <= GROUND_LIMIT and fits_clingo(problem, steps):
+            if rules_estimate(problem, steps) <= GROUND_LIMIT and self._fits(problem, steps):
                 return problem
         raise NoStrategyError(
             f"{self.instance.name}: too large to solve under the {self.named}: "
@@ -88,8 +129,8 @@ class EditedSearch:
 
     def _at(self, problem: Problem, steps: int) -> Outcome | None:
         """Solve the definition with so many steps; None if it does not ground."""
-        unit = scale_of(problem).unit
-        if not fits_clingo(problem, steps):
+        unit = self._unit(problem, 0)
+        if not self._fits(problem, steps):
             return None
 
         def tell(progress: Progress) -> None:
@@ -101,9 +142,9 @@ class EditedSearch:
         try:
             control = ground(
                 self.rules,
-                _DEFINITION,
+                [_DEFINITION, *(f"objective/{name}.lp" for name in self.names)],
                 facts(problem, steps),
-                arguments=effort.arguments,
+                arguments=[*effort.arguments, *self._priorities],
                 limit=GROUND_LIMIT,
                 stop=self.clock.expired,
             )
@@ -126,23 +167,46 @@ class EditedSearch:
             f"{self.instance.name}: no strategy was found under the {self.named} within the limits"
         )
 
-    def _found(self, problem: Problem, best: Outcome, last: int, *, complete: bool) -> Found:
+    def _ranked(self, problem: Problem, best: Outcome, last: int, *, complete: bool) -> Ranked:
         assert best.symbols is not None
         assert best.costs is not None
-        value = best.costs[0] * scale_of(problem).unit
+        plan = plan_of_model(problem, best.symbols)
         proved = complete and problem.decomposition == scope(self.instance)
-        return Found(
+        goals = self._goals(problem, plan, best, proved=proved)
+        proof = {"complete_search": "exhausted", "steps_at_most": last} if proved else {}
+        others: dict[str, Any] = {"then": [proof] * (len(goals) - 1)} if len(goals) > 1 else {}
+        found = Found(
             problem=problem,
-            plan=plan_of_model(problem, best.symbols),
-            value=value,
-            lower_bound=value if proved else Fraction(0),
-            certificate={"complete_search": "exhausted", "steps_at_most": last} if proved else {},
+            plan=plan,
+            value=goals[0].value,
+            lower_bound=goals[0].lower_bound,
+            certificate=proof | others,
             baselines={},
             method=f"{'complete search' if complete else 'search cut short'} by clingo "
             f"under the {self.named}",
             seconds=self.seconds,
             scope=f"strategies of at most {last} steps under the {self.named}",
         )
+        # Where something else comes first, nothing is known of the shortest strategy.
+        first = goals[0]
+        return Ranked(found, goals, first.lower_bound if first.name == DURATION else Fraction(0))
+
+    def _goals(
+        self, problem: Problem, plan: Plan, best: Outcome, *, proved: bool
+    ) -> tuple[Goal, ...]:
+        """Return all costs, highest priority first; under their names if these are what counts."""
+        assert best.costs is not None
+        costs = {-k: 0 for k in range(len(self.names))}
+        costs |= dict(zip(best.priorities, best.costs, strict=True))
+        goals = []
+        for priority in sorted(costs, reverse=True):
+            name = self._named_at(priority)
+            value = costs[priority] * self._unit(problem, priority)
+            own = name == _OF_THE_RULES or self.rules.reprices(name)
+            if own or value != measure(name, problem, plan):
+                name = _OF_THE_RULES
+            goals.append(Goal(name, value, value if proved else Fraction(0)))
+        return tuple(goals)
 
 
 def longest(problem: Problem) -> int:

@@ -21,11 +21,12 @@ class Progress:
     """What the solver's threads have found so far."""
 
     costs: tuple[int, ...] | None = None
+    priorities: tuple[int, ...] = ()
     symbols: Sequence[clingo.Symbol] = ()
 
     @property
     def cost(self) -> int | None:
-        """The incumbent's cost of the highest priority; the shipped rules have one priority."""
+        """The incumbent's cost of the highest priority."""
         return self.costs[0] if self.costs else None
 
 
@@ -39,12 +40,15 @@ class Outcome:
         The atoms shown of the best stable model, or None if none was found.
     costs
         Its cost of each priority, highest first, in units of the rules.
+    priorities
+        The priorities, in the same order.
     exhausted
         Whether the search space was searched completely.
     """
 
     symbols: Sequence[clingo.Symbol] | None
     costs: tuple[int, ...] | None
+    priorities: tuple[int, ...]
     exhausted: bool
 
 
@@ -85,6 +89,7 @@ def minimise(
         costs = tuple(model.cost) or (0,)
         if progress.costs is None or costs < progress.costs:
             progress.costs, progress.symbols = costs, model.symbols(shown=True)
+            progress.priorities = tuple(model.priority) or (0,)
 
     with control.solve(async_=True, on_model=on_model) as handle:
         while not handle.wait(_POLL_SECONDS):
@@ -95,7 +100,7 @@ def minimise(
         result = handle.get()
     on_progress(progress)
     found = None if progress.costs is None else list(progress.symbols)
-    return Outcome(found, progress.costs, bool(result.exhausted))
+    return Outcome(found, progress.costs, progress.priorities, bool(result.exhausted))
 
 
 def _configure(control: clingo.Control, effort: Effort) -> None:

@@ -72,8 +72,14 @@ class Schedule:
     outputs: Uses | None = None
 
 
-def steps_of_order(problem: Problem, order: Order, size: int) -> IntArray:
+def steps_of_order(problem: Problem, order: Order, size: int, *, aligned: bool = False) -> IntArray:
     """Cut an order into steps of at most ``size`` operations that the processing unit can do.
+
+    Parameters
+    ----------
+    aligned
+        Cut it so that a step either lies in one run of the order or consists of whole ones, and
+        these in one turn of the innermost loop, or of whole ones.
 
     Returns
     -------
@@ -82,6 +88,9 @@ def steps_of_order(problem: Problem, order: Order, size: int) -> IntArray:
     """
     macs = np.bincount(order.unit, weights=problem.operation_macs[order.n, order.q])
     limit = problem.accelerator.macs_per_step
+    size = min(size, int(limit // macs.max())) if aligned else size
+    if aligned and size > 0:
+        return _aligned_steps(order, size)[order.unit]
     if macs.max() * size <= limit:
         return order.unit // size + 1
     if macs.max() == macs.min():
@@ -95,8 +104,50 @@ def steps_of_order(problem: Problem, order: Order, size: int) -> IntArray:
     return steps[order.unit]
 
 
+def _aligned_steps(order: Order, size: int) -> IntArray:
+    """Return the step of each operation of the decomposition."""
+    longest = int(_lengths(order.run).max())
+    if size < longest:
+        return _cut(order.run, size)
+    first = np.flatnonzero(_begins(order.run))
+    runs = size // longest
+    per_turn = int(_lengths(order.turn[first]).max())
+    if runs < per_turn:
+        step = _cut(order.turn[first], runs)
+    else:
+        step = (np.cumsum(_begins(order.turn[first])) - 1) // (runs // per_turn) + 1
+    found: IntArray = step[np.cumsum(_begins(order.run)) - 1]
+    return found
+
+
+def _begins(group: IntArray) -> BoolArray:
+    """Mark where a sorted array of groups goes on to the next one."""
+    begins: BoolArray = np.r_[True, group[1:] != group[:-1]]
+    return begins
+
+
+def _lengths(group: IntArray) -> IntArray:
+    lengths: IntArray = np.diff(np.r_[np.flatnonzero(_begins(group)), len(group)])
+    return lengths
+
+
+def _cut(group: IntArray, size: int) -> IntArray:
+    """Cut groups into pieces of at most so many members; return each one's piece, from 1."""
+    begins = _begins(group)
+    rank, length = np.cumsum(begins) - 1, _lengths(group)
+    pieces = -(-length // size)
+    inside = (np.arange(len(group)) - np.flatnonzero(begins)[rank]) // size
+    found: IntArray = (np.cumsum(pieces) - pieces)[rank] + inside + 1
+    return found
+
+
 def schedule(
-    problem: Problem, order: Order, step: IntArray, residents: int, best: int | None = None
+    problem: Problem,
+    order: Order,
+    step: IntArray,
+    residents: int,
+    best: int | None = None,
+    patience: int = 1,
 ) -> Schedule | None:
     """Decide what to keep, or return None where it does not fit or cannot beat ``best``.
 
@@ -106,10 +157,12 @@ def schedule(
         How many kernel blocks, in their order, stay on chip from first to last use.
     best
         A cost to beat, in units of the rules.
+    patience
+        Other kernel blocks stay on chip between two uses that are at most so many steps apart.
     """
     scale = scale_of(problem)
     last = int(step[-1])
-    kernels, kernel_bytes = _kernels(problem, order, step, residents)
+    kernels, kernel_bytes = _kernels(problem, order, step, residents, patience)
     fixed = (
         scale.load * int(problem.kernel_bytes.ravel()[kernels.block[kernels.starts]].sum())
         + scale.write * problem.output_total
@@ -143,13 +196,13 @@ def _distinct(block: IntArray, step: IntArray) -> tuple[IntArray, IntArray, Bool
 
 
 def _kernels(
-    problem: Problem, order: Order, step: IntArray, residents: int
+    problem: Problem, order: Order, step: IntArray, residents: int, patience: int
 ) -> tuple[Uses, IntArray]:
     """Return the kernel blocks' uses and the bytes they occupy in each step, shape (last + 2,)."""
     sizes = problem.kernel_bytes.ravel()
     block, at, same = _distinct(order.n * problem.exists.shape[1] + order.q, step)
     rank = np.cumsum(problem.exists.ravel()) - 1
-    joined = same & ((np.diff(at) == 1) | (rank[block[1:]] < residents))
+    joined = same & ((np.diff(at) <= patience) | (rank[block[1:]] < residents))
     uses = Uses(block, at, joined)
     occupied = np.zeros(int(step[-1]) + 2, dtype=np.int64)
     np.add.at(occupied, at[uses.starts], sizes[block[uses.starts]])

@@ -6,9 +6,9 @@ import numpy as np
 
 from offloadasp.problem import IntArray, Problem
 
-# Loops from outermost to innermost: c over chunks of the path, n over kernel groups, q over
-# channel groups; the tiles of a chunk are innermost. "nqc" is weight-stationary, "cnq" with one
-# tile a chunk is output-stationary.
+# Loops from outermost to innermost: c over regions of the path, n over kernel groups, q over
+# channel groups; the tiles of a region are innermost. "nqc" is weight-stationary, "cnq" is
+# output-stationary. A loop over sets of kernel groups may go around all of them.
 NESTS = ("cnq", "cqn", "ncq", "nqc", "qcn", "qnc")
 
 
@@ -23,6 +23,10 @@ class Order:
     unit
         Which operation of the decomposition each belongs to, counted in this order: with tiles,
         all positions of a tile form one.
+    run
+        Counts the runs of operations on one region with one pair of groups, shape (units,).
+    turn
+        Counts the turns of the innermost loop over such runs, shape (units,).
     """
 
     n: IntArray
@@ -30,10 +34,14 @@ class Order:
     i: IntArray
     j: IntArray
     unit: IntArray
+    run: IntArray
+    turn: IntArray
 
 
-def order_of(problem: Problem, tiles: IntArray, nest: str, chunk: int) -> Order:
-    """Walk all operations: tiles in the given order, in chunks, inside a nest of loops.
+def order_of(
+    problem: Problem, tiles: IntArray, regions: IntArray, nest: str, sets: int = 1
+) -> Order:
+    """Walk all operations: tiles in the given order, in regions, inside a nest of loops.
 
     Every loop turns round each time it starts anew, so that what was used last is used first.
 
@@ -43,37 +51,76 @@ def order_of(problem: Problem, tiles: IntArray, nest: str, chunk: int) -> Order:
         Gives the groups, the tile and the output's shape.
     tiles
         Rows ``(I, J)`` in the order of their visit.
+    regions
+        Where in that order each region begins, ascending from 0.
     nest
         One of :data:`NESTS`.
-    chunk
-        Tiles per chunk of the path.
+    sets
+        Number of sets of consecutive kernel groups, of about equal size, in the outermost loop.
     """
     kernel_groups, channel_groups = problem.exists.shape
-    sizes = {"c": -(-len(tiles) // chunk), "n": kernel_groups, "q": channel_groups}
-    total = int(np.prod(list(sizes.values()))) * chunk
-    outer = np.arange(total)
-    digits: dict[str, IntArray] = {}
-    inner = total
-    for loop, size in [*((loop, sizes[loop]) for loop in nest), ("tile", chunk)]:
-        inner //= size
-        count = outer // inner  # how often this loop's body has been entered
-        digit, starts = count % size, count // size
-        digits[loop] = np.where(starts % 2 == 0, digit, size - 1 - digit)
-    place = digits["c"] * chunk + digits["tile"]
-    valid = (place < len(tiles)) & problem.exists[digits["n"], digits["q"]]
-    n, q, place = digits["n"][valid], digits["q"][valid], place[valid]
-    return order_at(problem, n, q, tiles[place, 0], tiles[place, 1])
+    table = {
+        "s": _padded(np.arange(sets + 1) * kernel_groups // sets),
+        "c": _padded(np.r_[regions, len(tiles)]),
+    }
+    sizes = {"s": sets, "c": len(regions), "n": table["s"].shape[1], "q": channel_groups}
+    loops = [*((loop, sizes[loop]) for loop in f"s{nest}"), ("tile", table["c"].shape[1])]
+    digits = _boustrophedon(loops)
+    n = table["s"][digits["s"], digits["n"]]
+    place = table["c"][digits["c"], digits["tile"]]
+    q = digits["q"]
+    valid = (place >= 0) & (n >= 0)
+    valid[valid] = problem.exists[n[valid], q[valid]]
+    n, q, place = n[valid], q[valid], place[valid]
+    run = (np.arange(len(valid)) // table["c"].shape[1])[valid]
+    order = Order(
+        n, q, tiles[place, 0], tiles[place, 1], np.arange(len(n)), run, run // sizes[nest[-1]]
+    )
+    return _positions(problem, order)
 
 
 def order_at(problem: Problem, n: IntArray, q: IntArray, row: IntArray, column: IntArray) -> Order:
-    """Return operations on tiles as an order; all arrays have the shape (operations,)."""
+    """Return operations on tiles as an order, each a run by itself; arrays of shape (units,)."""
+    units = np.arange(len(n))
+    return _positions(problem, Order(n, q, row, column, units, units, units))
+
+
+def _padded(bounds: IntArray) -> IntArray:
+    """List the members of consecutive ranges, a row a range, padded with −1."""
+    size = np.diff(bounds)
+    members = bounds[:-1, None] + np.arange(size.max())
+    return np.where(members < bounds[1:, None], members, -1)
+
+
+def _boustrophedon(loops: list[tuple[str, int]]) -> dict[str, IntArray]:
+    """Count through a nest of loops, outermost first, each of which turns round every time.
+
+    The tiles of a region first go the way of the loop over regions, so that the path goes on.
+    """
+    total = int(np.prod([size for _, size in loops]))
+    outer = np.arange(total)
+    digits: dict[str, IntArray] = {}
+    inner = region = total
+    turns = np.zeros_like(outer)
+    for loop, size in loops:
+        inner //= size
+        starts, digit = np.divmod(outer // inner, size)
+        if loop == "c":
+            turns, region = starts, inner
+        if loop == "tile":
+            starts = turns + starts % (region // size)
+        digits[loop] = np.where(starts % 2 == 0, digit, size - 1 - digit)
+    return digits
+
+
+def _positions(problem: Problem, order: Order) -> Order:
+    """Replace every tile by its output positions."""
     height, width = problem.decomposition.tile
-    unit = np.arange(len(n))
     if (height, width) == (1, 1):
-        return Order(n, q, row, column, unit)
-    i = row[:, None, None] * height + np.arange(height)[None, :, None]
-    j = column[:, None, None] * width + np.arange(width)[None, None, :]
+        return order
+    i = order.i[:, None, None] * height + np.arange(height)[None, :, None]
+    j = order.j[:, None, None] * width + np.arange(width)[None, None, :]
     i, j = np.broadcast_arrays(i, j)
     inside = (i < problem.out_height) & (j < problem.out_width)
-    unit = np.broadcast_to(unit[:, None, None], i.shape)[inside]
-    return Order(n[unit], q[unit], i[inside], j[inside], unit)
+    unit = np.broadcast_to(order.unit[:, None, None], i.shape)[inside]
+    return Order(order.n[unit], order.q[unit], i[inside], j[inside], unit, order.run, order.turn)

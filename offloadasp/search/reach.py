@@ -10,7 +10,7 @@ from offloadasp.problem import Problem
 # Ground rules above which the complete search is not tried: it would not end in hours.
 GROUND_LIMIT = 2_000_000
 # Operations at positions that check.lp replays in well under a minute and a few gigabytes.
-_CHECKED = 100_000
+_CHECKED = 400_000
 
 
 def require_feasible(problem: Problem) -> None:

@@ -20,12 +20,22 @@ from offloadasp.search.clock import Clock
 from offloadasp.search.exact import plan_of_model
 
 _ENTRY = "evict/refute.lp"
+# Files that only rule out more, and may be left out.
+_CUTS = ("evict/*_cut.lp", "evict/symmetry.lp")
 # Measured on flat layers: with the default configuration this is as good or better.
 _ARGUMENTS = ("--trans-ext=dynamic",)
 _POLL_SECONDS = 0.02
 # A refutation as quick as this lets the next one aim twice as high; one that takes as long as the
 # second is given up if it aimed higher than the next cost.
 _QUICK_SECONDS, _PATIENCE_SECONDS = 0.5, 5.0
+
+
+def cut_files(rules: Rules) -> dict[str, str]:
+    """Return the files of cuts in the folder of the rules by name: ``live-cut`` and so on."""
+    paths = sorted(path for pattern in _CUTS for path in rules.folder.glob(pattern))
+    return {
+        path.stem.replace("_", "-"): path.relative_to(rules.folder).as_posix() for path in paths
+    }
 
 
 @dataclass(frozen=True)
@@ -59,6 +69,10 @@ class Ledger:
     def up(self, cost: int) -> int:
         """Round up to a cost that a strategy can have."""
         return self.base + max(0, -(-(cost - self.base) // self.grain)) * self.grain
+
+    def down(self, cost: int) -> int:
+        """Round down to a cost that a strategy can have."""
+        return self.base + max(0, (cost - self.base) // self.grain) * self.grain
 
 
 def ledger_of(problem: Problem, bound: Bound, operations: int) -> Ledger:
@@ -127,6 +141,8 @@ class Refuter:
         Ground rules at most.
     conflicts
         Limit of each attempt, or None; then the clock limits all.
+    without
+        Names of cuts to leave out.
     """
 
     rules: Rules
@@ -139,6 +155,7 @@ class Refuter:
     seed: int
     limit: int
     conflicts: int | None = None
+    without: frozenset[str] = frozenset()
     tell: Callable[[int, int], None] = lambda *_: None
     symbols: Sequence[clingo.Symbol] | None = None
     ground_seconds: float = 0.0
@@ -221,11 +238,12 @@ class Refuter:
         if not fits_clingo(self.problem, steps):
             return None
         extra = f"budget({target - self.ledger.base}). least_steps({self.ledger.least_steps})."
+        cuts = [path for name, path in cut_files(self.rules).items() if name not in self.without]
         started = time.monotonic()
         try:
             control = ground(
                 self.rules,
-                [_ENTRY],
+                [_ENTRY, *cuts],
                 facts(self.problem, steps) + extra,
                 arguments=[*_ARGUMENTS, f"--seed={self.seed}"],
                 limit=self.limit,

@@ -1,4 +1,4 @@
-"""The search as a whole: bound, construct, improve, then search completely where rules ground."""
+"""The search as a whole: bound, construct, then search completely where the rules ground."""
 
 import math
 import time
@@ -10,17 +10,16 @@ from typing import Any
 from offloadasp.bounds import Bound, least_memory, lower_bound
 from offloadasp.errors import NoStrategyError
 from offloadasp.facts import fits_clingo, scale_of
-from offloadasp.instance import Instance, exact_number
+from offloadasp.instance import Instance, Resolved, exact_number
+from offloadasp.objective import Rates
 from offloadasp.plan import Plan
 from offloadasp.problem import Problem, problem_of
 from offloadasp.rules import Rules
-from offloadasp.search.anneal import preparation, within_reach
 from offloadasp.search.careful import careful_order
 from offloadasp.search.clock import Clock
 from offloadasp.search.construct import Best, Constructed, Constructor, evaluate
 from offloadasp.search.decompose import decompositions, scope
 from offloadasp.search.exact import plan_of_model
-from offloadasp.search.improve import Improver, Proposal, proposal_of, starts_of
 from offloadasp.search.keep import plan_of, schedule
 from offloadasp.search.ladder import rungs
 from offloadasp.search.reach import (
@@ -35,9 +34,6 @@ from offloadasp.search.traversal import ROW_BY_ROW, Traversals
 
 # Ground rules that one unit of a budget pays for; it also pays for one evaluation and one conflict.
 _RULES_EACH = 500
-# Until when plans are constructed, and then improved, as shares of the time limit: where most of
-# it is for a complete search, and otherwise.
-_SHARES, _SHARES_ALONE = (0.15, 0.4), (0.4, 0.9)
 
 _TOO_LARGE = "; too large for a complete search"
 _TOO_HIGH = "; no complete search: its sums could leave clingo's 32 bits"
@@ -45,16 +41,23 @@ _TOO_HIGH = "; no complete search: its sums could leave clingo's 32 bits"
 
 @dataclass(frozen=True)
 class Limits:
-    """Threads, seed, and either the clock's time or a deterministic budget."""
+    """Threads, seed, and either the clock's time or a deterministic budget.
+
+    Attributes
+    ----------
+    without
+        Names of the cuts that the complete search is to do without.
+    """
 
     threads: int = 2
     seed: int = 0
     budget: int | None = None
+    without: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class Status:
-    """What the search knows at a moment: durations in cycles, None where nothing is known."""
+    """What the search knows at a moment of what it minimises; None where nothing is known."""
 
     incumbent: Fraction | None
     bound: Fraction
@@ -72,13 +75,13 @@ class Found:
     plan
         The best plan found.
     value
-        What was minimised, in cycles: the duration, unless edited rules say otherwise.
+        What was minimised, at the search's rates: cycles of the duration, unless these are others.
     lower_bound
-        Proven for everything that the instance leaves open, in cycles.
+        Proven for everything that the instance leaves open.
     certificate
         What proves the bound.
     baselines
-        Durations of the best plan of each kind of traversal.
+        Durations of the best plan of each kind of traversal, in cycles.
     method
         How the plan was found, for readers.
     scope
@@ -104,6 +107,14 @@ class Search:
     ----------
     tell
         Told of every change of incumbent or bound.
+    rates
+        At which bytes and compute actions count; None: the accelerator's, so that the duration is
+        minimised.
+    target
+        A value that is enough: the search ends with a plan of at most this, or with a lower bound
+        above it. None: the search ends at the optimum.
+    known
+        The traversals asked for so far; searches of one layer may share them.
     """
 
     instance: Instance
@@ -111,15 +122,21 @@ class Search:
     limits: Limits
     clock: Clock
     tell: Callable[[Status], None] = lambda _: None
+    rates: Rates | None = None
+    target: Fraction | None = None
+    known: Traversals = field(init=False)
     seconds: dict[str, float] = field(default_factory=lambda: {"ground": 0.0, "solve": 0.0})
 
     def __post_init__(self) -> None:
-        self.whole = problem_of(self.instance, scope(self.instance))
+        self.whole = self._priced(scope(self.instance))
         require_feasible(self.whole)
-        problems = [problem_of(self.instance, d) for d in decompositions(self.instance)]
-        self.problems = checkable(problems)
+        self.problems = checkable([self._priced(d) for d in decompositions(self.instance)])
         self.known = Traversals(self.rules)
         self.scale = scale_of(self.whole)
+
+    def _priced(self, decomposition: Resolved) -> Problem:
+        problem = problem_of(self.instance, decomposition)
+        return problem if self.rates is None else self.rates.on(problem)
 
     def run(self) -> Found:
         """Search within the limits.
@@ -137,72 +154,94 @@ class Search:
         else:
             found = self._climb(self.limits.budget)
         self.seconds["solve"] = time.monotonic() - started - self.seconds["ground"]
-        return replace(found, problem=found.problem.with_memory(self.instance.accelerator.memory))
+        # With the memory and the rates that the instance gives.
+        return replace(found, problem=problem_of(self.instance, found.problem.decomposition))
 
     def _at(self, memory: int, clock: Clock, conflicts: int | None) -> Found:
-        """Construct and improve, then search completely, at one memory."""
+        """Construct, then search completely, at one memory."""
         bound = lower_bound(self.whole.with_memory(memory))
         best = self._construct(memory, clock, bound)
-        start = self._start(memory, best)
-        alone = self._shares == _SHARES_ALONE
-        better = self._improver(bound).until(start, self._shares[1], patient=alone)
-        found = self._found(better, self._baselines(best, start), bound)
+        found = self._found(memory, best, bound) or self.careful(memory, bound)
         for problem in dict.fromkeys((self.whole, found.problem)):
-            if found.value > found.lower_bound and not clock.expired():
+            if self._open(found) and not clock.expired():
                 found = self._complete(problem.with_memory(memory), found, bound, conflicts)
         return found
 
-    @property
-    def _shares(self) -> tuple[float, float]:
-        complete = rules_estimate(self.whole, operations(self.whole) + 1) <= GROUND_LIMIT
-        return _SHARES if complete else _SHARES_ALONE
+    def _open(self, found: Found) -> bool:
+        """Whether there is something left to find or to prove."""
+        target = found.lower_bound if self.target is None else self.target
+        return found.value > target >= found.lower_bound
+
+    def _decided(self, value: Fraction, bound: Bound) -> bool:
+        """Whether the target is reached, or out of reach at a memory and below."""
+        return self.target is not None and (value <= self.target or bound.value > self.target)
 
     def _construct(self, memory: int, clock: Clock, bound: Bound) -> Best:
         def tell(plan: Constructed) -> None:
             self.tell(Status(plan.cost * self.scale.unit, bound.value, "traversals"))
 
         problems = [problem.with_memory(memory) for problem in self.problems]
-        enough = bound.value / self.scale.unit
-        improves = any(within_reach(problem) for problem in problems)
-        if improves and clock.evaluations is None:
-            preparation()
-        share = self._shares[0 if improves else 1]
+        enough = max(bound.value, self.target or 0) / self.scale.unit
+        # Where a complete search may follow, most of the time is its own.
+        steps = operations(self.whole) + 1
+        complete = rules_estimate(self.whole, steps) <= GROUND_LIMIT
+        share = 0.3 if complete else 0.9
         return Constructor(self.known, problems, clock, int(enough), tell, share).run()
 
-    def _improver(self, bound: Bound) -> Improver:
-        def tell(cost: int) -> None:
-            self.tell(Status(cost * self.scale.unit, bound.value, "local search"))
+    def _found(self, memory: int, best: Best, bound: Bound) -> Found | None:
+        if best.overall is None:
+            return None
+        plan, blocking = best.overall, best.overall.blocking
+        keeping = "optimal" if plan.schedule.exact else "a heuristic"
+        return Found(
+            problem=blocking.problem.with_memory(memory),
+            plan=plan_of(blocking.problem, plan.schedule),
+            value=plan.cost * self.scale.unit,
+            lower_bound=bound.value,
+            certificate=bound.certificate,
+            baselines={
+                name: self._duration(best.by_name[name])
+                for name in ("row_by_row", "zigzag", "strips")
+                if name in best.by_name
+            },
+            method=f"{plan.traversal.text}, {blocking.text}; "
+            f"what to keep: {keeping} for this order",
+            seconds=self.seconds,
+        )
 
-        enough = math.ceil(bound.value / self.scale.unit)
-        return Improver(self.clock, self.limits.seed, enough, tell)
+    def _duration(self, plan: Constructed) -> Fraction:
+        if self.rates is None:
+            return plan.cost * self.scale.unit
+        problem = problem_of(self.instance, plan.blocking.problem.decomposition)
+        return plan_of(plan.blocking.problem, plan.schedule).duration(problem)
 
-    def _start(self, memory: int, best: Best) -> Proposal:
-        """Return the best constructive plan, or if there is none one for the least memory."""
-        if best.overall is not None:
-            return proposal_of(best.overall, memory)
-        problem = self.whole.with_memory(memory)
+    def careful(self, memory: int, bound: Bound) -> Found:
+        """Plan for the least memory, where no traversal in loops was found to fit.
+
+        Parameters
+        ----------
+        memory
+            Bytes on chip: at least what one of the decompositions tried needs.
+        bound
+            What the result states as its lower bound.
+        """
+        fitting = (p for p in self.problems if least_memory(p).value <= memory)
+        problem = min(fitting, key=operations, default=self.whole).with_memory(memory)
         tiles = self.known.visits(problem.tile_grid, ROW_BY_ROW)
         made = schedule(problem, *careful_order(problem, tiles), residents=0)
         if made is None:
             raise NoStrategyError(f"{problem.name}: no strategy was found within the limits")
-        return Proposal(problem, made, "row by row, one output at a time")
-
-    def _baselines(self, best: Best, start: Proposal) -> dict[str, Fraction]:
-        """Return the durations of the best plan of each kind of traversal."""
-        names = [name for name in ("row_by_row", "zigzag", "strips") if name in best.by_name]
-        # The plan for the least memory goes row by row as well.
-        costs = {name: best.by_name[name].cost for name in names} or {"row_by_row": start.cost}
-        return {name: cost * self.scale.unit for name, cost in costs.items()}
-
-    def _found(self, proposal: Proposal, baselines: dict[str, Fraction], bound: Bound) -> Found:
+        plan = plan_of(problem, made)
         return Found(
-            problem=proposal.problem,
-            plan=plan_of(proposal.problem, proposal.schedule),
-            value=proposal.cost * self.scale.unit,
+            problem=problem,
+            plan=plan,
+            value=made.cost * self.scale.unit,
             lower_bound=bound.value,
             certificate=bound.certificate,
-            baselines=baselines,
-            method=proposal.method,
+            baselines={
+                "row_by_row": plan.duration(problem_of(self.instance, problem.decomposition))
+            },
+            method="row by row, one output at a time; what to keep: a heuristic for this order",
             seconds=self.seconds,
         )
 
@@ -213,7 +252,11 @@ class Search:
         unit = self.scale.unit
         whole = problem.decomposition == self.whole.decomposition and self._contains_all()
         ledger = ledger_of(problem, bound, operations(problem))
-        upper = int(found.value / unit)
+        lower, upper = math.ceil(bound.value / unit), int(found.value / unit)
+        if self.target is not None:
+            # The only question is whether this cost, the highest up to the target, is possible.
+            lower = ledger.down(int(self.target / unit))
+            upper = lower + ledger.grain
         limit = GROUND_LIMIT if conflicts is None else min(GROUND_LIMIT, conflicts * _RULES_EACH)
         if rules_estimate(problem, ledger.steps(upper)) > limit:
             return replace(found, method=found.method.removesuffix(_TOO_LARGE) + _TOO_LARGE)
@@ -224,7 +267,6 @@ class Search:
             proved = lower * unit if whole else bound.value
             self.tell(Status(upper * unit, max(bound.value, proved), "complete search"))
 
-        lower = math.ceil(bound.value / unit)
         refuter = Refuter(
             self.rules,
             problem,
@@ -236,9 +278,12 @@ class Search:
             self.limits.seed,
             GROUND_LIMIT,
             conflicts,
+            self.limits.without,
             tell,
         )
         refuter.run()
+        if self.target is not None and refuter.lower == lower:
+            refuter.lower = math.ceil(bound.value / unit)  # the question was not refuted
         self.seconds["ground"] += refuter.ground_seconds
         return self._with(found, refuter, whole=whole)
 
@@ -285,18 +330,17 @@ class Search:
                 break
             self.clock.evaluations = budget
             below = lower_bound(self.whole.with_memory(memory))
+            if exact is not None and self._decided(exact.value, below):
+                break
             best = self._construct(memory, self.clock, below)
             plans = [*best.history, *best.by_name.values()]
             for plan in best.history[-1:] if self.clock.interrupted else plans:
                 again = _again(self.known, plan, self.whole.memory)
                 if again is not None:
                     merged.add(again)
-            start = self._start(memory, best)
-            starts = starts_of(best, memory, budget) or [(start, budget)]
-            better = self._improver(below).within(starts)
-            found = self._found(better, self._baselines(best, start), below)
+            found = self._found(memory, best, below) or self.careful(memory, below)
             for problem in dict.fromkeys((self.whole, found.problem)):
-                if found.value > found.lower_bound:
+                if self._open(found):
                     found = self._complete(problem.with_memory(memory), found, below, budget)
             if exact is None and dense and found.lower_bound > bound.value:
                 # The highest rung is worth as much as the memory itself.
@@ -304,10 +348,7 @@ class Search:
             if exact is None or found.value < exact.value:
                 exact = found
         assert exact is not None  # the lowest rung is the least memory, and that fits
-        full = exact
-        if merged.overall is not None:
-            start = proposal_of(merged.overall, self.whole.memory)
-            full = self._found(start, self._baselines(merged, start), bound)
+        full = self._found(self.whole.memory, merged, bound) or exact
         return replace(
             exact if exact.value < full.value else full,
             lower_bound=bound.value,
@@ -318,6 +359,6 @@ class Search:
 
 def _again(known: Traversals, plan: Constructed, memory: int) -> Constructed | None:
     """Keep as much as another memory allows on the same way."""
-    frame = plan.frame.at(memory)
-    tiles = known.visits(frame.problem.tile_grid, plan.traversal)
-    return evaluate(tiles, frame, plan.traversal)
+    blocking = plan.blocking.at(memory)
+    tiles = known.visits(blocking.problem.tile_grid, plan.traversal)
+    return evaluate(tiles, blocking, plan.traversal)

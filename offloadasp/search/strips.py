@@ -4,7 +4,7 @@ A search compares many strips, and asking clingo for each takes longer than judg
 compared in the order that :func:`walk` computes; what is kept of them is asked of the rules.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import replace
 from itertools import product
 
@@ -42,14 +42,13 @@ def walk(grid: tuple[int, int], traversal: Traversal) -> IntArray:
     return order[:, ::-1] if traversal.transposed else order
 
 
-def even(grid: tuple[int, int], count: int, *, transposed: bool) -> Traversal | None:
-    """Return so many strips whose widths differ by at most one, narrow ones first; None if none.
+def even(grid: tuple[int, int], count: int, *, transposed: bool) -> Traversal:
+    """Return so many strips whose widths differ by at most one, narrow ones first.
 
     Lines go to and fro, and the first one of a strip goes on in the direction of the line before.
+    There must be at least as many tiles across as strips.
     """
     lines, across = grid[::-1] if transposed else grid
-    if count > across:
-        return None
     widths = sorted(b - a for a, b in split_evenly(across, count))
     return Traversal("strips", _onward(tuple(widths), lines, right=True), transposed)
 
@@ -57,9 +56,9 @@ def even(grid: tuple[int, int], count: int, *, transposed: bool) -> Traversal | 
 def evens(grid: tuple[int, int]) -> Iterator[Traversal]:
     """Yield even strips of every number, few first; of very many only some numbers."""
     for count, transposed in product(range(1, max(grid) + 1), (False, True)):
-        strips = even(grid, count, transposed=transposed)
-        if strips and (count <= _DENSE or count % (count // _DENSE * 4) == 0):
-            yield strips
+        dense = count <= _DENSE or count % (count // _DENSE * 4) == 0
+        if dense and count <= grid[0 if transposed else 1]:
+            yield even(grid, count, transposed=transposed)
 
 
 def variants(grid: tuple[int, int], traversal: Traversal) -> Iterator[Traversal]:
@@ -100,10 +99,12 @@ def neighbours(traversal: Traversal) -> Iterator[Traversal]:
         yield replace(traversal, strips=tuple(changed))
 
 
-def trials(grid: tuple[int, int]) -> Generator[Traversal, int | None, None]:
-    """Yield strips to try: even ones, variants of the best of them, neighbours of the best of all.
+def trials(
+    grid: tuple[int, int], first: Iterable[Traversal]
+) -> Generator[Traversal, int | None, None]:
+    """Yield strips to try: first ones, variants of the best of them, neighbours of the best of all.
 
-    It is sent the cost of each, or None where the strips do not fit.
+    It is sent the cost of each, or None where the strips do not fit or cannot be good.
     """
     costs: dict[Traversal, int | None] = {}
 
@@ -111,8 +112,9 @@ def trials(grid: tuple[int, int]) -> Generator[Traversal, int | None, None]:
         fitting = {strips: cost for strips, cost in costs.items() if cost is not None}
         return sorted(fitting, key=lambda strips: fitting[strips])
 
-    for strips in evens(grid):
-        costs[strips] = yield strips
+    for strips in first:
+        if strips not in costs:
+            costs[strips] = yield strips
     for good in ranked()[:_VARIED]:
         for strips in variants(grid, good):
             if strips not in costs:

@@ -46,6 +46,12 @@ class Traversal:
     strips: tuple[Strip, ...] = ()
     transposed: bool = False
 
+    def widths(self, grid: tuple[int, int]) -> list[int]:
+        """Return the widths of the strips on a grid (rows, columns) of tiles, in their order."""
+        if self.name != "strips":
+            return [grid[1]]
+        return [strip.width for strip in self.strips]
+
     @property
     def text(self) -> str:
         """The traversal in a reader's words."""

@@ -29,7 +29,8 @@ RULES = {
     "never_computed": "missing at the end",
     "left_on_chip": "on chip at the end",
     "duration": "the stated duration is not the replayed one",
-    "bound": "the stated lower bound contradicts the duration or the status",
+    "objective": "the stated value is not the replayed one",
+    "bound": "a stated lower bound contradicts its value or the status",
 }
 """Every rule of the model, by name, and what breaking it means."""
 
@@ -45,7 +46,8 @@ class Violation:
     rule
         A key of :data:`RULES`.
     block
-        The block or operation, such as ``pixel(3,4,0)``: row, column, channel group; or empty.
+        The block or operation, such as ``pixel(3,4,0)``: row, column, channel group; or the
+        objective of a false statement; or empty.
     """
 
     step: int

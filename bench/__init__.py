@@ -1,0 +1,1 @@
+"""Measurements: ``scripts/bench SUITE``. Each suite says itself what it measures."""

@@ -1,0 +1,119 @@
+"""Instances as text, ``offload-asp run`` in a process of its own, and the parts of its bound."""
+
+import json
+import tempfile
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from bench.child import Children, Ended
+from bench.record import Row
+from bench.suite import Limits
+from offloadasp.bounds import verify_certificate
+from offloadasp.instance import Instance, parse_instance
+from offloadasp.problem import Problem, problem_of
+from offloadasp.search.decompose import scope
+
+
+def toml(data: Mapping[str, Any]) -> str:
+    """Return an instance file: a name and tables of numbers, strings, booleans and lists of them.
+
+    JSON writes such values exactly as TOML does.
+    """
+    lines = [f"name = {json.dumps(data['name'])}"]
+    for table, values in data.items():
+        if table != "name":
+            lines += ["", f"[{table}]"]
+            lines += [f"{key} = {json.dumps(value)}" for key, value in values.items()]
+    return "\n".join([*lines, ""])
+
+
+def parse(text: str) -> Instance:
+    """Return the instance that a file's text describes."""
+    return parse_instance(tomllib.loads(text, parse_float=Decimal), "instance")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One ``offload-asp run --json``.
+
+    Attributes
+    ----------
+    report
+        The JSON object that it printed; empty if it failed.
+    ended
+        How the process ended.
+    """
+
+    report: dict[str, Any]
+    ended: Ended
+
+    @property
+    def row(self) -> Row:
+        """What every row has: an error; or status, time and memory."""
+        if not self.report:
+            return {"code": self.ended.code, "error": self.ended.last_error}
+        return {
+            "status": self.report["status"],
+            "seconds": round(self.ended.seconds, 2),
+            "inside": self.report["seconds"],
+            "peak_bytes": self.ended.peak_bytes,
+            "method": self.report["method"],
+        }
+
+
+def solve(
+    children: Children, text: str, limits: Limits, *more: str, keep: Path | None = None
+) -> Run:
+    """Run ``offload-asp run`` on an instance file.
+
+    Parameters
+    ----------
+    more
+        Further options.
+    keep
+        Folder for the strategy file; None: it is thrown away.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "instance.toml"
+        path.write_text(text, encoding="utf-8")
+        out = Path(name) if keep is None else keep
+        ended = children.run(
+            "offloadasp", "run", str(path), "--json", f"--out={out}", *limits.arguments, *more
+        )
+    return Run(json.loads(ended.out) if ended.code == 0 else {}, ended)
+
+
+@dataclass(frozen=True)
+class Proved:
+    """What a certificate proves, computed anew: bytes loaded and written, compute actions."""
+
+    loads: int
+    writes: int
+    steps: int
+
+
+def whole(instance: Instance) -> Problem:
+    """Return the problem that a bound speaks of: the finest that the instance leaves open."""
+    return problem_of(instance, scope(instance))
+
+
+def proved(problem: Problem, certificate: Mapping[str, Any]) -> Proved:
+    """Return the parts of the bound that a certificate proves without any search."""
+    # More memory than all blocks take changes no strategy; certificates are made for that much.
+    problem = problem.with_memory(problem.memory)
+
+    def part(load: int, write: int, compute: int) -> int:
+        rates = {
+            "load_cycles": Fraction(load),
+            "write_cycles": Fraction(write),
+            "compute_cycles": Fraction(compute),
+        }
+        chip = problem.accelerator.model_copy(update=rates)
+        return int(verify_certificate(replace(problem, accelerator=chip), certificate))
+
+    return Proved(part(1, 0, 0), part(0, 1, 0), part(0, 0, 1))
