@@ -7,19 +7,14 @@ limit to plan by: a longer search begins with all that a shorter one does. Most 
 the best arrangement so far, some with the first one. The result is never worse than the start.
 """
 
-import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 
-from offloadasp.facts import scale_of
 from offloadasp.problem import Problem
 from offloadasp.search.arrangement import arrange, schedule_of
-from offloadasp.search.clock import Clock
-from offloadasp.search.compiled import COMPILES, Ints, compiled, ints
+from offloadasp.search.compiled import Ints, compiled, ints
 from offloadasp.search.keep import Schedule
 from offloadasp.search.moves import (
     DIVIDE,
@@ -76,26 +71,10 @@ _CYCLE = 200
 # Logarithms of so many chances, and the bits of fractions in them and in temperatures.
 _CHANCES, _BITS = 4096, 10
 
-# Operations, and blocks that all of them need, at most: beyond, a change takes too long.
-_OPERATIONS, _NEEDS = 6_000, 1_000_000
-# Costs at most: their products with chances must stay below 64 bits.
-_COST = 2**40
-# After how long the search looks at the clock.
-_SLICE_SECONDS = 0.05
-# How much longer than until the last gain a search goes on that is to give up at all.
+# How long a moment is, and how many changes the first one tries.
+_MOMENT_SECONDS, _FIRST_MOMENT = 0.05, 64
+# A search gives up after so many times as many changes as led to the last gain.
 _PATIENCE = 10
-
-
-def within_reach(problem: Problem) -> bool:
-    """Return whether a problem is small enough for the local search."""
-    (rows, columns), (height, width) = problem.tile_grid, problem.decomposition.tile
-    taps = [int(mask.sum(axis=1).max()) for mask in problem.taps_per_axis]
-    operations = rows * columns * int(problem.exists.sum())
-    needs = operations * taps[0] * height * taps[1] * width
-    scale, largest = scale_of(problem), int(problem.kernel_bytes.max() + problem.pixel_bytes.max())
-    spilled = int(problem.partial_bytes.max()) * height * width * (scale.load + scale.write)
-    dearest = needs * largest * scale.load + operations * (spilled + scale.compute)
-    return operations <= _OPERATIONS and needs <= _NEEDS and dearest < _COST
 
 
 @compiled
@@ -164,11 +143,16 @@ class Annealer:
         Whose schedule to improve.
     seed
         Of the random numbers. The same seed and number of changes give the same result.
+    done, gained
+        Changes tried so far, and until the last gain.
     """
 
     problem: Problem
     start: Schedule
     seed: int = 0
+    done: int = 0
+    gained: int = 0
+    _moment: int = _FIRST_MOMENT
 
     def __post_init__(self) -> None:
         self._found = arrange(self.problem, self.start, self.seed)
@@ -187,8 +171,28 @@ class Annealer:
 
     def run(self, changes: int) -> None:
         """Try so many changes more."""
-        found = self._found
+        found, before = self._found, self.cost
         _run(found.cells, found.at, found.of, *self._tables, changes)
+        self.done += changes
+        if self.cost < before:
+            self.gained = self.done
+
+    def run_for_a_moment(self) -> None:
+        """Go on for some hundredths of a second."""
+        started, count = time.monotonic(), self._moment
+        self.run(count)
+        seconds = max(time.monotonic() - started, 1e-6)
+        self._moment = max(1, min(2 * count, int(count * _MOMENT_SECONDS / seconds)))
+
+    def patient(self, changes: int) -> bool:
+        """Return whether a gain may still come.
+
+        Parameters
+        ----------
+        changes
+            After how many without gain to give up, beside ten times as many as led to the last one.
+        """
+        return self.done - self.gained < changes + _PATIENCE * self.gained
 
     @property
     def cost(self) -> int:
@@ -201,64 +205,13 @@ class Annealer:
         return schedule_of(self._found) if self.cost < self.start.cost else self.start
 
 
-@cache
-def preparation() -> threading.Thread:
-    """Return a thread that compiles the search, or loads what an earlier run on this machine did.
+def compile_all() -> None:
+    """Compile the search, or load what an earlier run on this machine compiled.
 
-    Compiling takes some seconds, once; the search is better begun when the thread has ended.
+    Compiling takes some seconds, once.
     """
-
-    def call_without_work() -> None:
-        cells, at = ints(np.zeros(SINGLE, dtype=np.int64)), Layout(*[0] * len(Layout._fields))
-        of = Sizes(*[1] * len(Sizes._fields))._replace(steps=0)
-        settle(cells, at)
-        sweep(cells, at, of, TRY)
-        _run(cells, at, of, cells, cells, cells, 0)
-
-    thread = threading.Thread(target=call_without_work, daemon=True)
-    if COMPILES:
-        thread.start()
-    return thread
-
-
-def anneal(
-    annealer: Annealer,
-    clock: Clock,
-    share: float,
-    *,
-    changes: int | None = None,
-    patience: int | None = None,
-    enough: int = 0,
-    tell: Callable[[int], None] = lambda _: None,
-) -> None:
-    """Search until a limit is reached.
-
-    Parameters
-    ----------
-    share
-        Of the clock's time, until when to search.
-    changes
-        How many to try at most; None: any number.
-    patience
-        After how many changes without gain to give up, beside ten times as many as led to the last
-        gain; None: never.
-    enough
-        A cost in units of the rules that ends the search.
-    tell
-        Told of every better cost, in units of the rules.
-    """
-    done, last, portion, known = 0, 0, 64, annealer.cost
-    while known > enough and done != changes:
-        if clock.interrupted or clock.elapsed >= clock.seconds * share:
-            return
-        if patience is not None and done - last >= patience + _PATIENCE * last:
-            return
-        count = portion if changes is None else min(portion, changes - done)
-        started = time.monotonic()
-        annealer.run(count)
-        seconds = time.monotonic() - started
-        portion = max(1, min(2 * portion, int(portion * _SLICE_SECONDS / max(seconds, 1e-6))))
-        done += count
-        if annealer.cost < known:
-            known, last = annealer.cost, done
-            tell(known)
+    cells, at = ints(np.zeros(SINGLE, dtype=np.int64)), Layout(*[0] * len(Layout._fields))
+    of = Sizes(*[1] * len(Sizes._fields))._replace(steps=0)
+    settle(cells, at)
+    sweep(cells, at, of, TRY)
+    _run(cells, at, of, cells, cells, cells, 0)

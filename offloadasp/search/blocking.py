@@ -552,9 +552,7 @@ def _nests(problem: Problem) -> Iterator[str]:
             yield nest
 
 
-def _best(
-    estimator: Estimator, costs: FloatArray, sizes: int
-) -> Iterator[tuple[float, Blocking]]:
+def _best(estimator: Estimator, costs: FloatArray, sizes: int) -> Iterator[tuple[float, Blocking]]:
     """Yield the best of a grid, of some step sizes, and the best that baselines can follow."""
     grid = estimator.grid
     flat = costs.ravel()

@@ -228,15 +228,17 @@ class Constructor:
         grid = start.blocking.problem.tile_grid
         others = evens(grid) if start.blocking.whole else ()
         following = trials(grid, [start.traversal, *others])
-        found, best = start, start
+        best = start
+        cost: int | None = start.cost
         next(following)
         while not self._satisfied() and self.clock.spend(self.share * _VARYING):
             try:
-                strips = following.send(None if found is None else found.cost)
+                strips = following.send(cost)
             except StopIteration:
                 break
             blocking = start.blocking.along(strips)
             found = self._attempt(blocking, strips, best.cost + best.cost // _NEAR)
+            cost = None if found is None else found.cost
             if found is not None and found.cost < best.cost:
                 best = found
         return best

@@ -1,19 +1,26 @@
 """From constructive plans to better ones: the local search, in its place among the others."""
 
+import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING
 
 from offloadasp.problem import Problem
-from offloadasp.search.anneal import Annealer, anneal, preparation, within_reach
 from offloadasp.search.clock import Clock
 from offloadasp.search.construct import Best, Constructed
 from offloadasp.search.keep import Schedule
-from offloadasp.search.reach import operations
+from offloadasp.search.reach import operations, within_reach
 
-# Changes that one unit of a budget pays for.
-_CHANGES_EACH = 25
-# Changes for each operation, without gain, before a complete search is begun instead.
-_PATIENCE = 1000
+if TYPE_CHECKING:
+    from offloadasp.search.anneal import Annealer
+
+# Changes that one unit of a budget pays for, and that are tried at a time.
+_CHANGES_EACH, _PORTION = 25, 10_000
+# Changes for each operation, without gain, before another search takes over, and before the end.
+_SOON, _LATE = 10_000, 50_000
+# How long to wait at a time for the search to be compiled.
+_WAIT_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -38,79 +45,100 @@ class Proposal:
 
 def proposal_of(plan: Constructed, memory: int) -> Proposal:
     """Return a constructive plan as a proposal at a memory of so many bytes."""
-    words = f"{plan.traversal.text}, {plan.frame.text}"
-    return Proposal(plan.frame.problem.with_memory(memory), plan.schedule, words)
+    words = f"{plan.traversal.text}, {plan.blocking.text}"
+    return Proposal(plan.blocking.problem.with_memory(memory), plan.schedule, words)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Improver:
-    """Improves proposals within limits.
+    """Improves a proposal, a moment at a time.
 
     Attributes
     ----------
-    clock
-        Limits the search; its evaluations are not spent.
+    start
+        The proposal.
     seed
         Of the random numbers.
     enough
-        A proven lower bound in units of the rules: a plan of this cost ends the search.
+        A cost in units of the rules that ends the search.
     tell
         Told of every better cost.
     """
 
-    clock: Clock
+    start: Proposal
     seed: int
     enough: int
     tell: Callable[[int], None] = lambda _: None
+    _annealer: "Annealer | None" = field(default=None, init=False)
 
-    def until(self, start: Proposal, share: float, *, patient: bool) -> Proposal:
-        """Improve a proposal until a share of the clock's time is over.
+    @property
+    def cost(self) -> int:
+        """The least cost so far, in units of the rules."""
+        return self.start.cost if self._annealer is None else self._annealer.cost
 
-        Parameters
-        ----------
-        patient
-            Whether to go on for all that time even if there is no gain for long.
-        """
-        if not within_reach(start.problem) or start.cost <= self.enough:
-            return start
-        compiling = preparation()
-        if compiling.is_alive():
-            compiling.join(max(0.0, self.clock.seconds * share - self.clock.elapsed))
-        if compiling.is_alive():
-            return start
-        patience = None if patient else _PATIENCE * operations(start.problem)
-        return self._improve(start, share, patience=patience)
+    @property
+    def best(self) -> Proposal:
+        """The best proposal so far."""
+        if self._annealer is None or self.cost == self.start.cost:
+            return self.start
+        words = f"local search from {self.start.words}"
+        return Proposal(self.start.problem, self._annealer.best, words)
 
-    def within(self, starts: list[tuple[Proposal, int]]) -> Proposal:
-        """Improve each proposal by a number of changes, and return the best of all."""
-        runs = [
-            self._improve(start, 1.0, changes=changes)
-            for start, changes in starts
-            if within_reach(start.problem) and start.cost > self.enough
-        ]
-        return min([*(start for start, _ in starts), *runs], key=lambda run: run.cost)
+    def hopeful(self, *, late: bool = False) -> bool:
+        """Return whether to go on: soon it gives up if another search is to follow, else late."""
+        if not within_reach(self.start.problem) or self.cost <= self.enough:
+            return False
+        patience = (_LATE if late else _SOON) * operations(self.start.problem)
+        return self._annealer is None or self._annealer.patient(patience)
 
-    def _improve(
-        self,
-        start: Proposal,
-        share: float,
-        *,
-        changes: int | None = None,
-        patience: int | None = None,
-    ) -> Proposal:
-        annealer = Annealer(start.problem, start.schedule, self.seed)
-        anneal(
-            annealer,
-            self.clock,
-            share,
-            changes=changes,
-            patience=patience,
-            enough=self.enough,
-            tell=self.tell,
-        )
-        if annealer.cost == start.cost:
-            return start
-        return Proposal(start.problem, annealer.best, f"local search from {start.words}")
+    def go_on(self) -> None:
+        """Search for a moment; wait for one if the search is still being compiled."""
+        if self._annealer is None:
+            preparation().join(_WAIT_SECONDS)
+            if preparation().is_alive():
+                return
+            self._annealer = _annealer(self.start, self.seed)
+        before = self.cost
+        self._annealer.run_for_a_moment()
+        if self.cost < before:
+            self.tell(self.cost)
+
+    def until(self, clock: Clock, share: float, *, late: bool = False) -> None:
+        """Search until a share of the clock's time is over, or there is no hope of a gain."""
+        while self.hopeful(late=late):
+            if clock.interrupted or clock.elapsed >= clock.seconds * share:
+                return
+            self.go_on()
+
+    def within(self, changes: int, clock: Clock) -> None:
+        """Try so many changes at most."""
+        while changes > 0 and not clock.interrupted and self.hopeful(late=True):
+            self._annealer = self._annealer or _annealer(self.start, self.seed)
+            portion = min(changes, _PORTION)
+            self._annealer.run(portion)
+            changes -= portion
+
+
+@cache
+def preparation() -> threading.Thread:
+    """Return a thread that loads the search, compiled; the first one on a machine compiles it."""
+
+    def load() -> None:
+        from offloadasp.search.anneal import compile_all
+
+        compile_all()
+
+    # The process must not end in the midst of compiling: so it is no daemon.
+    thread = threading.Thread(target=load)
+    thread.start()
+    return thread
+
+
+def _annealer(start: Proposal, seed: int) -> "Annealer":
+    # Loading numba takes a while, and many runs do not need it.
+    from offloadasp.search.anneal import Annealer
+
+    return Annealer(start.problem, start.schedule, seed)
 
 
 def starts_of(best: Best, memory: int, budget: int) -> list[tuple[Proposal, int]]:
