@@ -23,17 +23,18 @@ from offloadasp.facts import scale_of
 from offloadasp.instance import Layer, Precision, Resolved
 from offloadasp.problem import Problem
 from offloadasp.rules import shipped_rules
-from offloadasp.search.anneal import Annealer, anneal, within_reach
+from offloadasp.search.anneal import Annealer
 from offloadasp.search.arrangement import Arrangement, arrange, schedule_of
+from offloadasp.search.blocking import blockings
 from offloadasp.search.careful import careful_order
 from offloadasp.search.clock import Clock
 from offloadasp.search.compiled import COMPILES
 from offloadasp.search.construct import Best, Constructed
-from offloadasp.search.frame import frames
-from offloadasp.search.improve import starts_of
+from offloadasp.search.improve import Improver, Proposal, preparation, starts_of
 from offloadasp.search.keep import Schedule, plan_of, schedule, steps_of_order
 from offloadasp.search.moves import FLIP, change, settle, undo
 from offloadasp.search.order import order_of
+from offloadasp.search.reach import within_reach
 from offloadasp.search.strips import even, walk
 from offloadasp.search.sweep import COST, HIGH, LOW, SAVE, TRY, sweep
 from offloadasp.search.traversal import ROW_BY_ROW
@@ -71,8 +72,7 @@ def flat(side: int, group: int, pixels: int) -> tuple[Problem, Schedule]:
     chip = accelerator(memory=pixels + 9, compute=1000, macs=9 * group)
     problem = problem_with(layer, chip, Precision(output=0), whole)
     strips = even(problem.tile_grid, 2, transposed=False)
-    assert strips is not None
-    order = order_of(problem, walk(problem.tile_grid, strips), "cnq", 1)
+    order = order_of(problem, walk(problem.tile_grid, strips), np.zeros(1, dtype=np.int64), "cnq")
     found = schedule(problem, order, steps_of_order(problem, order, group), residents=0)
     assert found is not None
     return problem, found
@@ -190,18 +190,18 @@ def test_more_changes_are_never_worse() -> None:
 
 
 TINY = {
-    "partial sums that are worth spilling": (
-        Layer(input=(4, 3, 4), kernels=1, kernel_shape=(2, 2)),
+    "partial sums of two channel groups": (
+        Layer(input=(4, 2, 4), kernels=1, kernel_shape=(2, 2)),
         Resolved(kernel_groups=((0, 1),), channel_groups=((0, 2), (2, 4))),
         Precision(output=1, partial_sum=2),
     ),
     "two kernel groups": (
-        Layer(input=(1, 3, 5), kernels=2, kernel_shape=(2, 2)),
+        Layer(input=(1, 2, 4), kernels=2, kernel_shape=(2, 2)),
         Resolved(kernel_groups=((0, 1), (1, 2)), channel_groups=((0, 1),)),
         Precision(),
     ),
     "uneven kernel groups with a bias": (
-        Layer(input=(1, 2, 5), kernels=3, kernel_shape=(2, 2), bias=True),
+        Layer(input=(1, 2, 4), kernels=3, kernel_shape=(2, 2), bias=True),
         Resolved(kernel_groups=((0, 2), (2, 3)), channel_groups=((0, 1),)),
         Precision(partial_sum=1),
     ),
@@ -254,27 +254,36 @@ def test_compiled_and_plain_the_search_is_the_same() -> None:
     assert json.loads(plain.stdout) == trail()
 
 
+def improver(enough: int = 0) -> Improver:
+    """The local search from a plan of two column strips, ready to go."""
+    preparation().join()
+    return Improver(Proposal(*flat(7, 4, 20), "two strips"), 0, enough)
+
+
 def test_it_looks_at_the_clock_and_at_interruptions() -> None:
-    annealer = Annealer(*flat(7, 4, 20))
-    annealer.run(1)  # compiles
-    anneal(annealer, Clock(interrupted=True), 1.0)
+    search, clock = improver(), Clock(60)
+    clock.interrupt()
+    search.until(clock, 1.0, late=True)
+    search.within(100, clock)
+    assert search.best == search.start
     started = time.monotonic()
-    anneal(annealer, Clock(0.6), 0.5)
+    search.until(Clock(0.6), 0.5, late=True)
     assert 0.25 < time.monotonic() - started < 1.0
 
 
-def test_it_ends_where_it_is_good_enough_or_out_of_patience() -> None:
-    problem, start = flat(7, 4, 20)
+def test_it_ends_where_it_is_good_enough_or_has_no_hope_of_a_gain() -> None:
+    search = improver()
     told: list[int] = []
-    annealer = Annealer(problem, start)
-    anneal(annealer, Clock(60), 1.0, enough=start.cost - 1, tell=told.append)
+    search.tell = told.append
+    search.enough = search.cost - 1
+    search.until(Clock(60), 1.0)
     assert told
     assert told == sorted(told, reverse=True)
-    assert told[-1] == annealer.cost <= start.cost - 1
-    best = annealer.cost
-    anneal(annealer, Clock(60), 1.0, changes=0)
-    assert annealer.cost == best
-    anneal(Annealer(problem, annealer.best), Clock(60), 1.0, patience=300)
+    assert told[-1] == search.cost == search.best.cost <= search.enough
+    assert search.best.method.startswith("local search")
+    search.enough = 0
+    search.until(Clock(60), 1.0)
+    assert not search.hopeful()
 
 
 def test_very_large_problems_and_costs_are_out_of_reach() -> None:
@@ -296,11 +305,11 @@ def test_a_larger_budget_does_all_that_a_smaller_one_does(
     tried: list[int], budget: int, more: int
 ) -> None:
     problem, start = flat(6, 4, 20)
-    frame = next(frames(problem))
+    _, blocking = next(blockings(problem))
     best = Best()
     for k, count in enumerate(sorted(tried)):
         better = replace(start, cost=1000 - k)
-        best.add(Constructed(frame, ROW_BY_ROW, better, tried=count))
+        best.add(Constructed(blocking, ROW_BY_ROW, better, tried=count))
 
     def runs(units: int) -> dict[int, int]:
         # As the search itself: a plan that is found later than the budget allows is not known.
