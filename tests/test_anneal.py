@@ -190,10 +190,10 @@ def test_more_changes_are_never_worse() -> None:
 
 
 TINY = {
-    "partial sums of two channel groups": (
-        Layer(input=(4, 2, 4), kernels=1, kernel_shape=(2, 2)),
+    "partial sums that are worth spilling": (
+        Layer(input=(4, 3, 3), kernels=1, kernel_shape=(2, 2)),
         Resolved(kernel_groups=((0, 1),), channel_groups=((0, 2), (2, 4))),
-        Precision(output=1, partial_sum=2),
+        Precision(output=1, partial_sum=1),
     ),
     "two kernel groups": (
         Layer(input=(1, 2, 4), kernels=2, kernel_shape=(2, 2)),

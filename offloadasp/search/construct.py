@@ -251,7 +251,9 @@ class Constructor:
                 known = baseline.name in self.best.by_name
                 if known and tried >= _BASELINES:
                     return
-                if not self._fit(blocking, baseline, _SMALLER):
+                # Where the time is over, the search goes on for a plan of each.
+                left = self._fit(blocking, baseline, _SMALLER)
+                if not left and {ROW_BY_ROW.name, ZIGZAG.name} <= self.best.by_name.keys():
                     return
 
     def _baselines_of(self, winner: Constructed) -> None:

@@ -1,7 +1,7 @@
 """From constructive plans to better ones: the local search, in its place among the others."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # Changes that one unit of a budget pays for, and that are tried at a time.
 _CHANGES_EACH, _PORTION = 25, 10_000
+# Within a budget the local search begins after so many evaluations, so many times as many, ….
+_FIRST, _FACTOR = 16, 8
 # Changes for each operation, without gain, before another search takes over, and before the end.
 _SOON, _LATE = 10_000, 50_000
 # How long to wait at a time for the search to be compiled.
@@ -144,19 +146,14 @@ def _annealer(start: Proposal, seed: int) -> "Annealer":
 def starts_of(best: Best, memory: int, budget: int) -> list[tuple[Proposal, int]]:
     """Return the proposals from which to search within a budget, with numbers of changes.
 
-    They are the best plans after 1, 2, 4, … evaluations, each with as many changes as these are
-    worth. So a larger budget does all that a smaller one does, and its result is not worse.
+    They are the best plans after 16, 128, 1024, … evaluations, each with as many changes as these
+    are worth. So a larger budget does all that a smaller one does, and its result is not worse.
     """
     found: dict[int, tuple[Proposal, int]] = {}
-    for tried in _powers(budget):
+    tried = _FIRST
+    while tried <= budget:
         known = [plan for plan in best.history if plan.tried <= tried]
         if known:
             found[known[-1].tried] = proposal_of(known[-1], memory), tried * _CHANGES_EACH
+        tried *= _FACTOR
     return list(found.values())
-
-
-def _powers(limit: int) -> Iterator[int]:
-    power = 1
-    while power <= limit:
-        yield power
-        power *= 2

@@ -424,7 +424,8 @@ class Search:
         """Improve constructive plans within a budget."""
         start = self._start(memory, best)
         found = self._found(start, self._baselines(best, start), bound)
-        for promising, changes in starts_of(best, memory, budget) or [(start, budget)]:
+        starts = starts_of(best, memory, budget) if best.overall else [(start, budget)]
+        for promising, changes in starts:
             improver = self._improver(promising, bound)
             improver.within(changes, self.clock)
             found = self._improved(found, improver)
