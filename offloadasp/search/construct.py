@@ -15,6 +15,7 @@ from offloadasp.search.clock import Clock
 from offloadasp.search.explore import near, sparse
 from offloadasp.search.keep import Schedule, schedule, steps_of_order
 from offloadasp.search.order import order_of
+from offloadasp.search.reach import within_reach
 from offloadasp.search.strips import evens, trials, walk
 from offloadasp.search.traversal import ROW_BY_ROW, ZIGZAG, Traversal, Traversals
 from offloadasp.search.vary import smaller, variations
@@ -125,8 +126,9 @@ class Constructor:
         A proven lower bound in units of the rules: a plan of this cost ends the search.
     on_better
         Told of every plan that is the best so far.
-    share
-        Of the clock's time, what this search may use.
+    shares
+        Of the clock's time, what this search may use: if a local search can follow from the best
+        plan, and otherwise.
     """
 
     known: Traversals
@@ -134,9 +136,15 @@ class Constructor:
     clock: Clock
     enough: int
     on_better: Callable[[Constructed], None] = lambda _: None
-    share: float = 0.9
+    shares: tuple[float, float] = (0.4, 0.9)
     best: Best = field(default_factory=Best)
     tried: int = 0
+
+    @property
+    def share(self) -> float:
+        """The share for the best plan so far."""
+        best = self.best.overall
+        return self.shares[best is None or not within_reach(best.blocking.problem)]
 
     def run(self) -> Best:
         """Search, and return the best plans found."""

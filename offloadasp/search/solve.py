@@ -29,7 +29,6 @@ from offloadasp.search.reach import (
     operations,
     require_feasible,
     rules_estimate,
-    within_reach,
 )
 from offloadasp.search.refute import Refuter, ledger_of
 from offloadasp.search.traversal import ROW_BY_ROW, Traversals
@@ -37,14 +36,10 @@ from offloadasp.search.traversal import ROW_BY_ROW, Traversals
 # Ground rules that one unit of a budget pays for; it also pays for one evaluation and one conflict.
 _RULES_EACH = 500
 
-# Until when plans are constructed, as shares of the time limit: where a complete search may
-# follow, and where a local search may; and until when it searches first if there is one thread.
-_CONSTRUCTED = {
-    (True, True): 0.15,
-    (True, False): 0.3,
-    (False, True): 0.4,
-    (False, False): 0.9,
-}
+# Until when plans are constructed, as shares of the time limit: where a local search can follow,
+# and otherwise. They are smaller where a complete search may follow.
+_CONSTRUCTED, _CONSTRUCTED_FIRST = (0.4, 0.9), (0.15, 0.3)
+# Until when a single thread improves them before it searches completely.
 _IMPROVED = 0.4
 
 _TOO_LARGE = "; too large for a complete search"
@@ -209,9 +204,8 @@ class Search:
 
         problems = [problem.with_memory(memory) for problem in self.problems]
         enough = max(bound.value, self.target or 0) / self.scale.unit
-        improves = any(within_reach(problem) for problem in problems)
-        share = _CONSTRUCTED[self._in_reach, improves]
-        return Constructor(self.known, problems, clock, int(enough), tell, share).run()
+        shares = _CONSTRUCTED_FIRST if self._in_reach else _CONSTRUCTED
+        return Constructor(self.known, problems, clock, int(enough), tell, shares).run()
 
     def _start(self, memory: int, best: Best) -> Proposal:
         """Return the best constructive plan, or if there is none one for the least memory."""
