@@ -109,10 +109,12 @@ def test_no_certificate_proves_more_than_the_optimum(problem: Problem, data: st.
     cuts = data.draw(st.sets(st.integers(1, operations)))
     stops = [0, *sorted(cuts - {operations}), operations]
     loads = {
-        "bound": "phases",
+        "bound": data.draw(st.sampled_from(["phases", "passes"])),
         **view.name,
         "partial_sums": data.draw(st.booleans()),
         "phases": [[b - a, 1] for a, b in itertools.pairwise(stops)],
+        "kind": data.draw(st.sampled_from(["kernels", "pixels"])),
+        "limit": data.draw(st.integers(1, 12)),
     }
     steps = data.draw(
         st.fixed_dictionaries(
@@ -143,6 +145,13 @@ VALID: dict[str, Any] = {
     "together": {"bound": "pace", "decomposition": "finest", "inner": False, "length": 2},
 }
 
+PASSES: dict[str, Any] = {
+    "bound": "passes",
+    "decomposition": "finest",
+    "inner": False,
+    "kind": "kernels",
+}
+
 
 @pytest.mark.parametrize(
     ("path", "value", "named"),
@@ -165,6 +174,11 @@ VALID: dict[str, Any] = {
         (("loads", "phases"), [[13, 1], [3, -1]], "loads.phases"),
         (("loads", "phases"), [[0, 5], [10, 1]], "loads.phases"),
         (("loads", "phases"), [[10**30, 1]], "loads.phases"),
+        (("loads",), {"bound": "passes", "kind": "outputs", "limit": 3}, "loads.kind"),
+        (("loads",), {"bound": "passes", "kind": ["kernels"], "limit": 3}, "loads.kind"),
+        (("loads",), {"bound": "passes", "kind": "pixels", "limit": 3}, "loads.decomposition"),
+        (("loads",), {**PASSES, "limit": 0}, "loads.limit"),
+        (("loads",), {**PASSES, "limit": None}, "loads.limit"),
         (("writes",), 7, "writes"),
         (("writes", "bound"), "none", "writes.bound"),
         (("steps",), None, "steps"),

@@ -11,6 +11,7 @@ from typing import Any, TypeGuard
 
 from offloadasp.bounds import lines
 from offloadasp.bounds.pace import Pace, paced, paces
+from offloadasp.bounds.passes import KINDS, best_limit, passes_of
 from offloadasp.bounds.phases import EXACT_LIMIT, Phases
 from offloadasp.bounds.profile import used_inputs
 from offloadasp.bounds.steps import largest_group, steps_by_macs, steps_by_memory, steps_by_size
@@ -132,6 +133,12 @@ def _load_bounds(problem: Problem, views: list[View]) -> Found:
                     "phases": [list(run) for run in phases],
                 },
             )
+        for kind in KINDS:
+            passes = passes_of(view, kind)
+            if passes is not None:
+                limit = best_limit(passes)
+                certificate = {"bound": "passes", **view.name, "kind": kind, "limit": limit}
+                yield passes.loads(limit), certificate
 
 
 def _line_loads(view: View) -> int:
@@ -214,16 +221,26 @@ def _verified_loads(problem: Problem, part: Mapping[str, Any]) -> int:
         return compulsory_loads(problem) + _view(problem, part, "loads").extra_loads()
     if name == "lines":
         return compulsory_loads(problem) + _line_loads(_view(problem, part, "loads"))
+    if name == "passes":
+        return _verified_passes(problem, part)
     if name != "phases":
-        raise InputError(
-            "certificate.loads.bound: must be 'compulsory', 'cut', 'lines' or 'phases'"
-        )
+        allowed = "'compulsory', 'cut', 'lines', 'passes' or 'phases'"
+        raise InputError(f"certificate.loads.bound: must be {allowed}")
     view = _view(problem, part, "loads")
     partial_sums = part.get("partial_sums")
     if not isinstance(partial_sums, bool):
         raise InputError("certificate.loads.partial_sums: must be true or false")
     phases = _phases(part.get("phases"), view.sizes.operations)
     return view.phase_loads(phases, partial_sums=partial_sums)
+
+
+def _verified_passes(problem: Problem, part: Mapping[str, Any]) -> int:
+    kind = part.get("kind")
+    if kind not in KINDS:
+        raise InputError(f"certificate.loads.kind: must be {' or '.join(map(repr, KINDS))}")
+    passes = passes_of(_view(problem, part, "loads"), kind)
+    limit = _count(part, "loads", "limit")
+    return 0 if passes is None else passes.loads(limit)
 
 
 def _phases(value: object, operations: int) -> Phases:
