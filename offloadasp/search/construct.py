@@ -136,7 +136,7 @@ class Constructor:
     clock: Clock
     enough: int
     on_better: Callable[[Constructed], None] = lambda _: None
-    shares: tuple[float, float] = (0.4, 0.9)
+    shares: tuple[float, float] = (0.7, 0.9)
     best: Best = field(default_factory=Best)
     tried: int = 0
 

@@ -37,8 +37,8 @@ from offloadasp.search.traversal import ROW_BY_ROW, Traversals
 _RULES_EACH = 500
 
 # Until when plans are constructed, as shares of the time limit: where a local search can follow,
-# and otherwise. They are smaller where a complete search may follow.
-_CONSTRUCTED, _CONSTRUCTED_FIRST = (0.4, 0.9), (0.15, 0.3)
+# and otherwise; where a complete search may follow, both. Few decompositions take far less.
+_CONSTRUCTED, _CONSTRUCTED_FIRST = (0.7, 0.9), (0.3, 0.3)
 # Until when a single thread improves them before it searches completely.
 _IMPROVED = 0.4
 
