@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from layers import accelerator, problem_with, problems, strategy_of
 from test_keep import pixels_only, schedules
 
-from offloadasp.bounds import least_memory
+from offloadasp.bounds import least_memory, lower_bound
 from offloadasp.check import check
 from offloadasp.facts import scale_of
 from offloadasp.instance import Layer, Precision, Resolved
@@ -30,11 +30,13 @@ from offloadasp.search.careful import careful_order
 from offloadasp.search.clock import Clock
 from offloadasp.search.compiled import COMPILES
 from offloadasp.search.construct import Best, Constructed
+from offloadasp.search.exact import plan_of_model
 from offloadasp.search.improve import Improver, Proposal, preparation, starts_of
 from offloadasp.search.keep import Schedule, plan_of, schedule, steps_of_order
 from offloadasp.search.moves import FLIP, change, settle, undo
 from offloadasp.search.order import order_of
-from offloadasp.search.reach import within_reach
+from offloadasp.search.reach import GROUND_LIMIT, operations, within_reach
+from offloadasp.search.refute import Refuter, cost_of_plan, ledger_of
 from offloadasp.search.strips import even, walk
 from offloadasp.search.sweep import COST, HIGH, LOW, SAVE, TRY, sweep
 from offloadasp.search.traversal import ROW_BY_ROW
@@ -284,6 +286,27 @@ def test_it_ends_where_it_is_good_enough_or_has_no_hope_of_a_gain() -> None:
     search.enough = 0
     search.until(Clock(60), 1.0)
     assert not search.hopeful()
+
+
+def test_beside_a_refutation_it_lowers_the_cost_to_beat_until_both_meet() -> None:
+    search = improver()
+    problem = search.start.problem
+    bound = lower_bound(problem)
+    ledger = ledger_of(problem, bound, operations(problem))
+    told: list[tuple[int, int]] = []
+    refuter = Refuter(
+        shipped_rules(), problem, ledger, Clock(60), ledger.base, search.cost,
+        threads=2, seed=0, limit=GROUND_LIMIT, beside=search, tell=lambda *both: told.append(both),
+    )  # fmt: skip
+    refuter.run()
+    # Seven steps, the kernel, and 51 pixels, which is proved to be the optimum.
+    assert refuter.lower == refuter.upper == 7 * 1000 + 9 + 51
+    assert told == sorted(told, key=lambda both: (both[0], -both[1]))
+    if refuter.symbols is None:
+        assert search.cost == refuter.upper
+    else:
+        plan = plan_of_model(problem, refuter.symbols)
+        assert cost_of_plan(problem, plan) == refuter.upper <= search.cost
 
 
 def test_very_large_problems_and_costs_are_out_of_reach() -> None:

@@ -141,6 +141,8 @@ class Search:
         self.problems = checkable([self._priced(d) for d in decompositions(self.instance)])
         self.known = Traversals(self.rules)
         self.scale = scale_of(self.whole)
+        # What complete searches have proved, for the live report.
+        self.proved = Fraction(0)
 
     def _priced(self, decomposition: Resolved) -> Problem:
         problem = problem_of(self.instance, decomposition)
@@ -215,7 +217,8 @@ class Search:
 
     def _improver(self, start: Proposal, bound: Bound) -> Improver:
         def tell(cost: int) -> None:
-            self.tell(Status(cost * self.scale.unit, bound.value, "local search"))
+            proved = max(bound.value, self.proved)
+            self.tell(Status(cost * self.scale.unit, proved, "local search"))
 
         enough = math.ceil(bound.value / self.scale.unit)
         if self.target is not None:
@@ -313,8 +316,8 @@ class Search:
             return replace(found, method=found.method.removesuffix(_TOO_HIGH) + _TOO_HIGH)
 
         def tell(lower: int, upper: int) -> None:
-            proved = lower * unit if whole else bound.value
-            self.tell(Status(upper * unit, max(bound.value, proved), "complete search"))
+            self.proved = max(self.proved, lower * unit if whole else bound.value)
+            self.tell(Status(upper * unit, self.proved, "complete search"))
 
         refuter = Refuter(
             self.rules,
