@@ -25,18 +25,19 @@ from offloadasp.problem import Problem
 from offloadasp.rules import shipped_rules
 from offloadasp.search.anneal import Annealer
 from offloadasp.search.arrangement import Arrangement, arrange, schedule_of
-from offloadasp.search.blocking import blockings
 from offloadasp.search.careful import careful_order
 from offloadasp.search.clock import Clock
 from offloadasp.search.compiled import COMPILES
 from offloadasp.search.construct import Best, Constructed
 from offloadasp.search.exact import plan_of_model
 from offloadasp.search.improve import Improver, Proposal, preparation, starts_of
-from offloadasp.search.keep import Schedule, plan_of, schedule, steps_of_order
+from offloadasp.search.keep import Schedule, plan_of, schedule
 from offloadasp.search.moves import FLIP, change, settle, undo
 from offloadasp.search.order import order_of
 from offloadasp.search.reach import GROUND_LIMIT, operations, within_reach
 from offloadasp.search.refute import Refuter, cost_of_plan, ledger_of
+from offloadasp.search.shortlist import blockings
+from offloadasp.search.steps import steps_of_order
 from offloadasp.search.strips import even, walk
 from offloadasp.search.sweep import COST, HIGH, LOW, SAVE, TRY, sweep
 from offloadasp.search.traversal import ROW_BY_ROW
