@@ -17,7 +17,8 @@ from offloadasp.resources import instances_folder
 from offloadasp.rules import shipped_rules
 from offloadasp.search.clock import Clock
 from offloadasp.search.decompose import decompositions, scope
-from offloadasp.search.solve import Limits, Search
+from offloadasp.search.found import Limits
+from offloadasp.search.solve import Search
 
 ONE_THREAD = Limits(threads=1)
 
