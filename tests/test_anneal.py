@@ -257,10 +257,10 @@ def test_compiled_and_plain_the_search_is_the_same() -> None:
     assert json.loads(plain.stdout) == trail()
 
 
-def improver(enough: int = 0) -> Improver:
+def improver(side: int = 7, enough: int = 0) -> Improver:
     """The local search from a plan of two column strips, ready to go."""
     preparation().join()
-    return Improver(Proposal(*flat(7, 4, 20), "two strips"), 0, enough)
+    return Improver(Proposal(*flat(side, 4, 20), "two strips"), 0, enough)
 
 
 def test_it_looks_at_the_clock_and_at_interruptions() -> None:
@@ -284,9 +284,11 @@ def test_it_ends_where_it_is_good_enough_or_has_no_hope_of_a_gain() -> None:
     assert told == sorted(told, reverse=True)
     assert told[-1] == search.cost == search.best.cost <= search.enough
     assert search.best.method.startswith("local search")
-    search.enough = 0
-    search.until(Clock(60), 1.0)
+    search = improver(side=4)  # it waits longer where there are more operations
+    assert search.hopeful()
+    search.until(clock := Clock(60), 1.0)
     assert not search.hopeful()
+    assert not clock.expired()
 
 
 def test_beside_a_refutation_it_lowers_the_cost_to_beat_until_both_meet() -> None:
