@@ -12,7 +12,7 @@ from offloadasp.errors import NoStrategyError
 from offloadasp.facts import fits_clingo, scale_of
 from offloadasp.instance import Instance, Resolved, exact_number
 from offloadasp.objective import Rates
-from offloadasp.plan import Plan
+from offloadasp.plan import Plan, Planned
 from offloadasp.problem import Problem, problem_of
 from offloadasp.rules import Rules
 from offloadasp.search.careful import careful_order
@@ -81,7 +81,7 @@ class Found:
     certificate
         What proves the bound.
     baselines
-        Durations of the best plan of each kind of traversal, in cycles.
+        The best plan of each kind of traversal.
     method
         How the plan was found, for readers.
     scope
@@ -93,7 +93,7 @@ class Found:
     value: Fraction
     lower_bound: Fraction
     certificate: dict[str, Any]
-    baselines: dict[str, Fraction]
+    baselines: dict[str, Planned]
     method: str
     seconds: dict[str, float]
     scope: str = ""
@@ -200,7 +200,7 @@ class Search:
             lower_bound=bound.value,
             certificate=bound.certificate,
             baselines={
-                name: self._duration(best.by_name[name])
+                name: self._planned(best.by_name[name])
                 for name in ("row_by_row", "zigzag", "strips")
                 if name in best.by_name
             },
@@ -209,11 +209,12 @@ class Search:
             seconds=self.seconds,
         )
 
-    def _duration(self, plan: Constructed) -> Fraction:
-        if self.rates is None:
-            return plan.cost * self.scale.unit
-        problem = problem_of(self.instance, plan.blocking.problem.decomposition)
-        return plan_of(plan.blocking.problem, plan.schedule).duration(problem)
+    def _planned(self, found: Constructed) -> Planned:
+        """Return a plan with the memory and the rates that the instance gives."""
+        problem = found.blocking.problem
+        return Planned(
+            problem_of(self.instance, problem.decomposition), plan_of(problem, found.schedule)
+        )
 
     def careful(self, memory: int, bound: Bound) -> Found:
         """Plan for the least memory, where no traversal in loops was found to fit.
@@ -239,7 +240,7 @@ class Search:
             lower_bound=bound.value,
             certificate=bound.certificate,
             baselines={
-                "row_by_row": plan.duration(problem_of(self.instance, problem.decomposition))
+                "row_by_row": Planned(problem_of(self.instance, problem.decomposition), plan)
             },
             method="row by row, one output at a time; what to keep: a heuristic for this order",
             seconds=self.seconds,

@@ -6,47 +6,16 @@ No data is touched here. What remains of a step when everything impossible is le
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 import numpy as np
 
 from offloadasp.problem import BoolArray
+from offloadasp.simulate.account import Account, Actions, Held
 from offloadasp.simulate.blocks import Blocks, Box, Grid, cut
 from offloadasp.simulate.sieve import Sieve
 from offloadasp.simulate.violations import LIMIT, Log
 from offloadasp.strategy import Step
-
-
-@dataclass
-class Actions:
-    """What a step really does: boxes of existing, disjoint blocks in a state that allows it.
-
-    ``create`` are outputs whose accumulators are set to zero just before computing.
-    """
-
-    free_pixels: list[Box] = field(default_factory=list)
-    free_kernels: list[Box] = field(default_factory=list)
-    write_outputs: list[Box] = field(default_factory=list)
-    write_partial_sums: list[Box] = field(default_factory=list)
-    load_pixels: list[Box] = field(default_factory=list)
-    load_kernels: list[Box] = field(default_factory=list)
-    load_partial_sums: list[Box] = field(default_factory=list)
-    create: list[Box] = field(default_factory=list)
-    compute: list[Box] = field(default_factory=list)
-
-
-@dataclass
-class Account:
-    """Bytes moved in a step by kind, the peak of bytes on chip, and multiply-accumulates."""
-
-    freed: int = 0
-    outputs_written: int = 0
-    partial_sums_written: int = 0
-    pixels_loaded: int = 0
-    kernels_loaded: int = 0
-    partial_sums_loaded: int = 0
-    peak: int = 0
-    macs: int = 0
 
 
 class Ledger:
@@ -63,7 +32,7 @@ class Ledger:
         self._memory, self._macs_per_step = memory, macs_per_step
         kernel_groups, channel_groups = blocks.pairs.shape
         outputs = (kernel_groups, *blocks.outputs.positions.shape)
-        self._on_chip = 0  # bytes
+        self._held = Held()
         self._pixels = np.zeros((channel_groups, *blocks.pixels.positions.shape), dtype=bool)
         self._kernels: set[Box] = set()
         self._outputs = np.zeros(outputs, dtype=bool)
@@ -83,7 +52,7 @@ class Ledger:
         self._free(step, actions, account)
         self._write(step, actions, account)
         self._load(step, actions, account)
-        account.peak = self._on_chip
+        account.held = replace(self._held)
         if step.compute:
             self._compute(step, actions, account)
         if account.peak > self._memory:
@@ -116,10 +85,10 @@ class Ledger:
             self._kernels.remove(pair)
             account.freed += blocks.kernel_bytes(*pair)
             actions.free_kernels.append(pair)
-        account.freed += sum(
-            _cells(box) * blocks.pixel_bytes(box[0]) for box in actions.free_pixels
-        )
-        self._on_chip -= account.freed
+        self._held.kernels -= account.freed
+        pixels = sum(_cells(box) * blocks.pixel_bytes(box[0]) for box in actions.free_pixels)
+        self._held.pixels -= pixels
+        account.freed += pixels
 
     def _write(self, step: Step, actions: Actions, account: Account) -> None:
         blocks, grid = self._blocks, self._blocks.outputs
@@ -140,7 +109,7 @@ class Ledger:
             grid, self._sieve.boxes(grid, listed), self._outputs, True, "write_absent"
         )
         _set(self._outputs, boxes, False)
-        self._on_chip -= sum(self._held(box) for box in boxes)
+        self._hold(boxes, -1)
         return boxes
 
     def _load(self, step: Step, actions: Actions, account: Account) -> None:
@@ -168,8 +137,9 @@ class Ledger:
         account.partial_sums_loaded = sum(
             _cells(box) * blocks.partial_bytes(box[0]) for box in spilled
         )
-        self._on_chip += account.pixels_loaded + account.kernels_loaded
-        self._on_chip += sum(self._held(box) for box in spilled)
+        self._held.pixels += account.pixels_loaded
+        self._held.kernels += account.kernels_loaded
+        self._hold(spilled, 1)
 
     def _compute(self, step: Step, actions: Actions, account: Account) -> None:
         """All operations of a step happen together: check them all, then count them all."""
@@ -187,10 +157,9 @@ class Ledger:
         touched = [(n, *place) for n, _, *place in actions.compute]
         for output in touched:
             self._check_partial_sums(output)
-        during, after = self._accumulate(touched)
-        created_bytes, actions.create = self._create(touched)
-        account.peak = self._on_chip + during + created_bytes
-        self._on_chip += after + created_bytes
+        larger = self._accumulate(touched)
+        actions.create = self._create(touched)
+        account.held = replace(self._held, outputs=self._held.outputs + larger)
 
     def _check_inputs(self, box: Box) -> None:
         n, q, i0, i1, j0, j1 = box
@@ -212,43 +181,47 @@ class Ledger:
         if lost.any():
             self._log.keep(self._blocks.outputs, box, ~lost, "use_absent")
             present |= lost
-            self._on_chip += int(np.count_nonzero(lost)) * self._blocks.partial_bytes(n)
+            self._held.partial_sums += int(np.count_nonzero(lost)) * self._blocks.partial_bytes(n)
 
-    def _accumulate(self, touched: Iterable[Box]) -> tuple[int, int]:
-        """Count operations done; return by how much outputs that they complete grow.
+    def _accumulate(self, touched: Iterable[Box]) -> int:
+        """Count operations done; return the bytes that completed outputs take only while computing.
 
-        In bytes, against partial sums: while computing, when a block counts the larger of before
-        and after, and after it. Both are negative or zero if outputs are smaller.
+        A block counts the larger of its bytes before and after: one that was on chip as partial
+        sums counts as these, if they are larger than the output that it becomes.
         """
-        during = after = 0
+        larger = 0
         for box in touched:
             n, i0, i1, j0, j1 = box
             self._done[n, i0:i1, j0:j1] += 1
             complete = self._complete(box)
-            grows = self._blocks.output_bytes(n) - self._blocks.partial_bytes(n)
+            partial, output = self._blocks.partial_bytes(n), self._blocks.output_bytes(n)
             total = int(np.count_nonzero(complete))
             before = int(np.count_nonzero(complete & self._outputs[n, i0:i1, j0:j1]))
-            after += total * grows
-            during += (total - before) * grows + before * max(grows, 0)
-        return during, after
+            # Blocks that are not on chip yet are counted as partial sums when they are created.
+            self._held.partial_sums -= total * partial
+            self._held.outputs += total * output
+            larger += before * max(partial - output, 0)
+        return larger
 
-    def _create(self, touched: Iterable[Box]) -> tuple[int, list[Box]]:
-        """Put touched outputs on chip; return the bytes of those that are new, and their boxes."""
-        size, created = 0, []
+    def _create(self, touched: Iterable[Box]) -> list[Box]:
+        """Put touched outputs on chip; return boxes of those that are new."""
+        created = []
         for box in touched:
             n, i0, i1, j0, j1 = box
             present = self._outputs[n, i0:i1, j0:j1]
             for part in cut(box, ~present):
-                size += _cells(part) * self._blocks.partial_bytes(n)
+                self._held.partial_sums += _cells(part) * self._blocks.partial_bytes(n)
                 created.append(part)
             present[...] = True
-        return size, created
+        return created
 
-    def _held(self, box: Box) -> int:
-        """Bytes that outputs take on chip."""
-        complete = int(np.count_nonzero(self._complete(box)))
-        partial = (_cells(box) - complete) * self._blocks.partial_bytes(box[0])
-        return partial + complete * self._blocks.output_bytes(box[0])
+    def _hold(self, boxes: Iterable[Box], sign: int) -> None:
+        """Count outputs that come on chip (1) or leave it (−1)."""
+        for box in boxes:
+            complete = int(np.count_nonzero(self._complete(box)))
+            partial = (_cells(box) - complete) * self._blocks.partial_bytes(box[0])
+            self._held.partial_sums += sign * partial
+            self._held.outputs += sign * complete * self._blocks.output_bytes(box[0])
 
     def _complete(self, box: Box) -> BoolArray:
         n, i0, i1, j0, j1 = box

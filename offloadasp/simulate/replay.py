@@ -7,88 +7,23 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import ArrayLike
 
-from offloadasp.instance import Accelerator
 from offloadasp.simulate.blocks import Blocks
+from offloadasp.simulate.books import Books, keep_books
 from offloadasp.simulate.chip import Chip
 from offloadasp.simulate.convolution import convolve
-from offloadasp.simulate.ledger import Account, Actions, Ledger
 from offloadasp.simulate.tensors import Array, is_poison, prepare
-from offloadasp.simulate.violations import Log, Violation
+from offloadasp.simulate.violations import Violation
 from offloadasp.strategy import Strategy
 
 
-@dataclass(frozen=True)
-class TraceRow:
-    """One replayed step.
-
-    Attributes
-    ----------
-    step
-        Counted from 1.
-    freed, written, loaded
-        Bytes.
-    on_chip
-        The most bytes on chip before, during and after the compute action.
-    macs
-        Multiply-accumulates, padded taps included.
-    cycles
-        Duration of the step.
-    """
-
-    step: int
-    freed: int
-    written: int
-    loaded: int
-    on_chip: int
-    macs: int
-    cycles: Fraction
-
-
-@dataclass(frozen=True)
-class Loads:
-    """Bytes loaded, by kind."""
-
-    pixels: int
-    kernels: int
-    partial_sums: int
-
-    @property
-    def total(self) -> int:
-        """Bytes loaded."""
-        return self.pixels + self.kernels + self.partial_sums
-
-
-@dataclass(frozen=True)
-class Writes:
-    """Bytes written, by kind."""
-
-    outputs: int
-    partial_sums: int
-
-    @property
-    def total(self) -> int:
-        """Bytes written."""
-        return self.outputs + self.partial_sums
-
-
 @dataclass(frozen=True, eq=False)
-class Replay:
-    """What happened when a strategy was executed.
+class Replay(Books):
+    """What happened when a strategy was executed: its books, and the result on tensors.
+
+    Among the violations are false statements of the file, with step 0.
 
     Attributes
     ----------
-    violations
-        Broken rules in order, each once; at most 1000 are listed.
-    trace
-        One row a step.
-    loads, writes
-        Bytes moved, by kind, for one image.
-    compute_steps
-        Steps with a compute action.
-    peak_memory
-        The most bytes ever on chip.
-    duration
-        Cycles, for one image.
     output
         Main memory's output at the end, shape (M, Ho, Wo) or (B, M, Ho, Wo): int64 if all tensors
         are integers, else float64. Elements never written are NaN, and the array is then float64.
@@ -99,13 +34,6 @@ class Replay:
         sum of absolute products.
     """
 
-    violations: tuple[Violation, ...]
-    trace: tuple[TraceRow, ...]
-    loads: Loads
-    writes: Writes
-    compute_steps: int
-    peak_memory: int
-    duration: Fraction
     output: Array
     max_abs_error: int | float
     tolerance: int | float
@@ -151,16 +79,11 @@ def simulate(
     """
     layer = strategy.instance.layer
     tensors = prepare(layer, x, w, bias, seed)
-    log, blocks = Log(), Blocks(strategy.instance)
-    steps, trace = _bookkeep(strategy, blocks, log)
-    duration = sum((row.cycles for row in trace), Fraction(0))
-    accounts = [account for _, account in steps]
-    loads, writes = _loads(accounts), _writes(accounts)
-    peak = max((row.on_chip for row in trace), default=0)
+    books, blocks = keep_books(strategy), Blocks(strategy.instance)
     measured = {
-        "duration": duration,
-        "traffic": Fraction(loads.total + writes.total),
-        "peak_memory": Fraction(peak),
+        "duration": books.duration,
+        "traffic": Fraction(books.loads.total + books.writes.total),
+        "peak_memory": Fraction(books.peak_memory),
     }
     # Each once, though the duration may be stated twice.
     false = dict.fromkeys(_false_statements(strategy, measured))
@@ -171,56 +94,18 @@ def simulate(
         chip = Chip(blocks, image, tensors.w, tensors.bias)
         # Poison is meant to spread; that it does so is no news.
         with np.errstate(invalid="ignore"):
-            for actions, _ in steps:
+            for actions in books.actions:
                 chip.run(actions)
         result[...] = chip.result
     return Replay(
-        violations=(*stated, *log.violations),
-        trace=trace,
-        loads=loads,
-        writes=writes,
-        compute_steps=sum(row.macs > 0 for row in trace),
-        peak_memory=peak,
-        duration=duration,
+        violations=(*stated, *books.violations),
+        actions=books.actions,
+        accounts=books.accounts,
+        trace=books.trace,
         output=tensors.finish(out),
         max_abs_error=_error(out, convolve(layer, tensors), tensors.integer),
         tolerance=tensors.tolerance,
     )
-
-
-def _loads(accounts: list[Account]) -> Loads:
-    return Loads(
-        sum(account.pixels_loaded for account in accounts),
-        sum(account.kernels_loaded for account in accounts),
-        sum(account.partial_sums_loaded for account in accounts),
-    )
-
-
-def _writes(accounts: list[Account]) -> Writes:
-    return Writes(
-        sum(account.outputs_written for account in accounts),
-        sum(account.partial_sums_written for account in accounts),
-    )
-
-
-def _bookkeep(
-    strategy: Strategy, blocks: Blocks, log: Log
-) -> tuple[list[tuple[Actions, Account]], tuple[TraceRow, ...]]:
-    accelerator = strategy.instance.accelerator
-    ledger = Ledger(blocks, accelerator.memory, accelerator.macs_per_step, log)
-    steps = [ledger.replay(step) for step in strategy.steps]
-    ledger.finish()
-    trace = tuple(_row(t, account, accelerator) for t, (_, account) in enumerate(steps, start=1))
-    return steps, trace
-
-
-def _row(step: int, account: Account, accelerator: Accelerator) -> TraceRow:
-    loaded = account.pixels_loaded + account.kernels_loaded + account.partial_sums_loaded
-    written = account.outputs_written + account.partial_sums_written
-    cycles = accelerator.load_cycles * loaded + accelerator.write_cycles * written
-    if account.macs:
-        cycles += accelerator.compute_cycles
-    return TraceRow(step, account.freed, written, loaded, account.peak, account.macs, cycles)
 
 
 def _false_statements(
