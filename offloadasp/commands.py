@@ -41,6 +41,7 @@ from offloadasp.simulate import simulate as simulate_strategy
 from offloadasp.strategy import load as load_strategy
 from offloadasp.tensorfile import load_tensor, save_tensor
 from offloadasp.usage import Commands, InterruptedEarly
+from offloadasp.views import report
 
 _REFUSED = 5
 _BUDGET_LIMIT = 2**31 - 1
@@ -211,6 +212,9 @@ def instances(json: _Json = False) -> None:
         print_json(instances_object(shipped))
     else:
         show_instances(shipped)
+
+
+app.command()(report)
 
 
 def _search_options(

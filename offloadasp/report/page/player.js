@@ -1,0 +1,436 @@
+// The step player: one panel a strategy, and the controls that move them together.
+
+const FOLLOW = -1; // instead of a group's number: the group that the step works on
+const CLOSE_UP = 24; // cells a side that a close-up shows at least
+const number = new Intl.NumberFormat("en").format;
+
+/** One strategy: its figures, its grids, and a sentence on the step. */
+class Panel {
+  constructor(root, replay, label) {
+    this.root = root;
+    this.replay = replay;
+    this.label = label;
+    const grid = (name, rows, columns) =>
+      new Grid(root.querySelector(`canvas[data-grid=${name}]`), rows, columns);
+    this.grids = {
+      input: grid("input", replay.height, replay.width),
+      loads: grid("loads", replay.height, replay.width),
+      output: grid("output", replay.outHeight, replay.outWidth),
+      kernels: grid("kernels", replay.kernelGroups, replay.channelGroups),
+    };
+    this.most = replay.totalLoads.reduce((most, loads) => Math.max(most, loads), 1);
+    this.q = this.n = 0;
+    this.states = {
+      input: new Uint8Array(replay.inPlane),
+      output: new Uint8Array(replay.outPlane),
+      kernels: new Uint8Array(replay.kernelGroups * replay.channelGroups),
+    };
+    for (const name in this.grids) {
+      const { canvas } = this.grids[name];
+      canvas.addEventListener("pointermove", (event) => this.point(name, event));
+      canvas.addEventListener("pointerleave", () => this.say(""));
+    }
+  }
+
+  show(step, options, palette) {
+    this.replay.go(step);
+    this.choose(options);
+    this.findStates();
+    this.look(options.close);
+    this.paint(palette);
+    this.write();
+  }
+
+  /** Which channel group and kernel group the grids show. */
+  choose({ q, n }) {
+    const { replay } = this, step = replay.step;
+    const of = (index, ...names) => {
+      let found = null;
+      for (const [name, place] of names) {
+        replay.eachBox(name, step, (boxes, at) => { found ??= boxes[at + place]; });
+      }
+      return found ?? this[index];
+    };
+    this.q = q === FOLLOW ? of("q", ["load_pixels", 0], ["compute", 1], ["free_pixels", 0]) : q;
+    this.n = n === FOLLOW ? of("n", ["compute", 0], ["write_outputs", 0]) : n;
+    this.q = Math.min(this.q, replay.channelGroups - 1);
+    this.n = Math.min(this.n, replay.kernelGroups - 1);
+  }
+
+  findStates() {
+    this.findInput();
+    this.findOutput();
+    this.findKernels();
+  }
+
+  findInput() {
+    const { replay, states: { input } } = this, first = this.q * replay.inPlane;
+    const { used } = replay.arrays, { pixelOn, pixelLoads, step } = replay;
+    for (let cell = 0; cell < input.length; cell++) {
+      const at = first + cell;
+      input[cell] = !used[cell] ? IN.unused
+        : pixelOn[at] ? IN.kept
+        : pixelLoads[at] ? IN.gone : IN.never;
+    }
+    const here = (visit) => (at) => {
+      if (at >= first && at < first + replay.inPlane) visit(at - first, at);
+    };
+    replay.eachBlock("free_pixels", step, here((cell) => { input[cell] = IN.freed; }));
+    replay.eachBlock("load_pixels", step, here((cell, at) => {
+      input[cell] = pixelLoads[at] > 1 ? IN.again : IN.loaded;
+    }));
+  }
+
+  findOutput() {
+    const { replay, states: { output } } = this, first = this.n * replay.outPlane;
+    const { outputOn, outputStored, step } = replay, needed = replay.needed[this.n];
+    const stored = [OUT.never, OUT.spilled, OUT.stored];
+    for (let cell = 0; cell < output.length; cell++) {
+      const at = first + cell;
+      output[cell] = !outputOn[at] ? stored[outputStored[at]]
+        : replay.outputDone[at] === needed ? OUT.kept : OUT.partial;
+    }
+    const mark = (state) => (at) => {
+      if (at >= first && at < first + replay.outPlane) output[at - first] = state;
+    };
+    replay.eachBlock("write_outputs", step, mark(OUT.left));
+    replay.eachBlock("write_partial_sums", step, mark(OUT.left));
+    replay.eachOperation(step, mark(OUT.computed));
+  }
+
+  findKernels() {
+    const { replay, states: { kernels } } = this, { step, kernelOn, kernelLoads } = replay;
+    const { pairs } = replay.arrays;
+    for (let k = 0; k < kernels.length; k++) {
+      kernels[k] = !pairs[k] ? IN.unused
+        : kernelOn[k] ? IN.kept
+        : kernelLoads[k] ? IN.gone : IN.never;
+    }
+    replay.eachKernel("free_kernels", step, (k) => { kernels[k] = IN.freed; });
+    replay.eachKernel("load_kernels", step, (k) => {
+      kernels[k] = kernelLoads[k] > 1 ? IN.again : IN.loaded;
+    });
+  }
+
+  /** Boxes of output positions computed in this step, and of the inputs that they need. */
+  work() {
+    const { replay } = this, outputs = [], inputs = [];
+    replay.eachBox("compute", replay.step, (boxes, at) => {
+      const [n, q, i0, i1, j0, j1] = boxes.slice(at, at + 6);
+      if (n === this.n) outputs.push([i0, i1, j0, j1]);
+      if (q === this.q) {
+        inputs.push([...replay.inputRange(0, i0, i1), ...replay.inputRange(1, j0, j1)]);
+      }
+    });
+    return { outputs, inputs };
+  }
+
+  look(close) {
+    const { grids, replay } = this;
+    if (!close) {
+      for (const name in grids) grids[name].look(null);
+      return;
+    }
+    const { outputs, inputs } = this.work();
+    const loads = [];
+    replay.eachBox("load_pixels", replay.step, (boxes, at) => {
+      if (boxes[at] === this.q) loads.push([...boxes.slice(at + 1, at + 5)]);
+    });
+    const input = around([...inputs, ...loads]), output = around(outputs);
+    if (input) for (const name of ["input", "loads"]) grids[name].look(input, CLOSE_UP);
+    if (output) grids.output.look(output, CLOSE_UP);
+  }
+
+  paint(palette) {
+    const { grids, states, replay } = this, { outputs, inputs } = this.work();
+    for (const [name, columns] of [
+      ["input", replay.width], ["output", replay.outWidth], ["kernels", replay.channelGroups],
+    ]) {
+      const cells = states[name], hatches = STATES[name].map((state) => state.hatch);
+      grids[name].draw(palette, palette.of(name), (r, c) => cells[r * columns + c], hatches);
+    }
+    grids.input.frame(palette, inputs);
+    grids.output.frame(palette, outputs);
+    this.paintLoads(palette);
+  }
+
+  paintLoads(palette) {
+    const { replay, most } = this, first = this.q * replay.inPlane;
+    const loads = (r, c) => replay.pixelLoads[first + r * replay.width + c];
+    const shade = (r, c) => heatShade(loads(r, c), most);
+    const grid = this.grids.loads;
+    grid.draw(palette, palette.heat, shade);
+    const dark = palette.css("heat-ink-dark"), light = palette.css("heat-ink-light");
+    grid.write((r, c) => loads(r, c) || "", (r, c) => (shade(r, c) > 3 ? light : dark));
+  }
+
+  write() {
+    const { replay, root } = this, figures = replay.figures();
+    const set = (name, text) => {
+      root.querySelector(`[data-figure=${name}]`).textContent = text;
+    };
+    set("step", `${number(replay.step)} of ${number(replay.steps)}`);
+    for (const name of ["on_chip", "loaded", "written", "freed", "macs"]) {
+      set(name, number(figures[name]));
+    }
+    set("cycles", figures.cycles);
+    set("elapsed", number(figures.elapsed));
+    set("groups", this.groups());
+    root.querySelectorAll(".meter span").forEach((bar, kind) => {
+      bar.style.width = `${(100 * figures.held[kind]) / Math.max(replay.memory, figures.on_chip)}%`;
+    });
+    root.querySelector(".sentence").textContent = this.sentence();
+  }
+
+  groups() {
+    const { replay } = this, parts = [];
+    const span = ([start, stop]) => (stop - start > 1 ? `${start}–${stop - 1}` : `${start}`);
+    if (replay.channelGroups > 1) {
+      parts.push(`input: channel group ${this.q} (channels ${span(replay.channelSpans[this.q])})`);
+    }
+    if (replay.kernelGroups > 1) {
+      parts.push(`output: kernel group ${this.n} (kernels ${span(replay.kernelSpans[this.n])})`);
+    }
+    return parts.join("; ");
+  }
+
+  /** What the step does, in words. */
+  sentence() {
+    const { replay } = this, step = replay.step;
+    const count = (name) => {
+      let blocks = 0;
+      replay.eachBox(name, step, (b, at) => {
+        const size = BOX_SIZES[name];
+        blocks += size === 2 ? 1
+          : (b[at + size - 3] - b[at + size - 4]) * (b[at + size - 1] - b[at + size - 2]);
+      });
+      return blocks;
+    };
+    let again = 0;
+    replay.eachBlock("load_pixels", step, (cell) => { again += replay.pixelLoads[cell] > 1; });
+    const blocks = (name, word) => plural(count(name), word);
+    const parts = [
+      ["frees", [blocks("free_pixels", "pixel"), blocks("free_kernels", "kernel block")]],
+      ["writes", [blocks("write_outputs", "output"), blocks("write_partial_sums", "partial sum")]],
+      ["loads", [
+        blocks("load_pixels", "pixel") + (again ? ` (${number(again)} again)` : ""),
+        blocks("load_kernels", "kernel block"), blocks("load_partial_sums", "partial sum"),
+      ]],
+      ["computes", [blocks("compute", "operation")]],
+    ];
+    const said = parts
+      .map(([verb, things]) => [verb, things.filter(Boolean)])
+      .filter(([, things]) => things.length)
+      .map(([verb, things]) => `${verb} ${things.join(" and ")}`);
+    return `Step ${number(step)} ${said.join(", ") || "does nothing"}.`;
+  }
+
+  point(name, event) {
+    const cell = this.grids[name].cellAt(event);
+    this.say(cell ? this.describe(name, ...cell) : "");
+  }
+
+  describe(name, row, column) {
+    const { replay, states } = this;
+    if (name === "kernels") {
+      const at = row * replay.channelGroups + column;
+      const bytes = number(replay.kernelBytes[row][column]);
+      const state = STATES.kernels[states.kernels[at]].label;
+      return `kernel(${row}, ${column}): ${state}; ${bytes} bytes; ` +
+        `loads so far: ${replay.kernelLoads[at]}`;
+    }
+    if (name === "output") {
+      const cell = row * replay.outWidth + column;
+      const done = replay.outputDone[this.n * replay.outPlane + cell];
+      return `output(${row}, ${column}, ${this.n}): ${STATES.output[states.output[cell]].label}; ` +
+        `${done} of ${replay.needed[this.n]} operations`;
+    }
+    const cell = row * replay.width + column, at = this.q * replay.inPlane + cell;
+    return `pixel(${row}, ${column}, ${this.q}): ${STATES.input[states.input[cell]].label}; ` +
+      `loads so far: ${replay.pixelLoads[at]} of ${replay.totalLoads[at]}`;
+  }
+
+  say(text) {
+    this.root.querySelector(".pointed").textContent = text;
+  }
+}
+
+function plural(count, word) {
+  return count ? `${number(count)} ${word}${count === 1 ? "" : "s"}` : "";
+}
+
+function around(boxes) {
+  if (!boxes.length) return null;
+  const low = (k) => boxes.reduce((least, box) => Math.min(least, box[k]), Infinity);
+  const high = (k) => boxes.reduce((most, box) => Math.max(most, box[k]), -Infinity);
+  return [low(0), high(1), low(2), high(3)];
+}
+
+/** Shade of a number of loads: 0 for none, then from 1 load to the most. */
+function heatShade(loads, most) {
+  if (!loads) return 0;
+  return most <= HEAT_STEPS - 1
+    ? Math.round(1 + ((loads - 1) * (HEAT_STEPS - 2)) / Math.max(1, most - 1))
+    : 1 + Math.min(HEAT_STEPS - 2, Math.floor(((loads - 1) * (HEAT_STEPS - 1)) / most));
+}
+
+/** Moves all panels together: by number of the step, or by elapsed cycles of the longest. */
+class Player {
+  constructor(root, panels) {
+    this.root = root;
+    this.panels = panels;
+    this.palette = new Palette();
+    this.steps = Math.max(...panels.map(({ replay }) => replay.steps));
+    this.lead = panels.find(({ replay }) => replay.steps === this.steps).replay;
+    this.options = { q: FOLLOW, n: FOLLOW, close: false, time: false };
+    this.step = Math.min(1, this.steps);
+    this.playing = 0;
+    this.listeners = [];
+    this.connect();
+  }
+
+  control(name) {
+    return this.root.querySelector(`[data-control=${name}]`);
+  }
+
+  connect() {
+    const buttons = {
+      first: () => this.go(1), back: () => this.go(this.step - 1), play: () => this.toggle(),
+      forward: () => this.go(this.step + 1), last: () => this.go(this.steps),
+    };
+    for (const name in buttons) this.control(name).addEventListener("click", buttons[name]);
+    for (const name of ["scrub", "step"]) {
+      this.control(name).max = this.steps;
+      this.control(name).addEventListener("input", (event) => {
+        if (event.target.value !== "") this.go(Number(event.target.value));
+      });
+    }
+    for (const name of ["q", "n"]) {
+      this.control(name).addEventListener("change", (event) => {
+        this.options[name] = Number(event.target.value);
+        this.draw();
+      });
+    }
+    this.control("close").addEventListener("change", () => this.setClose());
+    this.control("time").addEventListener("change", (event) => {
+      this.options.time = event.target.value === "time";
+      this.draw();
+    });
+    document.addEventListener("keydown", (event) => this.key(event));
+    window.addEventListener("hashchange", () => this.follow());
+    window.addEventListener("resize", () => this.draw());
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+      this.palette = new Palette();
+      this.draw();
+    });
+  }
+
+  setClose() {
+    this.options.close = this.control("close").checked;
+    this.draw();
+  }
+
+  key(event) {
+    if (event.ctrlKey || event.altKey || event.metaKey) return;
+    const field = event.target.closest("input, select, textarea, button, a, summary");
+    const jump = Math.max(1, Math.round(this.steps / 20));
+    const keys = {
+      " ": () => this.toggle(),
+      ArrowLeft: () => this.go(this.step - (event.shiftKey ? 10 : 1)),
+      ArrowRight: () => this.go(this.step + (event.shiftKey ? 10 : 1)),
+      PageUp: () => this.go(this.step - jump),
+      PageDown: () => this.go(this.step + jump),
+      Home: () => this.go(1),
+      End: () => this.go(this.steps),
+      z: () => { this.control("close").click(); },
+    };
+    const inside = field && (event.key === " " || field.matches("input:not([type=checkbox]), select"));
+    // Where the player is out of sight, keys scroll the page as ever.
+    if (inside || !keys[event.key] || !this.visible()) return;
+    event.preventDefault();
+    keys[event.key]();
+  }
+
+  visible() {
+    const box = this.root.getBoundingClientRect();
+    return box.bottom > 0 && box.top < window.innerHeight * 0.8;
+  }
+
+  /** Go to the step that the address names, if it names one. */
+  follow() {
+    const step = Number(new URLSearchParams(location.hash.slice(1)).get("step"));
+    if (!Number.isInteger(step) || step < 1) return false;
+    this.pause();
+    this.go(step);
+    return true;
+  }
+
+  go(step) {
+    this.step = Math.max(Math.min(1, this.steps), Math.min(Math.round(step), this.steps));
+    this.draw();
+    clearTimeout(this.remember);
+    // Browsers limit how often an address may change.
+    this.remember = setTimeout(() => {
+      history.replaceState(null, "", `#step=${this.step}`);
+    }, 300);
+  }
+
+  draw() {
+    for (const panel of this.panels) {
+      panel.show(this.stepOf(panel.replay), this.options, this.palette);
+    }
+    this.control("scrub").value = this.step;
+    this.control("scrub").setAttribute("aria-valuetext", `step ${this.step} of ${this.steps}`);
+    if (document.activeElement !== this.control("step") || this.playing) {
+      this.control("step").value = this.step;
+    }
+    for (const listener of this.listeners) listener(this.step);
+  }
+
+  /** The step of a strategy that belongs to the player's. */
+  stepOf(replay) {
+    if (!this.options.time) return Math.min(this.step, replay.steps);
+    const now = this.lead.ends[this.step - 1] ?? 0;
+    let [low, high] = [0, replay.steps];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (replay.ends[middle] <= now) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  toggle() {
+    if (this.playing) this.pause();
+    else this.play();
+  }
+
+  play() {
+    if (this.step >= this.steps) this.step = 0;
+    let last = performance.now(), owed = 1;
+    const tick = (now) => {
+      owed += ((now - last) / 1000) * Number(this.control("speed").value);
+      last = now;
+      if (owed >= 1) {
+        this.go(this.step + Math.floor(owed));
+        owed %= 1;
+      }
+      if (this.step >= this.steps) this.pause();
+      else this.playing = requestAnimationFrame(tick);
+    };
+    this.playing = requestAnimationFrame(tick);
+    this.showPlaying(true);
+  }
+
+  pause() {
+    cancelAnimationFrame(this.playing);
+    this.playing = 0;
+    this.showPlaying(false);
+  }
+
+  showPlaying(playing) {
+    const button = this.control("play");
+    button.textContent = playing ? "❚❚ Pause" : "▶ Play";
+    button.setAttribute("aria-pressed", playing);
+  }
+}
