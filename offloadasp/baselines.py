@@ -1,12 +1,17 @@
 """What a strategy is compared with: the plain orders, and no reuse at all."""
 
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
 from offloadasp.plan import Planned
-from offloadasp.problem import Problem, problem_of
+from offloadasp.problem import Problem
 from offloadasp.rules import Rules
 from offloadasp.search.clock import Clock
 from offloadasp.search.construct import Constructor
 from offloadasp.search.keep import plan_of
 from offloadasp.search.naive import without_reuse
+from offloadasp.search.solve import Found
 from offloadasp.search.traversal import Traversals
 from offloadasp.strategy import Strategy, steps_of
 
@@ -29,21 +34,31 @@ def baselines(problem: Problem, rules: Rules, clock: Clock) -> dict[str, Planned
         for name in _TRAVERSALS
         if name in best
     }
-    naive = without_reuse(problem, known)
-    return found | ({NO_REUSE: naive} if naive else {})
+    return found | _naive(problem, known)
 
 
-def strategy_of(planned: Planned) -> Strategy:
-    """Return a plan as a strategy of which nothing is proved."""
+def compared(found: Found, rules: Rules) -> dict[str, Planned]:
+    """Return the baselines of a search, and the plan without reuse in its decomposition."""
+    return found.baselines | _naive(found.problem, Traversals(rules))
+
+
+def strategy_of(
+    planned: Planned,
+    lower_bound: Fraction = Fraction(0),
+    certificate: Mapping[str, Any] | None = None,
+) -> Strategy:
+    """Return a plan as a strategy, with what is proved of its problem; by default nothing."""
+    duration = planned.duration
     return Strategy(
         instance=planned.problem.resolved_instance(),
-        duration=planned.duration,
-        lower_bound=0,
-        status="feasible",
+        duration=duration,
+        lower_bound=lower_bound,
+        status="optimal" if duration == lower_bound else "feasible",
+        certificate=dict(certificate or {}),
         steps=steps_of(planned.plan),
     )
 
 
-def problem_in(strategy: Strategy) -> Problem:
-    """Return the problem of a strategy, in its own decomposition."""
-    return problem_of(strategy.instance, strategy.instance.decomposition)
+def _naive(problem: Problem, known: Traversals) -> dict[str, Planned]:
+    naive = without_reuse(problem, known)
+    return {NO_REUSE: naive} if naive else {}

@@ -253,13 +253,18 @@ _FIGURES = (
     ("elapsed", "elapsed at its end", "cycles"),
 )
 _GRIDS = (
-    ("input", "Input", "what is on chip, by position (rows down, columns across)"),
-    ("loads", "Loads of each pixel so far", "a heat map of the same positions"),
-    ("output", "Output", "computed, held and written, by position"),
-    ("kernels", "Kernels", "resident blocks: kernel groups down, channel groups across"),
+    ("input", "Input", "on chip, by row and column"),
+    ("loads", "Loads of each pixel so far", "heat map of all positions"),
+    ("output", "Output", "by row and column"),
+    ("kernels", "Kernels", "groups down, channel groups across"),
 )
-_METER = (("pixels", "pixels"), ("kernels", "kernels"), ("sums", "partial sums"))
-_METER = (*_METER, ("outputs", "outputs"))
+# The suffix of a colour in page.css, and the kind of data.
+_METER = (
+    ("pixels", "pixels"),
+    ("kernels", "kernels"),
+    ("sums", "partial sums"),
+    ("outputs", "outputs"),
+)
 
 
 def _panel(entry: Entry, *, several: bool) -> str:

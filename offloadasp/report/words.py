@@ -85,15 +85,16 @@ def layer_words(layer: Layer) -> str:
 def accelerator_words(accelerator: Accelerator) -> str:
     """Return an accelerator's memory, rates and width."""
     rates = (
-        f"{exact_number(rate)} {what}"
+        f"{exact_number(rate)} a {what}"
         for rate, what in (
-            (accelerator.load_cycles, "cycles a byte loaded"),
-            (accelerator.write_cycles, "a byte written"),
-            (accelerator.compute_cycles, "a compute action"),
+            (accelerator.load_cycles, "byte loaded"),
+            (accelerator.write_cycles, "byte written"),
+            (accelerator.compute_cycles, "compute action"),
         )
     )
     width = plural(accelerator.macs_per_step, "multiply-accumulate")
-    return f"{plural(accelerator.memory, 'byte')} of memory; {', '.join(rates)} of up to {width}"
+    memory = plural(accelerator.memory, "byte")
+    return f"{memory} of memory; cycles: {', '.join(rates)} of at most {width}"
 
 
 def decomposition_words(decomposition: Resolved) -> str:

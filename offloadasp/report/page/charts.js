@@ -1,7 +1,7 @@
 // The charts, by Plotly; drawn when they come into sight, from the arrays that the player has.
 
 const MOST_POINTS = 4000; // of a curve; longer ones show the highest step of several
-const MARGIN = { l: 64, r: 12, t: 40, b: 44 };
+const MARGIN = { l: 78, r: 12, t: 40, b: 44 };
 // Kinds of data and causes of cycles: colour (a variable of the style sheet) and hatching.
 const KINDS = {
   pixels: ["pixels", "kind-pixels", ""],
@@ -36,7 +36,7 @@ function layout(title, x, y, more = {}) {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", margin: MARGIN, height: 300,
     xaxis: axis(x), yaxis: { ...axis(y), tickformat: "," }, hovermode: "x unified",
     hoverlabel: { bgcolor: cssValue("panel"), bordercolor: cssValue("soft") },
-    legend: { orientation: "h", y: -0.24, x: 0 }, dragmode: "zoom", ...more,
+    legend: { orientation: "h", y: -0.24, x: 0, traceorder: "normal" }, dragmode: "zoom", ...more,
   };
 }
 
@@ -81,8 +81,8 @@ function stacked(replay, table, prefix, unit) {
       line: { shape: "hv", width: 1, color: cssValue(colour) },
       fillcolor: cssValue(colour),
       fillpattern: {
-        shape: pattern, bgcolor: cssValue(colour), fgcolor: cssValue("mark"),
-        size: 7, solidity: 0.18, fgopacity: 1,
+        shape: pattern, bgcolor: cssValue(colour), fgcolor: cssValue("faint-mark"),
+        size: 9, solidity: 0.12, fgopacity: 1,
       },
       hovertemplate: `%{y:,} ${unit}`,
     };
@@ -128,12 +128,13 @@ const CHARTS = {
       if (loads) counts[loads] = (counts[loads] ?? 0) + 1;
     });
     const x = Object.keys(counts).map(Number), y = x.map((loads) => counts[loads]);
+    const shades = x.map((loads) => cssValue(loads > 1 ? "state-again" : "kind-pixels"));
     const trace = {
       type: "bar", x, y, text: y.map(number), textposition: "outside", cliponaxis: false,
       marker: {
-        color: x.map((loads) => cssValue(loads > 1 ? "state-again" : "kind-pixels")),
-        pattern: { shape: x.map((loads) => (loads > 1 ? "x" : "")), fgcolor: cssValue("mark"),
-          size: 7, solidity: 0.18 },
+        color: shades,
+        pattern: { shape: x.map((loads) => (loads > 1 ? "x" : "")), bgcolor: shades,
+          fgcolor: cssValue("faint-mark"), size: 9, solidity: 0.12 },
       },
       hovertemplate: "%{y:,} blocks<extra></extra>",
     };
@@ -159,16 +160,17 @@ function durations(place, panels) {
     texttemplate: "%{x:,}", textposition: "inside", insidetextanchor: "middle",
     textfont: { color: cssValue("mark") },
     marker: { color: cssValue(colour), line: { color: cssValue("paper"), width: 1 },
-      pattern: { shape: pattern, fgcolor: cssValue("faint-mark"), size: 9, solidity: 0.12 } },
+      pattern: { shape: pattern, bgcolor: cssValue(colour), fgcolor: cssValue("faint-mark"),
+        size: 9, solidity: 0.12 } },
     hovertemplate: `%{x:,} cycles<extra>${label}</extra>`,
   }));
   const shape = layout("Where the cycles go", "cycles", "", {
-    barmode: "stack", height: 130 + 46 * panels.length, hovermode: "closest",
+    barmode: "stack", height: 150 + 46 * panels.length, hovermode: "closest",
   });
   shape.yaxis = { autorange: "reversed", automargin: true, showticklabels: panels.length > 1 };
-  shape.margin = { ...MARGIN, l: panels.length > 1 ? 64 : 12, b: 70 };
+  shape.margin = { ...MARGIN, l: panels.length > 1 ? 78 : 12, b: 80 };
   shape.xaxis.tickformat = ",";
-  shape.legend = { orientation: "h", y: 1.02, yanchor: "bottom", x: 1, xanchor: "right" };
+  shape.legend = { orientation: "h", yref: "container", y: 0, x: 0, traceorder: "normal" };
   return draw(place, traces, shape);
 }
 
@@ -189,12 +191,9 @@ function difference(place, one, other, size) {
     colorbar: { title: { text: "bytes", side: "right" }, thickness: 12, tickformat: "+," },
     hovertemplate: "row %{y}, column %{x}: %{z:+,} bytes<extra></extra>",
   };
-  if (Math.max(rows, columns) <= 20) {
-    trace.texttemplate = "%{z:+}";
-    trace.text = undefined;
-  }
-  const shape = layout(`Bytes loaded: ${one.label} less ${other.label}`, "input column", "input row",
-    { height: 460, hovermode: "closest" });
+  if (Math.max(rows, columns) <= 20) trace.texttemplate = "%{z:+}";
+  const shape = layout(`Bytes loaded: ${one.label}<br>less ${other.label}`, "input column", "input row",
+    { height: 480, hovermode: "closest", margin: { ...MARGIN, t: 60 } });
   shape.yaxis = { ...shape.yaxis, autorange: "reversed", scaleanchor: "x", constrain: "domain",
     tickformat: "d" };
   shape.xaxis = { ...shape.xaxis, constrain: "domain", rangemode: "normal", showgrid: false };

@@ -33,7 +33,7 @@ const IN = { never: 0, gone: 1, kept: 2, loaded: 3, again: 4, freed: 5, unused: 
 const OUT = { never: 0, computed: 1, partial: 2, kept: 3, left: 4, spilled: 5, stored: 6 };
 const HEAT_STEPS = 7; // shades of the heat map, from "never" to "most"
 const HATCH_FROM = 4, LINES_FROM = 7, NUMBERS_FROM = 15; // device-independent pixels of a cell
-const TALLEST = 440;
+const TALLEST = 440, LARGEST = 44;
 
 /** Colours of the present colour scheme, from the style sheet. */
 class Palette {
@@ -127,11 +127,17 @@ class Grid {
     if (size >= LINES_FROM * this.scale) this.lines(palette.line);
   }
 
+  /** Side of a cell of the window in the page's pixels. */
+  cellSize() {
+    const [r0, r1, c0, c1] = this.window, width = this.canvas.parentElement.clientWidth;
+    return Math.min(width / (c1 - c0), TALLEST / (r1 - r0), LARGEST);
+  }
+
   /** Size the canvas: as wide as its place, cells square. */
   fit() {
-    const [r0, r1, c0, c1] = this.window, width = this.canvas.parentElement.clientWidth;
+    const [r0, r1, c0, c1] = this.window;
     this.scale = window.devicePixelRatio || 1;
-    const size = Math.min(width / (c1 - c0), TALLEST / (r1 - r0), 44) * this.scale;
+    const size = this.cellSize() * this.scale;
     this.size = size >= 2 ? Math.floor(size) : size;
     const [wide, high] = [(c1 - c0) * this.size, (r1 - r0) * this.size].map(Math.ceil);
     if (this.canvas.width !== wide || this.canvas.height !== high) {

@@ -137,7 +137,7 @@ class Panel {
       if (boxes[at] === this.q) loads.push([...boxes.slice(at + 1, at + 5)]);
     });
     const input = around([...inputs, ...loads]), output = around(outputs);
-    if (input) for (const name of ["input", "loads"]) grids[name].look(input, CLOSE_UP);
+    if (input) grids.input.look(input, CLOSE_UP);
     if (output) grids.output.look(output, CLOSE_UP);
   }
 
@@ -161,6 +161,10 @@ class Panel {
     const grid = this.grids.loads;
     grid.draw(palette, palette.heat, shade);
     const dark = palette.css("heat-ink-dark"), light = palette.css("heat-ink-light");
+    // What the close-up shows, in the whole.
+    if (this.grids.input.window !== this.grids.input.whole) {
+      grid.frame(palette, [this.grids.input.window]);
+    }
     grid.write((r, c) => loads(r, c) || "", (r, c) => (shade(r, c) > 3 ? light : dark));
   }
 
@@ -282,7 +286,9 @@ class Player {
     this.palette = new Palette();
     this.steps = Math.max(...panels.map(({ replay }) => replay.steps));
     this.lead = panels.find(({ replay }) => replay.steps === this.steps).replay;
-    this.options = { q: FOLLOW, n: FOLLOW, close: false, time: false };
+    // Cells of a large layer are too small to be told apart in the whole.
+    const small = panels.some(({ grids }) => grids.input.cellSize() < HATCH_FROM);
+    this.options = { q: FOLLOW, n: FOLLOW, close: small, time: false };
     this.step = Math.min(1, this.steps);
     this.playing = 0;
     this.listeners = [];
@@ -298,6 +304,7 @@ class Player {
       first: () => this.go(1), back: () => this.go(this.step - 1), play: () => this.toggle(),
       forward: () => this.go(this.step + 1), last: () => this.go(this.steps),
     };
+    this.control("close").checked = this.options.close;
     for (const name in buttons) this.control(name).addEventListener("click", buttons[name]);
     for (const name of ["scrub", "step"]) {
       this.control(name).max = this.steps;
