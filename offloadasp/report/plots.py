@@ -108,8 +108,10 @@ def _loads(figure: "Figure", strategy: Strategy, books: Books) -> None:
     loads = loads_by_position(strategy.instance, books)
     used = Blocks(strategy.instance).pixels.positions
     shown = np.where(used, loads / each, np.nan)
-    _map(figure, axes, shown, "loads of a position", "Greys", least=0.0)
-    _label(axes, "How often each input position is loaded", strategy, "column", "row")
+    several = len(strategy.instance.decomposition.channel_groups) > 1
+    unit = "loads, mean over the channels" if several else "loads"
+    _map(figure, axes, shown, unit, "Greys", least=0.0)
+    _label(axes, "Loads of each input position", strategy, "input column", "input row")
 
 
 def _order(figure: "Figure", strategy: Strategy, books: Books) -> None:
@@ -120,8 +122,9 @@ def _order(figure: "Figure", strategy: Strategy, books: Books) -> None:
         for *_, i0, i1, j0, j1 in actions.compute:
             part = step[i0:i1, j0:j1]
             part[np.isnan(part)] = t
-    _map(figure, axes, step, "step", "Greys_r", least=1.0)
-    _label(axes, "Step that first computes each output position", strategy, "column", "row")
+    _map(figure, axes, step, "step", "cividis", least=1.0)
+    title = "Step that first computes each output position"
+    _label(axes, title, strategy, "output column", "output row")
 
 
 def _timeline(figure: "Figure", strategy: Strategy, books: Books) -> None:
@@ -160,12 +163,13 @@ def _map(
 ) -> None:
     """Draw a map of cells, with numbers where they are few."""
     import matplotlib as mpl
+    from matplotlib.ticker import MaxNLocator
 
     shades = mpl.colormaps[colours].with_extremes(bad="white")
     most = float(np.nanmax(values, initial=1.0))
     image = axes.imshow(values, cmap=shades, vmin=least, vmax=max(most, least + 1), aspect="equal")
     figure.set_size_inches(5.2, 4.4)
-    figure.colorbar(image, label=unit)
+    figure.colorbar(image, label=unit, ticks=MaxNLocator(integer=True))
     if max(values.shape) <= _NUMBERED:
         for (row, column), value in _cells(values):
             dark = sum(image.to_rgba(value)[:3]) < 1.5  # type: ignore[arg-type]

@@ -116,10 +116,12 @@ async function main() {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () =>
     legends(player.palette));
   if (!player.follow()) player.draw();
+  performance.mark("player");
   document.body.dataset.ready = "player";
   window.offload = { player }; // for the browser's console
   await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
   await makeCharts(player, data);
+  performance.mark("charts");
   document.body.dataset.ready = "charts";
 }
 

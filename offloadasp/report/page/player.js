@@ -351,7 +351,9 @@ class Player {
       End: () => this.go(this.steps),
       z: () => { this.control("close").click(); },
     };
-    const inside = field && (event.key === " " || field.matches("input:not([type=checkbox]), select"));
+    // What a field does with a key comes first; the slider's keys are the player's.
+    const inside = field && !field.matches("[type=range]") &&
+      (event.key === " " || field.matches("[type=number], select"));
     // Where the player is out of sight, keys scroll the page as ever.
     if (inside || !keys[event.key] || !this.visible()) return;
     event.preventDefault();
