@@ -2,9 +2,9 @@
 
 import sys
 from collections.abc import Sequence
-from io import TextIOWrapper
+from io import StringIO
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated
 
 import typer
 
@@ -109,14 +109,9 @@ def export(
     if out is None:
         FORMATS[format](loaded, books, sys.stdout)
         return
-
-    def write(file: BinaryIO) -> None:
-        with TextIOWrapper(file, encoding="utf-8", newline="") as text:
-            FORMATS[format](loaded, books, text)
-            text.flush()
-            text.detach()
-
-    write_whole(out, write)
+    text = StringIO(newline="")
+    FORMATS[format](loaded, books, text)
+    write_whole(out, lambda file: file.write(text.getvalue().encode()))
 
 
 def compare(

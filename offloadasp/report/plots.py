@@ -21,18 +21,21 @@ if TYPE_CHECKING:
 FORMATS = ("svg", "png")
 """What a plot can be written as, by the suffix of its file."""
 
-# Kinds of data: colour (Okabe and Ito), hatching. The colours differ in lightness too.
-_KINDS = {
+FILLS = {
     "kernels": ("#d55e00", "///"),
     "pixels": ("#56b4e9", ""),
     "partial_sums": ("#f0e442", "..."),
     "outputs": ("#f7e1ee", "xxx"),
 }
-_TRACKS = {
-    LOAD: ("DMA in", "#56b4e9", ""),
-    COMPUTE: ("compute", "#e69f00", "///"),
-    WRITE: ("DMA out", "#f7e1ee", "xxx"),
+"""Kinds of data: colour and hatching."""
+TRACKS = {
+    "DMA in": ("#56b4e9", ""),
+    "compute": ("#e69f00", "///"),
+    "DMA out": ("#f7e1ee", "xxx"),
 }
+"""Rows of the timeline: colour and hatching."""
+
+_TRACK_OF = {LOAD: "DMA in", COMPUTE: "compute", WRITE: "DMA out"}
 _NUMBERED = 16  # rows and columns up to which cells hold their number
 _HATCHED = 600  # bars up to which they are hatched and edged
 _SETTINGS: dict[Any, Any] = {
@@ -78,7 +81,7 @@ def _memory(figure: "Figure", strategy: Strategy, books: Books) -> None:
     axes = figure.add_subplot()
     steps = np.arange(len(books.trace) + 1) + 0.5
     below = np.zeros(len(books.trace))
-    for kind, (colour, hatch) in _KINDS.items():
+    for kind, (colour, hatch) in FILLS.items():
         held = np.array([getattr(account.held, kind) for account in books.accounts], dtype=float)
         if not held.any():
             continue
@@ -129,21 +132,21 @@ def _order(figure: "Figure", strategy: Strategy, books: Books) -> None:
 
 def _timeline(figure: "Figure", strategy: Strategy, books: Books) -> None:
     axes = figure.add_subplot()
-    bars: dict[str, list[tuple[float, float]]] = {name: [] for name in _TRACKS}
+    bars: dict[str, list[tuple[float, float]]] = {name: [] for name in TRACKS}
     for one in actions_of(strategy.instance, books):
-        if one.action in bars and one.end > one.start:
-            _extend(bars[one.action], float(one.start), float(one.end))
+        if one.action in _TRACK_OF and one.end > one.start:
+            _extend(bars[_TRACK_OF[one.action]], float(one.start), float(one.end))
     fine = max(map(len, bars.values())) <= _HATCHED
-    for row, (action, (_, colour, hatch)) in enumerate(_TRACKS.items()):
+    for row, (name, (colour, hatch)) in enumerate(TRACKS.items()):
         axes.broken_barh(
-            bars[action],
+            bars[name],
             (row - 0.4, 0.8),
             facecolor=colour,
             edgecolor="black" if fine else colour,
             linewidth=0.4,
             hatch=hatch if fine else "",
         )
-    axes.set_yticks(range(len(_TRACKS)), [name for name, *_ in _TRACKS.values()])
+    axes.set_yticks(range(len(TRACKS)), list(TRACKS))
     axes.invert_yaxis()
     axes.set_xlim(0, max(float(books.duration), 1e-9))
     figure.set_size_inches(6.3, 2.2)
