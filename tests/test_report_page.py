@@ -42,7 +42,7 @@ def make(folder: Path, strategies: dict[str, Strategy], seconds: float = 0, code
         save(strategy, folder / f"{name}.strategy.json")
     files = [folder / f"{name}.strategy.json" for name in strategies]
     out = folder / "report.html"
-    ran = offload_asp("report", *files, "--out", out, "--time-limit", seconds)
+    ran = offload_asp("report", *files, "--out", out, "--time-limit", str(seconds))
     assert ran.code == code, ran.error
     return Made(out, tuple(strategies.values()))
 

@@ -86,6 +86,6 @@ def _outputs(
 
 def _distinct(columns: tuple[IntArray, ...], shape: tuple[int, ...]) -> IntArray:
     """Return the distinct rows of columns, the first of which is a step, sorted."""
-    whole = (int(columns[0].max()) + 1, *shape)
+    whole = (int(columns[0].max(initial=0)) + 1, *shape)
     flat = np.unique(np.ravel_multi_index(columns, whole))
     return np.column_stack(np.unravel_index(flat, whole))

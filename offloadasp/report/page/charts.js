@@ -128,22 +128,27 @@ const CHARTS = {
       if (loads) counts[loads] = (counts[loads] ?? 0) + 1;
     });
     const x = Object.keys(counts).map(Number), y = x.map((loads) => counts[loads]);
-    const shades = x.map((loads) => cssValue(loads > 1 ? "state-again" : "kind-pixels"));
-    const trace = {
-      type: "bar", x, y, text: y.map(number), textposition: "outside", cliponaxis: false,
+    // One trace for blocks loaded once, one for the others: a trace has one colour and hatching.
+    const bars = (chosen, colour, pattern) => ({
+      type: "bar", x: x.filter(chosen), y: x.filter(chosen).map((loads) => counts[loads]),
+      texttemplate: "%{y:,}", textposition: "outside", cliponaxis: false, showlegend: false,
       marker: {
-        color: shades,
-        pattern: { shape: x.map((loads) => (loads > 1 ? "x" : "")), bgcolor: shades,
-          fgcolor: cssValue("faint-mark"), size: 9, solidity: 0.12 },
+        color: cssValue(colour),
+        pattern: { shape: pattern, bgcolor: cssValue(colour), fgcolor: cssValue("faint-mark"),
+          size: 9, solidity: 0.12 },
       },
       hovertemplate: "%{y:,} blocks<extra></extra>",
-    };
+    });
+    const traces = [
+      bars((loads) => loads === 1, "kind-pixels", ""),
+      bars((loads) => loads > 1, "state-again", "x"),
+    ];
     const shape = layout("How often pixel blocks are loaded", "loads of a block", "pixel blocks",
-      { bargap: 0.25 });
+      { bargap: 0.25, barmode: "overlay" });
     shape.xaxis.dtick = Math.ceil(Math.max(1, ...x) / 12);
     shape.xaxis.range = [0.4, Math.max(2, ...x) + 0.6];
     shape.yaxis.range = [0, Math.max(1, ...y) * 1.15];
-    return draw(place, [trace], shape);
+    return draw(place, traces, shape);
   },
 };
 
