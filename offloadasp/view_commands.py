@@ -22,9 +22,10 @@ from offloadasp.proof import prove
 from offloadasp.report import plots
 from offloadasp.report.compare import Row, comparison_object, show_comparison
 from offloadasp.report.export import FORMATS
-from offloadasp.report.html import Entry, Reference, page
+from offloadasp.report.html import page
 from offloadasp.report.live import LiveLine
 from offloadasp.report.screen import print_json
+from offloadasp.report.sections import Entry, Reference
 from offloadasp.report.words import BASELINES, scope_words
 from offloadasp.rules import shipped_rules
 from offloadasp.search.clock import Clock

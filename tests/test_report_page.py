@@ -19,6 +19,9 @@ from offloadasp.instance import Layer
 from offloadasp.simulate import TraceRow, keep_books
 from offloadasp.strategy import Strategy, save
 
+# In one process: every worker would make the reports and start a browser anew.
+pytestmark = pytest.mark.xdist_group("browser")
+
 FEW, MANY = "lenet5-conv2", "vgg16-conv1_1"
 VGG = Layer(input=(3, 224, 224), kernels=64, kernel_shape=(3, 3), pads=(1, 1, 1, 1))
 LENET = Layer(input=(6, 14, 14), kernels=16, kernel_shape=(5, 5))

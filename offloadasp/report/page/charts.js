@@ -196,7 +196,10 @@ function difference(place, one, other, size) {
     colorbar: { title: { text: "bytes", side: "right" }, thickness: 12, tickformat: "+," },
     hovertemplate: "row %{y}, column %{x}: %{z:+,} bytes<extra></extra>",
   };
-  if (Math.max(rows, columns) <= 20) trace.texttemplate = "%{z:+}";
+  if (Math.max(rows, columns) <= 20) {
+    trace.text = z.map((row) => Array.from(row, (bytes) => bytes ? signed(bytes) : ""));
+    trace.texttemplate = "%{text}";
+  }
   const shape = layout(`Bytes loaded: ${one.label}<br>less ${other.label}`, "input column", "input row",
     { height: 480, hovermode: "closest", margin: { ...MARGIN, t: 60 } });
   shape.yaxis = { ...shape.yaxis, autorange: "reversed", scaleanchor: "x", constrain: "domain",
@@ -205,6 +208,8 @@ function difference(place, one, other, size) {
   shape.yaxis.showgrid = false;
   return draw(place, [trace], shape);
 }
+
+const signed = new Intl.NumberFormat("en", { signDisplay: "always" }).format;
 
 /** A line in a chart over the steps at the player's step; a click on the chart goes there. */
 function cursor(place, player, panel) {

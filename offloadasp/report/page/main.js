@@ -77,6 +77,7 @@ async function makeCharts(player, data) {
   whenSeen(split, () => durations(split, player.panels));
   for (const place of document.querySelectorAll("[data-chart]")) {
     const panel = player.panels[Number(place.dataset.entry)];
+    if (!panel.replay.steps) continue;
     let marked = place.dataset.chart === "reloads";
     whenSeen(place, async () => {
       await CHARTS[place.dataset.chart](place, panel);

@@ -28,6 +28,7 @@ class Replay {
     this.kernelOn = new Uint8Array(kernels);
     this.kernelLoads = new Uint16Array(kernels);
     this.totalLoads = this.countLoads();
+    this.effects = this.effectsOfLists();
     this.ends = sums(this.cyclesOfSteps());
     this.step = 0;
   }
@@ -55,10 +56,6 @@ class Replay {
     for (let box = from; box < to; box++) visit(boxes, box * BOX_SIZES[name]);
   }
 
-  boxCount(name, step = this.step) {
-    return step < 1 ? 0 : this.arrays[`${name}.count`][step - 1];
-  }
-
   /** Call visit(cell) for every pixel block (or output block) of a list in a step. */
   eachBlock(name, step, visit) {
     const input = name.endsWith("pixels");
@@ -71,11 +68,12 @@ class Replay {
     this.eachBox(name, step, (boxes, at) => visit(boxes[at] * this.channelGroups + boxes[at + 1]));
   }
 
-  eachOperation(step, visit) {
+  /** Call visit(cell) for the output block of every operation of a step. */
+  eachOperation(name, step, visit) {
     const [rows, columns] = [this.outHeight, this.outWidth];
     // A box (n, q, i0, i1, j0, j1) touches the outputs of the box (n, i0, i1, j0, j1).
-    const box = new Uint32Array(5);
-    this.eachBox("compute", step, (boxes, at) => {
+    const box = [0, 0, 0, 0, 0];
+    this.eachBox(name, step, (boxes, at) => {
       box[0] = boxes[at];
       for (let k = 1; k < 5; k++) box[k] = boxes[at + 1 + k];
       eachCell(box, 0, rows, columns, visit);
@@ -90,50 +88,39 @@ class Replay {
   }
 
   forward(t) {
-    const { pixelOn, pixelLoads, outputOn, outputDone, outputStored, kernelOn, kernelLoads } = this;
-    this.eachBlock("free_pixels", t, (cell) => { pixelOn[cell] = 0; });
-    this.eachKernel("free_kernels", t, (pair) => { kernelOn[pair] = 0; });
-    this.eachBlock("write_outputs", t, (cell) => {
-      outputOn[cell] = 0;
-      outputStored[cell] = STORED.output;
-    });
-    this.eachBlock("write_partial_sums", t, (cell) => {
-      outputOn[cell] = 0;
-      outputStored[cell] = STORED.partialSum;
-    });
-    this.eachBlock("load_pixels", t, (cell) => { pixelOn[cell] = 1; pixelLoads[cell]++; });
-    this.eachKernel("load_kernels", t, (pair) => { kernelOn[pair] = 1; kernelLoads[pair]++; });
-    this.eachBlock("load_partial_sums", t, (cell) => {
-      outputOn[cell] = 1;
-      outputStored[cell] = STORED.nothing;
-    });
-    this.eachBlock("create", t, (cell) => { outputOn[cell] = 1; });
-    this.eachOperation(t, (cell) => { outputDone[cell]++; });
+    for (const { name, counts, each, act } of this.effects) {
+      if (counts[t - 1]) this[each](name, t, act);
+    }
   }
 
   /** Undo a step: the same actions in the opposite order. */
   back(t) {
-    const { pixelOn, pixelLoads, outputOn, outputDone, outputStored, kernelOn, kernelLoads } = this;
-    this.eachOperation(t, (cell) => { outputDone[cell]--; });
-    this.eachBlock("create", t, (cell) => { outputOn[cell] = 0; });
-    this.eachBlock("load_partial_sums", t, (cell) => {
-      outputOn[cell] = 0;
-      outputStored[cell] = STORED.partialSum;
-    });
-    this.eachKernel("load_kernels", t, (pair) => { kernelOn[pair] = 0; kernelLoads[pair]--; });
-    this.eachBlock("load_pixels", t, (cell) => { pixelOn[cell] = 0; pixelLoads[cell]--; });
-    for (const name of ["write_partial_sums", "write_outputs"]) {
-      this.eachBlock(name, t, (cell) => {
-        outputOn[cell] = 1;
-        outputStored[cell] = STORED.nothing;
-      });
+    for (let k = this.effects.length - 1; k >= 0; k--) {
+      const { name, counts, each, undo } = this.effects[k];
+      if (counts[t - 1]) this[each](name, t, undo);
     }
-    this.eachKernel("free_kernels", t, (pair) => { kernelOn[pair] = 1; });
-    this.eachBlock("free_pixels", t, (cell) => { pixelOn[cell] = 1; });
   }
 
-  complete(cell) {
-    return this.outputDone[cell] === this.needed[Math.floor(cell / this.outPlane)];
+  /** What each list of actions does to a block, and how that is undone; in a step's order. */
+  effectsOfLists() {
+    const { pixelOn, pixelLoads, outputOn, outputDone, outputStored, kernelOn, kernelLoads } = this;
+    const leave = (stored) => (cell) => { outputOn[cell] = 0; outputStored[cell] = stored; };
+    const stay = (cell) => { outputOn[cell] = 1; outputStored[cell] = STORED.nothing; };
+    const effects = [
+      ["free_pixels", "eachBlock", (k) => { pixelOn[k] = 0; }, (k) => { pixelOn[k] = 1; }],
+      ["free_kernels", "eachKernel", (k) => { kernelOn[k] = 0; }, (k) => { kernelOn[k] = 1; }],
+      ["write_outputs", "eachBlock", leave(STORED.output), stay],
+      ["write_partial_sums", "eachBlock", leave(STORED.partialSum), stay],
+      ["load_pixels", "eachBlock",
+        (k) => { pixelOn[k] = 1; pixelLoads[k]++; }, (k) => { pixelOn[k] = 0; pixelLoads[k]--; }],
+      ["load_kernels", "eachKernel",
+        (k) => { kernelOn[k] = 1; kernelLoads[k]++; }, (k) => { kernelOn[k] = 0; kernelLoads[k]--; }],
+      ["load_partial_sums", "eachBlock", stay, leave(STORED.partialSum)],
+      ["create", "eachBlock", (k) => { outputOn[k] = 1; }, (k) => { outputOn[k] = 0; }],
+      ["compute", "eachOperation", (k) => { outputDone[k]++; }, (k) => { outputDone[k]--; }],
+    ];
+    return effects.map(([name, each, act, undo]) =>
+      ({ name, each, act, undo, counts: this.arrays[`${name}.count`] }));
   }
 
   /** Input rows (axis 0) or columns (1) that a range of output ones needs, padding left out. */
