@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from invoking import TIGHT, Terminal, instance, offload_asp, start
+from invoking import FIXED, TIGHT, Terminal, instance, offload_asp, start
 from layers import layers
 from plans import MIXED, fitted, make_plan, operations, problem, random_plan, strategy_of
 
@@ -294,7 +294,9 @@ def test_the_books_hold_by_kind_what_came_and_has_not_left() -> None:
     assert keep_books(strategy).accounts[-1].held.total == 0
 
 
-WIDE = f'name = "wide"\n[layer]\ninput = [3, 9, 9]\nkernels = 5\nkernel_shape = [3, 3]\n{TIGHT}'
+WIDE = (
+    f'name = "wide"\n[layer]\ninput = [1, 9, 9]\nkernels = 5\nkernel_shape = [3, 3]\n{TIGHT}{FIXED}'
+)
 
 
 @pytest.mark.parametrize(
