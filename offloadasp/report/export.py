@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from itertools import groupby
 from typing import Any, TextIO
 
@@ -64,7 +65,7 @@ def _events(strategy: Strategy, books: Books) -> Iterator[dict[str, Any]]:
         listed = list(actions)
         start, end = float(listed[0].start), float(listed[-1].end)
         held = books.accounts[step - 1].held
-        yield _event("bytes on chip", "C", 0, ts=start, args=vars(held))
+        yield _event("bytes on chip", "C", 0, ts=start, args=asdict(held))
         computed = [one for one in listed if one.action == COMPUTE]
         for one in listed:
             if one.action not in (FREE, COMPUTE):

@@ -1,29 +1,31 @@
 """What a step does, what it costs, and what it has on chip."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from offloadasp.simulate.blocks import Box
 
 
-@dataclass
+@dataclass(slots=True)
 class Actions:
     """What a step really does: boxes of existing, disjoint blocks in a state that allows it.
 
-    ``create`` are outputs whose accumulators are set to zero just before computing.
+    ``create`` are outputs whose accumulators are set to zero just before computing. The ledger
+    gives tuples: there are many steps, and the garbage collector does not look at those again.
     """
 
-    free_pixels: list[Box] = field(default_factory=list)
-    free_kernels: list[Box] = field(default_factory=list)
-    write_outputs: list[Box] = field(default_factory=list)
-    write_partial_sums: list[Box] = field(default_factory=list)
-    load_pixels: list[Box] = field(default_factory=list)
-    load_kernels: list[Box] = field(default_factory=list)
-    load_partial_sums: list[Box] = field(default_factory=list)
-    create: list[Box] = field(default_factory=list)
-    compute: list[Box] = field(default_factory=list)
+    free_pixels: Sequence[Box] = ()
+    free_kernels: Sequence[Box] = ()
+    write_outputs: Sequence[Box] = ()
+    write_partial_sums: Sequence[Box] = ()
+    load_pixels: Sequence[Box] = ()
+    load_kernels: Sequence[Box] = ()
+    load_partial_sums: Sequence[Box] = ()
+    create: Sequence[Box] = ()
+    compute: Sequence[Box] = ()
 
 
-@dataclass
+@dataclass(slots=True)
 class Held:
     """Bytes on chip by kind. A block counts as partial sums while operations on it are missing."""
 
@@ -38,11 +40,11 @@ class Held:
         return self.pixels + self.kernels + self.partial_sums + self.outputs
 
 
-@dataclass
+@dataclass(slots=True)
 class Account:
     """Bytes moved in a step by kind, what is on chip at its peak, and multiply-accumulates.
 
-    ``held`` is what is on chip while computing, when an output counts the larger of its sizes
+    ``held_…`` is what is on chip while computing, when an output counts the larger of its sizes
     before and after; without a compute action, what is there after loading.
     """
 
@@ -52,8 +54,21 @@ class Account:
     pixels_loaded: int = 0
     kernels_loaded: int = 0
     partial_sums_loaded: int = 0
-    held: Held = field(default_factory=Held)
+    held_pixels: int = 0
+    held_kernels: int = 0
+    held_partial_sums: int = 0
+    held_outputs: int = 0
     macs: int = 0
+
+    def hold(self, held: Held) -> None:
+        """Take over what is on chip."""
+        self.held_pixels, self.held_kernels = held.pixels, held.kernels
+        self.held_partial_sums, self.held_outputs = held.partial_sums, held.outputs
+
+    @property
+    def held(self) -> Held:
+        """What is on chip at the step's peak."""
+        return Held(self.held_pixels, self.held_kernels, self.held_partial_sums, self.held_outputs)
 
     @property
     def loaded(self) -> int:
@@ -68,4 +83,4 @@ class Account:
     @property
     def peak(self) -> int:
         """The most bytes on chip before, during and after the compute action."""
-        return self.held.total
+        return self.held_pixels + self.held_kernels + self.held_partial_sums + self.held_outputs

@@ -1,9 +1,10 @@
 """The books of a strategy: what every step does, moves and holds, without touching any data."""
 
+from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache, cached_property
 
-from offloadasp.instance import Accelerator
 from offloadasp.simulate.account import Account, Actions
 from offloadasp.simulate.blocks import Blocks
 from offloadasp.simulate.ledger import Ledger
@@ -11,7 +12,7 @@ from offloadasp.simulate.violations import Log, Violation
 from offloadasp.strategy import Strategy
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TraceRow:
     """One replayed step.
 
@@ -113,38 +114,32 @@ class Books:
         """The most bytes ever on chip."""
         return max((row.on_chip for row in self.trace), default=0)
 
-    @property
+    @cached_property
     def duration(self) -> Fraction:
         """Cycles."""
-        return sum((row.cycles for row in self.trace), Fraction(0))
+        # There are few different durations of a step, and arithmetic of fractions takes long.
+        counts = Counter(row.cycles for row in self.trace)
+        return sum((cycles * count for cycles, count in counts.items()), Fraction(0))
 
 
 def keep_books(strategy: Strategy) -> Books:
     """Replay the steps of a strategy by the rules of the model alone."""
     accelerator, log = strategy.instance.accelerator, Log()
-    blocks = Blocks(strategy.instance)
-    ledger = Ledger(blocks, accelerator.memory, accelerator.macs_per_step, log)
-    steps = [ledger.replay(step) for step in strategy.steps]
+    ledger = Ledger(Blocks(strategy.instance), accelerator.memory, accelerator.macs_per_step, log)
+    cycles = cache(
+        lambda loaded, written, computes: (
+            accelerator.load_cycles * loaded
+            + accelerator.write_cycles * written
+            + accelerator.compute_cycles * computes
+        )
+    )
+    actions, accounts, trace = [], [], []
+    for number, step in enumerate(strategy.steps, start=1):
+        done, account = ledger.replay(step)
+        loaded, written, macs = account.loaded, account.written, account.macs
+        duration = cycles(loaded, written, macs > 0)
+        actions.append(done)
+        accounts.append(account)
+        trace.append(TraceRow(number, account.freed, written, loaded, account.peak, macs, duration))
     ledger.finish()
-    accounts = tuple(account for _, account in steps)
-    return Books(
-        violations=log.violations,
-        actions=tuple(actions for actions, _ in steps),
-        accounts=accounts,
-        trace=tuple(_row(t, account, accelerator) for t, account in enumerate(accounts, start=1)),
-    )
-
-
-def _row(step: int, account: Account, accelerator: Accelerator) -> TraceRow:
-    cycles = accelerator.load_cycles * account.loaded + accelerator.write_cycles * account.written
-    if account.macs:
-        cycles += accelerator.compute_cycles
-    return TraceRow(
-        step,
-        account.freed,
-        account.written,
-        account.loaded,
-        account.peak,
-        account.macs,
-        cycles,
-    )
+    return Books(log.violations, tuple(actions), tuple(accounts), tuple(trace))
