@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -62,6 +63,21 @@ def test_every_plot_has_a_title_and_units_and_is_the_same_each_time(
         "timeline": {"cycles", "DMA in", "compute", "DMA out"},
     }
     assert units[kind] <= set(words)
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(1, 5)), max_size=9), st.integers(1, 7))
+def test_the_share_of_time_busy_is_counted_cycle_by_cycle(
+    gaps: list[tuple[int, int]], stretches: int
+) -> None:
+    bars: list[tuple[float, float]] = []
+    busy: list[int] = []
+    for gap, width in gaps:
+        bars.append((float(len(busy) + gap), float(width)))
+        busy += [0] * gap + [1] * width
+    busy += [0] * (-len(busy) % stretches or stretches)
+    edges = np.linspace(0, len(busy), stretches + 1)
+    expected = np.array(busy).reshape(stretches, -1).mean(axis=1)
+    assert np.allclose(plots.busy(bars, edges), expected)
 
 
 def test_a_plot_may_be_a_png(file: Path, tmp_path: Path) -> None:

@@ -37,7 +37,8 @@ TRACKS = {
 
 _TRACK_OF = {LOAD: "DMA in", COMPUTE: "compute", WRITE: "DMA out"}
 _NUMBERED = 16  # rows and columns up to which cells hold their number
-_HATCHED = 600  # bars up to which they are hatched and edged
+_BARS = 150  # of a row of the timeline; more become shares of time in so many stretches
+_STRETCHES = 100
 _SETTINGS: dict[Any, Any] = {
     "font.size": 9,
     "axes.titlesize": 10,
@@ -136,21 +137,39 @@ def _timeline(figure: "Figure", strategy: Strategy, books: Books) -> None:
     for one in actions_of(strategy.instance, books):
         if one.action in _TRACK_OF and one.end > one.start:
             _extend(bars[_TRACK_OF[one.action]], float(one.start), float(one.end))
-    fine = max(map(len, bars.values())) <= _HATCHED
+    fine = max(map(len, bars.values())) <= _BARS
     for row, (name, (colour, hatch)) in enumerate(TRACKS.items()):
-        axes.broken_barh(
-            bars[name],
-            (row - 0.4, 0.8),
-            facecolor=colour,
-            edgecolor="black" if fine else colour,
-            linewidth=0.4,
-            hatch=hatch if fine else "",
-        )
+        look: dict[str, Any] = {
+            "facecolor": colour,
+            "edgecolor": "black",
+            "linewidth": 0.4,
+            "hatch": hatch,
+        }
+        if fine:
+            axes.broken_barh(bars[name], (row - 0.4, 0.8), **look)
+        else:
+            edges = np.linspace(0, float(books.duration), _STRETCHES + 1)
+            heights = row + 0.4 - 0.8 * busy(bars[name], edges)
+            axes.stairs(heights, edges, baseline=row + 0.4, fill=True, **look)
     axes.set_yticks(range(len(TRACKS)), list(TRACKS))
-    axes.invert_yaxis()
+    axes.set_ylim(len(TRACKS) - 0.5, -0.5)
     axes.set_xlim(0, max(float(books.duration), 1e-9))
+    axes.xaxis.set_major_formatter("{x:,.0f}")
     figure.set_size_inches(6.3, 2.2)
-    _label(axes, "Timeline", strategy, "cycles", "")
+    title = "Timeline" if fine else "Timeline: share of time busy (full height: 100 %)"
+    _label(axes, title, strategy, "cycles", "")
+
+
+def busy(bars: list[tuple[float, float]], edges: NDArray[Any]) -> NDArray[Any]:
+    """Return which share of the time between each two edges disjoint, sorted bars cover."""
+    starts, widths = np.array(bars).reshape(-1, 2).T
+    ends = starts + widths
+    until = np.r_[0.0, np.cumsum(widths)]
+    # Busy time up to each edge: all bars that began before it, less what of the last is after it.
+    begun = np.searchsorted(starts, edges, side="right")
+    after = np.where(begun > 0, np.maximum(np.r_[0.0, ends][begun] - edges, 0), 0)
+    share: NDArray[Any] = np.diff(until[begun] - after) / np.diff(edges)
+    return share
 
 
 def _extend(bars: list[tuple[float, float]], start: float, end: float) -> None:
