@@ -69,3 +69,15 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
             raise
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file of UTF-8 text whole or not at all.
+
+    Raises
+    ------
+    InputError
+        The folder cannot be made or written.
+    """
+    data = text.encode()
+    write_whole(path, lambda file: file.write(data))

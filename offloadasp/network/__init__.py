@@ -1,6 +1,6 @@
 """Whole networks: an ONNX model's convolutions as instances, planned, and executed under the plans.
 
-The way through: ``accelerators`` and ``model`` → ``convolutions`` → ``layers`` → ``record`` →
-``plan`` → ``operands`` → ``verify``. Only ``model``, ``convolutions``, ``dataset`` and ``verify``
-need the package onnx; ``extra`` says what to install where it is missing.
+``accelerators`` → ``model`` → ``nodes`` → ``convolutions`` → ``record`` → ``plan`` → ``totals``;
+``dataset`` and ``operands`` → ``verify``. Most of it needs the optional package onnx; ``extra``
+says how to install it.
 """
