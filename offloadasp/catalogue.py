@@ -7,12 +7,17 @@ from pathlib import Path
 
 from offloadasp.errors import InputError
 from offloadasp.instance import Instance, load_instance
-from offloadasp.resources import accelerators_folder, instances_folder
+from offloadasp.resources import (
+    accelerators_folder,
+    instances_folder,
+    network_instances_folder,
+)
 
 
 def shipped_files() -> list[Path]:
-    """Return the files of all shipped instances, by name."""
-    return sorted(instances_folder().glob("*.toml"))
+    """Return the files of all shipped instances: those made by hand, then layers of networks."""
+    folders = (instances_folder(), network_instances_folder())
+    return [path for folder in folders for path in sorted(folder.glob("*.toml"))]
 
 
 def shipped_accelerators() -> list[Path]:

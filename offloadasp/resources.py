@@ -25,3 +25,8 @@ def instances_folder() -> Path:
 def accelerators_folder() -> Path:
     """Return the folder of the shipped accelerator files."""
     return instances_folder() / "accelerators"
+
+
+def network_instances_folder() -> Path:
+    """Return the folder of the instance files that are layers of whole networks."""
+    return instances_folder() / "networks"
