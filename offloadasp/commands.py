@@ -17,7 +17,7 @@ from offloadasp.errors import InputError, NoStrategyError
 from offloadasp.facts import facts as facts_of
 from offloadasp.instance import Instance, SearchOptions, explain, load_instance
 from offloadasp.interrupt import EXIT_CODE, Interrupts
-from offloadasp.network_commands import import_, network, require_folder
+from offloadasp.network_commands import import_, network
 from offloadasp.objective import DURATION, objectives
 from offloadasp.pipeline import run as run_pipeline
 from offloadasp.problem import problem_of
@@ -41,7 +41,7 @@ from offloadasp.search.solve import Limits
 from offloadasp.simulate import simulate as simulate_strategy
 from offloadasp.strategy import load as load_strategy
 from offloadasp.tensorfile import load_tensor, save_tensor
-from offloadasp.usage import Commands, InterruptedEarly
+from offloadasp.usage import Commands, InterruptedEarly, require_folder
 
 _REFUSED = 5
 _BUDGET_LIMIT = 2**31 - 1

@@ -12,7 +12,7 @@ from offloadasp.errors import InputError
 from offloadasp.instance import SearchOptions, explain
 from offloadasp.network.accelerators import load_machine
 from offloadasp.network.extra import require_onnx
-from offloadasp.usage import InterruptedEarly
+from offloadasp.usage import InterruptedEarly, require_between, require_folder
 
 _Model = Annotated[Path, typer.Argument(metavar="MODEL", help="An ONNX model.")]
 _Accelerator = Annotated[
@@ -108,16 +108,3 @@ def network(
         ) from None
     if code:
         raise typer.Exit(code)
-
-
-def require_folder(out: Path) -> None:
-    """Refuse a folder that cannot be written before the search rather than after it."""
-    existing = next((path for path in (out, *out.parents) if path.exists()), Path())
-    if not existing.is_dir():
-        raise InputError(f"--out: {existing} is not a folder")
-
-
-def require_between(option: str, value: int | None, most: int) -> None:
-    """Refuse a number below 1 or above the most allowed."""
-    if value is not None and not 1 <= value <= most:
-        raise InputError(f"{option}: must be from 1 to {most}, not {value}")

@@ -92,7 +92,8 @@ def single(
 
 def evaluated(proto: ModelProto, inputs: Mapping[str, Array]) -> Array:
     """Return the first output by ONNX's own evaluator."""
-    return np.asarray(ReferenceEvaluator(proto).run(None, dict(inputs))[0])
+    first, *_ = ReferenceEvaluator(proto).run(None, dict(inputs))
+    return np.asarray(first)
 
 
 def saved(proto: ModelProto, folder: Path, name: str = "model.onnx") -> Path:

@@ -20,6 +20,7 @@ from onnx_models import Array, evaluated, model, saved, small_network
 
 from offloadasp.instance import load_instance
 from offloadasp.network import plan as planning
+from offloadasp.simulate import simulate
 
 ACCELERATOR = """
 name = "tested"
@@ -332,16 +333,13 @@ def test_a_strategy_that_computes_something_else_is_not_verified(
     planned: tuple[Path, Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = copy(planned, tmp_path)
-    from offloadasp.network import verify as verification
-
-    real = verification.simulate
 
     def wrong(*arguments: Any, **options: Any) -> Any:
-        replay = real(*arguments, **options)
+        replay = simulate(*arguments, **options)
         replay.output[..., 0] += 1
         return replay
 
-    monkeypatch.setattr(verification, "simulate", wrong)
+    monkeypatch.setattr("offloadasp.network.verify.simulate", wrong)
     ran = network(folder, "--verify", "--json")
     assert ran.code == 5
     assert not json.loads(ran.out)["verification"]["verified"]

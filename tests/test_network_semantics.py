@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from onnx import ModelProto, TensorProto, helper
+from onnx import ModelProto, TensorProto, helper, numpy_helper
 from onnx_models import Array, evaluated, machine, model, saved, single
 
 from offloadasp.instance import Precision
@@ -29,7 +29,7 @@ def as_layer(proto: ModelProto, inputs: dict[str, Array]) -> Array:
         read = load_model(saved(proto, Path(folder)))
     (found,) = convolutions(read, machine()).convolutions
     (node,) = proto.graph.node
-    known = {t.name: evaluated_constant(t) for t in proto.graph.initializer} | inputs
+    known = {t.name: numpy_helper.to_array(t) for t in proto.graph.initializer} | inputs
     left = node.input[0] in read.constants
     given_ = [known[name] if name else None for name in node.input]
     ready = operands(found.op, given_, attributes(node), weights_left=left)
@@ -37,12 +37,6 @@ def as_layer(proto: ModelProto, inputs: dict[str, Array]) -> Array:
     out = ready.finish(direct_convolution(found.layer, ready.x, ready.w, ready.bias))
     assert out.shape == read.shapes["y"]
     return out
-
-
-def evaluated_constant(tensor: TensorProto) -> Array:
-    from onnx import numpy_helper
-
-    return numpy_helper.to_array(tensor)
 
 
 def whole_numbers(generator: np.random.Generator, shape: Any, kind: str = "float32") -> Array:
@@ -130,7 +124,7 @@ def test_qlinear_conv_computes_what_the_evaluator_computes(
     x, w = (full_range(generator, drawn[key], kind) for key in ("x", "w"))
     # The evaluator takes a scale a kernel for two axes only.
     several = len(w) if by_kernel and w.ndim == 4 else ()
-    constants = {
+    scalars: dict[str, Any] = {
         "xs": np.float32(0.25),
         "xz": full_range(generator, (), kind),
         "w": w,
@@ -139,7 +133,7 @@ def test_qlinear_conv_computes_what_the_evaluator_computes(
         "ys": np.float32(2.5),
         "yz": full_range(generator, (), kind),
     }
-    constants = {name: np.asarray(value) for name, value in constants.items()}
+    constants: dict[str, Array] = {name: np.asarray(value) for name, value in scalars.items()}
     if drawn["bias"]:
         constants["b"] = generator.integers(-1000, 1000, len(w)).astype(np.int32)
     order = ["x", *constants]
@@ -277,6 +271,24 @@ def test_what_cannot_be_offloaded_is_listed_with_its_reason(proto: ModelProto, r
     (skipped,) = found.skipped
     assert (skipped.node, skipped.op) == ("odd", "Conv")
     assert reason in skipped.reason
+
+
+def test_a_layer_with_more_data_than_is_supported_is_listed() -> None:
+    # 60000 kernels of 40000 channels: 2.4 billion weights, made when the model runs.
+    nodes = [
+        helper.make_node("ConstantOfShape", ["shape"], ["huge"]),
+        helper.make_node("Conv", ["x", "huge"], ["y"], "huge"),
+        helper.make_node("Conv", ["x", "w"], ["z"], "fine"),
+    ]
+    constants = {
+        "shape": np.array([60000, 40000, 1, 1]),
+        "w": np.ones((1, 40000, 1, 1), np.float32),
+    }
+    x = (TensorProto.FLOAT, [1, 40000, 1, 1])
+    found = imported(model(nodes, {"x": x}, ["y", "z"], constants))
+    assert [entry.node for entry in found.convolutions] == ["fine"]
+    assert found.skipped[0].node == "huge"
+    assert "at most 2147483647 are supported" in found.skipped[0].reason
 
 
 def test_no_node_that_multiplies_with_weights_is_dropped_silently() -> None:

@@ -12,6 +12,7 @@ from offloadasp.instance import Instance, Layer, Precision, SearchOptions, expla
 from offloadasp.network.accelerators import Machine
 from offloadasp.network.model import STANDARD, Model, node_name
 from offloadasp.network.nodes import FLOATS, READERS, Node, Unfit
+from offloadasp.problem import problem_of, undivided
 
 # Sums of 8-bit products are of 32 bits in ONNX; floats are summed in no less.
 _SUM_BYTES = 4
@@ -96,19 +97,14 @@ def convolutions(model: Model, machine: Machine) -> Imported:
     skipped: list[Skipped] = []
     names: dict[tuple[Layer, Precision], str] = {}
     for node in model.graph.node:
-        read = READERS.get(node.op_type) if node.domain in STANDARD else None
         try:
-            if read is None:
-                _refuse_known(node)
-                continue
-            layer, images = read(Node(model, node))
+            read = _read(model, node, machine)
         except Unfit as reason:
             skipped.append(Skipped(node_name(node), node.op_type, str(reason)))
             continue
-        except ValidationError as error:
-            skipped.append(Skipped(node_name(node), node.op_type, explain(error)))
+        if read is None:
             continue
-        precision = _precision(model, node, machine)
+        layer, precision, images = read
         name = names.get((layer, precision))
         if name is None:
             name = names[layer, precision] = _file_name(node_name(node), set(names.values()))
@@ -120,6 +116,33 @@ def convolutions(model: Model, machine: Machine) -> Imported:
     if not found:
         raise InputError(f"{model.path}: {_nothing(skipped)}")
     return Imported(tuple(found), tuple(skipped))
+
+
+def _read(model: Model, node: NodeProto, machine: Machine) -> tuple[Layer, Precision, int] | None:
+    """Return a node's layer, precision and images; None if it multiplies with no weights.
+
+    Raises
+    ------
+    Unfit
+        It does, and cannot be offloaded.
+    """
+    reader = READERS.get(node.op_type) if node.domain in STANDARD else None
+    if reader is None:
+        _refuse_known(node)
+        return None
+    try:
+        layer, images = reader(Node(model, node))
+    except ValidationError as error:
+        raise Unfit(explain(error)) from None
+    precision = _precision(model, node, machine)
+    instance = Instance(
+        name="layer", layer=layer, accelerator=machine.accelerator, precision=precision
+    )
+    try:
+        problem_of(instance, undivided(layer))
+    except InputError as error:
+        raise Unfit(str(error).removeprefix("layer: layer: ")) from None
+    return layer, precision, images
 
 
 def instances(imported: Imported, machine: Machine, search: SearchOptions) -> list[Instance]:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from google.protobuf.message import DecodeError
@@ -73,7 +74,7 @@ def _draw(model: Model, value: ValueInfoProto, generator: np.random.Generator) -
             "give one with --data"
         )
     sizes = [size or 0 for size in shape]
-    kind = helper.tensor_dtype_to_np_dtype(model.types[value.name])
+    kind = _kind(model, value)
     if kind.kind in "iu":
         low = 0 if kind.kind == "u" else -128
         return generator.integers(low, low + 256, sizes).astype(kind)
@@ -82,6 +83,13 @@ def _draw(model: Model, value: ValueInfoProto, generator: np.random.Generator) -
     if kind.kind in "OSUc":
         raise InputError(f"--verify: the input {value.name} holds no numbers; give it with --data")
     return generator.normal(size=sizes).astype(kind)
+
+
+def _kind(model: Model, value: ValueInfoProto) -> np.dtype[Any]:
+    found = model.types[value.name]
+    if found == TensorProto.UNDEFINED:
+        raise InputError(f"{model.path}: the input {value.name} is no tensor")
+    return helper.tensor_dtype_to_np_dtype(found)
 
 
 def _tensors(folder: Path, kind: str) -> list[Array]:
@@ -115,7 +123,7 @@ def _require_fit(model: Model, value: ValueInfoProto, given: Array, folder: Path
         len(shape) == given.ndim
         and all(size in (None, there) for size, there in zip(shape, given.shape, strict=True))
     )
-    kind = helper.tensor_dtype_to_np_dtype(model.types[value.name])
+    kind = _kind(model, value)
     if not fits or given.dtype != kind:
         raise InputError(
             f"--data: {folder}: the input {value.name} is {given.dtype} of shape {given.shape}; "

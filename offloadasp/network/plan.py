@@ -3,10 +3,10 @@
 import multiprocessing
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,9 +86,11 @@ def plan(
     tell(Progress(kept, len(instances), kept))
     missing = [entry for entry in instances if entry.name not in found]
     if missing:
-        for outcome in _in_processes(missing, out, jobs):
-            found[outcome.name] = outcome
-            tell(Progress(len(found), len(instances), kept, outcome))
+        # Closed whatever happens here, so that its processes end.
+        with closing(_in_processes(missing, out, jobs)) as outcomes:
+            for outcome in outcomes:
+                found[outcome.name] = outcome
+                tell(Progress(len(found), len(instances), kept, outcome))
     return {entry.name: found[entry.name] for entry in instances}
 
 
@@ -107,7 +109,7 @@ def plan_layer(instance: Instance, out: Path) -> Outcome:
     return found
 
 
-def _in_processes(instances: Sequence[Instance], out: Path, jobs: int) -> Iterator[Outcome]:
+def _in_processes(instances: Sequence[Instance], out: Path, jobs: int) -> Generator[Outcome]:
     """Yield outcomes as they come."""
     before = set(multiprocessing.active_children())
     # A fork would copy locks that threads of this process may hold.

@@ -100,7 +100,6 @@ def verify(
     strategies: Mapping[str, Path],
     data: DataSet,
     seed: int,
-    tell: Callable[[int], None] = lambda _: None,
 ) -> Verification:
     """Run a network under its plans, and compare its outputs.
 
@@ -113,8 +112,6 @@ def verify(
         With recorded outputs, or without: then the plain evaluator says what they should be.
     seed
         Of the weights drawn where a model without recorded outputs has only constant ones.
-    tell
-        Told how many convolutions have been executed.
 
     Raises
     ------
@@ -147,7 +144,6 @@ def verify(
         ready = operands(convolution.op, inputs, given, weights_left=left[output])
         found = _execute(convolution, loaded[convolution.name], ready)
         executed.append(convolution.node)
-        tell(len(executed))
         return found
 
     found = _evaluate(

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from offloadasp.instance import Instance, Resolved
-from offloadasp.problem import Problem, problem_of
+from offloadasp.instance import Instance
+from offloadasp.problem import Problem, problem_of, undivided
 from offloadasp.report.screen import console, show_table
 from offloadasp.report.words import choice_words, layer_words
 
@@ -51,8 +51,6 @@ def instances_object(instances: Sequence[Instance]) -> list[dict[str, Any]]:
 
 def data_bytes(instance: Instance) -> int:
     """Return the bytes of all data, each moved once: used pixels, kernels, biases and outputs."""
-    layer = instance.layer
     # They are the same however the layer is decomposed, and one block each is the least to count.
-    whole = Resolved(kernel_groups=((0, layer.kernels),), channel_groups=((0, layer.input[0]),))
-    problem: Problem = problem_of(instance, whole)
+    problem: Problem = problem_of(instance, undivided(instance.layer))
     return problem.input_total + problem.kernel_total + problem.output_total
