@@ -320,3 +320,25 @@ def test_the_page_of_results_says_how_each_suite_was_measured(tmp_path: Path) ->
 
 def test_each_suite_has_a_name_of_its_own() -> None:
     assert len({suite.name for suite in SUITES}) == len(SUITES)
+
+
+def test_the_suite_of_networks_plans_and_executes_a_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from onnx_models import CASES as RECORDED
+
+    # A recorded convolution in the place of the light models, which take minutes.
+    path = next(case for case in RECORDED if case.name == "test_Conv2d_padding") / "model.onnx"
+    monkeypatch.setattr("bench.whole.model_path", lambda _: path)
+    code, out, error = bench("networks", "--time-limit", 0.2, "--only", "ethos", "--out", tmp_path)
+    assert code == 0, error
+    rows = rows_of(tmp_path / "networks.json")
+    assert len(rows) == 2
+    for row in rows.values():
+        # The batch of two images runs one by one.
+        assert (row["layers"], row["distinct"], row["executed"]) == (2, 1, 1)
+        assert row["verified"]
+        assert row["missing"] == row["skipped"] == 0
+        assert row["lower_bound"] <= row["duration"]
+    assert "goal 600 s" in out
+    assert max(map(len, out.splitlines())) <= WIDTH

@@ -314,6 +314,44 @@ def test_recorded_outputs_are_compared_with(planned: tuple[Path, Ran], tmp_path:
     assert "NOT VERIFIED" in wrong.out
 
 
+def test_a_quantised_network_is_equal_bit_for_bit(tmp_path: Path) -> None:
+    generator = np.random.default_rng(3)
+    scalars: dict[str, Any] = {
+        "xs": np.float32(0.1),
+        "xz": np.uint8(120),
+        "w1": generator.integers(-128, 128, (3, 1, 3, 3)).astype(np.int8),
+        "ws": generator.uniform(0.01, 0.02, 3).astype(np.float32),
+        "wz": np.zeros(3, np.int8),
+        "ys": np.float32(0.3),
+        "yz": np.uint8(100),
+        "b": generator.integers(-500, 500, 3).astype(np.int32),
+        "w2": generator.integers(0, 256, (2, 3, 2, 2)).astype(np.uint8),
+    }
+    nodes = [
+        helper.make_node(
+            "QLinearConv",
+            ["x", "xs", "xz", "w1", "ws", "wz", "ys", "yz", "b"],
+            ["h"],
+            "quantised",
+            auto_pad="SAME_LOWER",
+            strides=[2, 1],
+        ),
+        helper.make_node("ConvInteger", ["h", "w2", "yz"], ["y"], "integer", pads=[1, 0, 0, 1]),
+    ]
+    constants = {name: np.asarray(value) for name, value in scalars.items()}
+    x = generator.integers(0, 256, (2, 1, 8, 8)).astype(np.uint8)
+    saved(model(nodes, {"x": x}, ["y"], constants), tmp_path)
+    report = network(tmp_path, "--verify", "--json", memory=150).json
+    assert [layer["precision"]["output"] for layer in report["layers"]] == [1, 4]
+    assert [layer["runs"] for layer in report["layers"]] == [2, 2]
+    assert all(layer["steps"] > 1 for layer in report["layers"])
+    compared = report["verification"]["outputs"] + report["verification"]["inner"]
+    assert len(compared) == 2
+    for entry in compared:
+        assert entry["max_abs_error"] == entry["tolerance"] == 0
+        assert entry["spread"] > 20
+
+
 def test_weights_that_a_model_fills_with_one_value_are_drawn_for_the_check(
     planned: tuple[Path, Ran], tmp_path: Path
 ) -> None:

@@ -38,8 +38,10 @@ class Compared:
     max_abs_error
         Largest absolute difference; infinite if shapes differ, or a number is missing.
     tolerance
-        The largest that counts as equal: 0 for integers and truth values; for floats, which a
-        single-precision network sums in any order, 1e-3 of the largest magnitude expected.
+        The largest that counts as equal. For floats, which a single-precision network sums in any
+        order, 1e-3 of the largest magnitude expected. For integers and truth values 0 if the
+        network's offloaded layers are of integers; else the same as for floats and at least 1,
+        since a quantised sum of floats may be rounded up or down.
     spread
         Difference of the largest and the smallest expected value: an output that is constant
         shows little.
@@ -137,7 +139,11 @@ def verify(
         expected = _evaluate(model, ReferenceEvaluator, proto, data, names)
     executed: list[str] = []
     loaded = {name: load(path) for name, path in strategies.items()}
-    left = {n.output[0]: n.input[0] in model.constants for n in model.graph.node if n.output}
+    left = {
+        node.output[0]: node.input[0] in model.constants
+        for node in model.graph.node
+        if node.output[0] in offloaded
+    }
 
     def execute(output: str, inputs: Sequence[Array | None], given: Mapping[str, Any]) -> Array:
         convolution = offloaded[output]
@@ -153,7 +159,14 @@ def verify(
         data,
         names,
     )
-    compared = [_compare(*entry) for entry in zip(names, found, expected, strict=True)]
+    rounded = any(
+        model.types[node.input[0]] in FLOATS
+        for node in model.graph.node
+        if node.output[0] in offloaded
+    )
+    compared = [
+        _compare(*entry, rounded=rounded) for entry in zip(names, found, expected, strict=True)
+    ]
     outputs = len(model.graph.output)
     return Verification(
         against="evaluator" if data.outputs is None else "recorded",
@@ -209,13 +222,15 @@ def _evaluate(
         raise InputError(f"{model.path}: ONNX's evaluator cannot run it: {reason}") from None
 
 
-def _compare(name: str, found: Any, expected: Any) -> Compared:
+def _compare(name: str, found: Any, expected: Any, *, rounded: bool) -> Compared:
+    """Compare a tensor; ``rounded``: whether floats were summed on the way to it."""
     if not all(isinstance(value, np.ndarray) for value in (found, expected)):
         raise InputError(f"the output {name} is no tensor; only tensors can be compared")
-    exact = expected.dtype.kind in "iub"
     ours, theirs = (np.asarray(value, dtype=np.float64) for value in (found, expected))
     largest = float(np.abs(theirs).max(initial=0.0))
-    tolerance = 0.0 if exact else _TOLERANCE * largest
+    tolerance = _TOLERANCE * largest
+    if expected.dtype.kind in "iub":
+        tolerance = max(1.0, tolerance) if rounded else 0.0
     if ours.shape != theirs.shape or not np.isfinite(ours).all():
         return Compared(name, float("inf"), tolerance, 0.0)
     spread = float(np.ptp(theirs)) if theirs.size else 0.0

@@ -18,9 +18,10 @@ from offloadasp.network.convolutions import Convolution, Imported, Skipped
 from offloadasp.network.plan import Failed, Outcome
 from offloadasp.network.plan import Progress as State
 from offloadasp.network.totals import Totals
-from offloadasp.network.verify import Compared, Verification
+from offloadasp.network.verify import Verification
 from offloadasp.report.instances import data_bytes
 from offloadasp.report.screen import Rows, console, show_rows, show_table
+from offloadasp.report.verification import verification_object, verification_rows
 from offloadasp.report.words import cycles, layer_words, percent, plural
 
 _LEGEND = (
@@ -119,7 +120,7 @@ def show_network(
         screen.print(Text(f"{failed.name}: {failed.reason}", "bold red"))
     _show_skipped(screen, imported.skipped)
     screen.print()
-    show_rows(console(), _total_rows(total) + _verification_rows(verification))
+    show_rows(console(), _total_rows(total) + verification_rows(verification))
 
 
 def network_object(
@@ -159,7 +160,7 @@ def network_object(
             "runs": total.runs,
             "runs_without_strategy": total.missing,
         },
-        "verification": _verification_object(verification),
+        "verification": verification_object(verification),
     }
 
 
@@ -240,53 +241,6 @@ def _total_rows(total: Totals) -> Rows:
         ("shares", ", ".join(f"{name} {percent(total.share(v))}" for name, v in parts.items())),
         ("bytes", f"{total.loaded} loaded, {total.written} written"),
     ]
-
-
-def _verification_rows(found: Verification | None) -> Rows:
-    if found is None:
-        return []
-    expected = "the recorded outputs" if found.against == "recorded" else "ONNX's own evaluator"
-    words = f"{plural(len(found.executed), 'node')} executed step by step by the simulator; "
-    if found.drawn:
-        words += f"weights of {len(found.drawn)} drawn at random, as the model has constant ones; "
-    words += f"against {expected}: "
-    words += ", ".join(map(_compared_words, found.outputs))
-    if found.inner:
-        worst = max(found.inner, key=lambda entry: entry.excess)
-        words += f"; of the outputs of these nodes the farthest is {_compared_words(worst)}"
-    verdict = ("verified", "green") if found.verified else ("NOT VERIFIED", "bold red")
-    return [("whole network", Text.assemble(verdict, f": {words}"))]
-
-
-def _compared_words(entry: Compared) -> str:
-    return (
-        f"{entry.name}: max abs error {entry.max_abs_error:.3g} (allowed {entry.tolerance:.3g}, "
-        f"values spread over {entry.spread:.3g})"
-    )
-
-
-def _verification_object(found: Verification | None) -> dict[str, Any] | None:
-    if found is None:
-        return None
-    return {
-        "against": found.against,
-        "verified": found.verified,
-        "executed": list(found.executed),
-        "drawn": list(found.drawn),
-        "outputs": [_compared_object(entry) for entry in found.outputs],
-        "inner": [_compared_object(entry) for entry in found.inner],
-    }
-
-
-def _compared_object(entry: Compared) -> dict[str, Any]:
-    error = entry.max_abs_error
-    return {
-        "name": entry.name,
-        "equal": entry.equal,
-        "max_abs_error": None if error == float("inf") else error,
-        "tolerance": entry.tolerance,
-        "spread": entry.spread,
-    }
 
 
 def _show_skipped(screen: Console, skipped: Sequence[Skipped]) -> None:
