@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from bench import ablation, flat, layers, peers, scale, serial, simulate, whole
+from bench import ablation, flat, layers, peers, scale, scaled, serial, simulate, whole
 from bench.record import Record
 from bench.show import markdown, show
 from bench.suite import Limits, Options, Suite, Task, measure, selected
@@ -24,6 +24,7 @@ SUITES = (
     flat.SUITE,
     serial.SUITE,
     layers.SUITE,
+    scaled.SUITE,
     whole.SUITE,
     peers.CPSAT,
     peers.ZIGZAG,
@@ -98,6 +99,7 @@ for _suite, _tasks in (
     (flat.SUITE, flat.tasks),
     (serial.SUITE, serial.tasks),
     (layers.SUITE, layers.tasks),
+    (scaled.SUITE, scaled.tasks),
     (whole.SUITE, whole.tasks),
     (scale.SUITE, scale.tasks),
     (simulate.SUITE, simulate.tasks),

@@ -50,6 +50,10 @@ TINY: dict[str, tuple[str, str]] = {
     "flat": ("^6x6-g4-m20$", "row['met'] and row['status'] == 'optimal'"),
     "serial": ("^10x10-k5-m25$", "row['met'] and row['open'] == 0"),
     "layers": ("lenet5-conv1 1/8$", "row['by_compulsory'] and row['gap'] == 0"),
+    "scaled": (
+        "^4x2x2x1 1/3",
+        "row['bound'] <= row['proven'] == row['found'] <= row['constructed']",
+    ),
     "scale": ("^16x16 1", "row['lower_bound'] <= row['duration'] and row['chosen'] == '1 x 1'"),
     "simulate": ("lenet5", "row['verified'] and row['ratio'] > 0 and row['steps'] >= 25"),
     "ablation": ("^3x4-2-kernels-13 without all", "row['found'] == row['proven'] == 61"),
