@@ -132,11 +132,11 @@ def _collect(
     pool: ProcessPoolExecutor, instances: Sequence[Instance], out: Path
 ) -> Iterator[Outcome]:
     # Processes inherit the mask: Ctrl-C is this one's affair, which ends them.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         open_ = {pool.submit(plan_layer, entry, out) for entry in instances}
     finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     while open_:
         done, open_ = wait(open_, return_when=FIRST_COMPLETED)
         for future in done:
