@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from fractions import Fraction
@@ -477,6 +478,19 @@ def test_without_onnx_both_commands_say_how_to_install_it(
     ran = offload_asp(name, "m.onnx", f"--accelerator={accelerator(tmp_path)}", "--out=o")
     assert ran.code == 2
     assert "pip install 'offload-asp[onnx]'" in ran.error_line
+
+
+def test_all_else_works_without_onnx() -> None:
+    program = (
+        "import sys; sys.modules['onnx'] = None; from offloadasp.commands import app; "
+        "app(['import', 'm.onnx', '--accelerator=gap8', '--out=o'])"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert process.returncode == 2
+    (line,) = process.stderr.splitlines()
+    assert "pip install" in line
 
 
 def test_a_bar_on_the_terminal_counts_layers(planned: tuple[Path, Ran], tmp_path: Path) -> None:
