@@ -12,8 +12,7 @@ from offloadasp.problem import Problem
 from offloadasp.rules import Rules, ground
 from offloadasp.strategy import Step, Strategy
 
-# Everything that reads strategies checks them at positions: a tile is a matter of the search.
-_POSITION = (1, 1)
+_ENTRY = ("layer.lp", "decomposition.lp", "check.lp")
 
 
 @dataclass(frozen=True, order=True)
@@ -74,31 +73,34 @@ def check(strategy: Strategy, rules: Rules) -> Verdict:
     InputError
         A file of rules is wrong.
     """
-    problem = strategy.problem
-    resolved = problem.decomposition.model_copy(update={"tile": _POSITION})
-    problem = problem.with_decomposition(resolved)
-    program = facts(problem, len(strategy.steps)) + "\n".join(box_facts(strategy.steps))
-    entry = ["layer.lp", "decomposition.lp", "check.lp", "objective/duration.lp"]
-    control = ground(rules, entry, program)
-    return _verdict(control, problem)
+    problem = _at_positions(strategy.problem)
+    given = facts(problem, len(strategy.steps)) + "\n".join(box_facts(strategy.steps))
+    return _verdict(ground(rules, _ENTRY, given), problem)
+
+
+def _at_positions(problem: Problem) -> Problem:
+    """Return the problem without tiles: they are a matter of the search, not of strategies."""
+    return problem.with_decomposition(problem.decomposition.model_copy(update={"tile": (1, 1)}))
 
 
 def box_facts(steps: tuple[Step, ...]) -> Iterator[str]:
-    """Yield one fact ``box(Step, Action, Number, Cells)`` for every box of a strategy."""
+    """Yield a fact ``box/8`` for every box of a strategy, ``entry/4`` for every kernel moved."""
     for t, step in enumerate(steps, start=1):
         lists = (
-            ("free", "pixels", step.free.pixels),
-            ("free", "kernel", step.free.kernels),
-            ("write", "outputs", step.write.outputs),
-            ("write", "partial_sums", step.write.partial_sums),
-            ("load", "pixels", step.load.pixels),
-            ("load", "kernel", step.load.kernels),
-            ("load", "partial_sums", step.load.partial_sums),
-            ("compute", "operations", step.compute),
+            ("free,pixels", step.free.pixels, 1),
+            ("write,outputs", step.write.outputs, 1),
+            ("write,partial_sums", step.write.partial_sums, 1),
+            ("load,pixels", step.load.pixels, 1),
+            ("load,partial_sums", step.load.partial_sums, 1),
+            ("compute,operations", step.compute, 2),
         )
-        for action, kind, entries in lists:
+        for kind, entries, keys in lists:
             for number, entry in enumerate(entries):
-                yield f"box({t},{action},{number},{kind}({','.join(map(str, entry))}))."
+                key, place = ",".join(map(str, entry[:keys])), ",".join(map(str, entry[keys:]))
+                yield f"box({t},{kind}({key}),{number},{place})."
+        for action, pairs in (("free", step.free.kernels), ("load", step.load.kernels)):
+            for number, (n, q) in enumerate(pairs):
+                yield f"entry({t},{action},{number},kernel({n},{q}))."
 
 
 def _verdict(control: clingo.Control, problem: Problem) -> Verdict:
@@ -109,18 +111,11 @@ def _verdict(control: clingo.Control, problem: Problem) -> Verdict:
             atom.symbol.arguments for atom in atoms.by_signature("violation", 3)
         )
     )
-    moved = {"load": 0, "write": 0}
-    for atom in atoms.by_signature("moved", 4):
-        action, _, _, size = atom.symbol.arguments
-        moved[action.name] += size.number
+    loaded = written = peak = 0
+    for atom in atoms.by_signature("account", 4):
+        _, read, wrote, held = (argument.number for argument in atom.symbol.arguments)
+        loaded, written, peak = loaded + read, written + wrote, max(peak, held)
     scale = scale_of(problem)
     computing = sum(1 for _ in atoms.by_signature("computing", 1))
-    cost = moved["load"] * scale.load + moved["write"] * scale.write + computing * scale.compute
-    peaks = (atom.symbol.arguments[1].number for atom in atoms.by_signature("peak", 2))
-    return Verdict(
-        tuple(violations),
-        cost * scale.unit,
-        moved["load"],
-        moved["write"],
-        max(peaks, default=0),
-    )
+    cost = loaded * scale.load + written * scale.write + computing * scale.compute
+    return Verdict(tuple(violations), cost * scale.unit, loaded, written, peak)

@@ -171,7 +171,8 @@ def boxes(rows: IntArray) -> list[list[int]]:
     joined = np.column_stack(
         [runs[first, :-3], runs[first, -1], runs[last, -1] + 1, runs[first, -3:-1]]
     )
-    return [[int(x) for x in row] for row in joined[np.lexsort(joined.T[::-1])]]
+    found: list[list[int]] = joined[np.lexsort(joined.T[::-1])].tolist()
+    return found
 
 
 def _by_step(table: IntArray, steps: int, *, boxed: bool) -> list[list[list[int]]]:

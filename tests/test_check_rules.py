@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from layers import PRECISIONS, RATES, accelerator, layers, problem_with, splits
-from mutants import HALO, MUTANTS, SPILL, VALID, Mutant, mutant, put
+from mutants import HALO, MUTANTS, SPILL, VALID, Mutant, insert, mutant, put, step
 from plans import Cost, cost, fitted, random_plan, strategy_of
 
 from offloadasp.check import Violation, check
@@ -186,6 +186,10 @@ STATEMENTS = statements()
 # Without the rule that leaves it out, a box of 2^31 columns would be looked at cell by cell.
 SAMPLES = [
     *(Strategy.model_validate(data) for data in VALID.values()),
+    # A step may load a kernel and do nothing else.
+    mutant(
+        HALO, "", insert(1, step(load={"kernels": [[0, 0]]})), put(2, "load.kernels", [])
+    ).strategy,
     *(broken.strategy for broken in BROKEN if str(2**31 - 1) not in str(broken.data["steps"])),
 ]
 
@@ -200,7 +204,7 @@ def test_no_rule_of_the_check_can_go(deleted: int, tmp_path: Path) -> None:
     folder = tmp_path / "encodings"
     shutil.copytree(RULES.folder, folder)
     left = [rule.text for k, rule in enumerate(STATEMENTS) if k != deleted]
-    defined = ["#defined box/4.", STATEMENTS[deleted].defined]
+    defined = ["#defined box/8.", "#defined entry/4.", STATEMENTS[deleted].defined]
     (folder / "check.lp").write_text("\n".join(left + defined), encoding="utf-8")
     pairs = zip(SAMPLES, verdicts(RULES.folder), strict=True)
     assert any(check(strategy, Rules(folder)) != verdict for strategy, verdict in pairs)

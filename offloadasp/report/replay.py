@@ -1,6 +1,7 @@
 """What a simulation and a check of a strategy file print."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from rich.text import Text
@@ -51,7 +52,9 @@ def simulation_object(strategy: Strategy, replay: Replay, *, trace: bool) -> dic
         "violations": [vars(violation) for violation in replay.violations],
     }
     if trace:
-        found["trace"] = [vars(row) | {"cycles": exact_number(row.cycles)} for row in replay.trace]
+        found["trace"] = [
+            asdict(row) | {"cycles": exact_number(row.cycles)} for row in replay.trace
+        ]
     return found
 
 

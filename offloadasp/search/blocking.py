@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from offloadasp.facts import scale_of
 from offloadasp.problem import BoolArray, IntArray, Problem
 from offloadasp.search.order import NESTS
+from offloadasp.search.strips import even
 from offloadasp.search.traversal import Traversal
 
 FloatArray = NDArray[np.float64]
@@ -71,12 +72,19 @@ class Blocking:
     @property
     def traversal(self) -> Traversal:
         """The path that the estimate is made for."""
-        return Traversal("strips", self.strips, self.transposed)
+        return even(self.problem.tile_grid, self.strips, transposed=self.transposed)
 
     @property
     def straight(self) -> bool:
         """Whether the regions lie on lines that cross the whole output from left to right."""
         return self.strips == 1 and not self.transposed
+
+    @property
+    def whole(self) -> bool:
+        """Whether every strip is one region."""
+        rows, columns = self.problem.tile_grid
+        length, across = (columns, rows) if self.transposed else (rows, columns)
+        return self.lines >= length and self.cells >= length * -(-across // self.strips)
 
     @property
     def patience(self) -> int:
@@ -114,6 +122,19 @@ class Blocking:
     def at(self, memory: int) -> "Blocking":
         """Return the same blocking at another memory in bytes."""
         return replace(self, problem=self.problem.with_memory(memory))
+
+    def along(self, traversal: Traversal) -> "Blocking":
+        """Return the same loops and steps for other strips; whole lines and strips stay whole."""
+        grid, widths = self.problem.tile_grid, traversal.widths(self.problem.tile_grid)
+        length = grid[1] if traversal.transposed else grid[0]
+        if self.whole:
+            lines, cells = max(grid), grid[0] * grid[1]
+        else:
+            lines, cells = min(self.lines, length), self.cells
+            if self.lines > 1 or self.cells >= max(self.traversal.widths(grid)):
+                cells = lines * max(widths)
+        changed = replace(self, strips=len(widths), transposed=traversal.transposed)
+        return replace(changed, lines=lines, cells=cells)
 
     def regions(self, widths: Sequence[int]) -> IntArray:
         """Return where regions begin on a path through strips of these widths, line by line."""
@@ -471,8 +492,18 @@ def most_operations(problem: Problem) -> int:
     return min(problem.accelerator.macs_per_step // work, everything)
 
 
-def blockings(problem: Problem, sets: Sequence[int] = (1,)) -> Iterator[tuple[float, Blocking]]:
-    """Yield the most promising blockings of one decomposition with their estimates."""
+def blockings(
+    problem: Problem, sets: Sequence[int] = (1,), sizes: int = 0
+) -> Iterator[tuple[float, Blocking]]:
+    """Yield the most promising blockings of one decomposition with their estimates.
+
+    Parameters
+    ----------
+    sets
+        Numbers of sets of kernel groups.
+    sizes
+        Of so many step sizes the best ones are among them, for each nest and direction.
+    """
     most = most_operations(problem)
     if most < 1 or int(problem.kernel_bytes.max()) > problem.memory:
         return
@@ -488,7 +519,7 @@ def blockings(problem: Problem, sets: Sequence[int] = (1,)) -> Iterator[tuple[fl
             # Other nests than this one say the same with and without sets.
             for count in sets if nest == "cnq" else (1,):
                 estimator = Estimator(problem, nest, count, transposed, grid)
-                yield from _best(estimator, estimator.costs())
+                yield from _best(estimator, estimator.costs(), sizes)
 
 
 def _least_sums(problem: Problem, nest: str) -> int:
@@ -521,12 +552,15 @@ def _nests(problem: Problem) -> Iterator[str]:
             yield nest
 
 
-def _best(estimator: Estimator, costs: FloatArray) -> Iterator[tuple[float, Blocking]]:
-    """Yield the best of a grid, and the best that baselines can follow."""
+def _best(estimator: Estimator, costs: FloatArray, sizes: int) -> Iterator[tuple[float, Blocking]]:
+    """Yield the best of a grid, of some step sizes, and the best that baselines can follow."""
     grid = estimator.grid
     flat = costs.ravel()
     few = min(_EACH, len(flat))
     chosen = np.argpartition(flat, few - 1)[:few].tolist()
+    by_size = costs.reshape(-1, costs.shape[2])
+    best = np.argsort(by_size.min(axis=0), kind="stable")[:sizes]
+    chosen += (by_size[:, best].argmin(axis=0) * costs.shape[2] + best).tolist()
     if not estimator.transposed:
         straight = np.where(
             np.arange(costs.shape[1])[None, :, None] == costs.shape[1] - 1, costs, np.inf

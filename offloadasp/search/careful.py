@@ -24,10 +24,8 @@ def careful_order(problem: Problem, tiles: IntArray) -> tuple[Order, IntArray]:
         Rows ``(I, J)`` in the order of their visit.
     """
     rows: list[tuple[int, int, int, int, int, int]] = []
-    step = 0
-    for unit, ((row, column), n) in enumerate(
-        itertools.product(tiles.tolist(), range(len(problem.kernel_sizes)))
-    ):
+    step = unit = 0
+    for (row, column), n in itertools.product(tiles.tolist(), range(len(problem.kernel_sizes))):
         positions, pixels = _tile(problem, row, column)
         groups = np.flatnonzero(problem.exists[n])
         demand = pixels * problem.pixel_bytes[groups] + problem.kernel_bytes[n, groups]
@@ -44,6 +42,7 @@ def careful_order(problem: Problem, tiles: IntArray) -> tuple[Order, IntArray]:
         for k, q in enumerate(groups.tolist()):
             step += 1 if k == 0 or not together else 0
             rows += [(n, q, i, j, unit, step) for i, j in positions]
+            unit += 1
     table = np.array(rows, dtype=np.int64)
     units = np.arange(int(table[-1, 4]) + 1)
     n, q, i, j, unit, at = table.T

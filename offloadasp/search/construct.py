@@ -9,12 +9,14 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from offloadasp.problem import Problem
+from offloadasp.problem import IntArray, Problem
 from offloadasp.search.blocking import Blocking, blockings, most_operations, set_counts
 from offloadasp.search.clock import Clock
 from offloadasp.search.explore import near, sparse
 from offloadasp.search.keep import Schedule, schedule, steps_of_order
 from offloadasp.search.order import order_of
+from offloadasp.search.reach import within_reach
+from offloadasp.search.strips import evens, trials, walk
 from offloadasp.search.traversal import ROW_BY_ROW, ZIGZAG, Traversal, Traversals
 from offloadasp.search.vary import smaller, variations
 
@@ -27,6 +29,8 @@ _SCREENED, _VARIED = 48, 4
 _LEADING = 12
 # Baselines are tried with so many blockings each.
 _BASELINES = 12
+# Strips that cost more than the best by one part in so many may still lead to better ones.
+_NEAR = 20
 # Step sizes that are tried where an estimate was too hopeful.
 _SMALLER = 4
 
@@ -37,11 +41,20 @@ Ranked = tuple[float, int, Blocking]
 
 @dataclass(frozen=True)
 class Constructed:
-    """A constructive plan: where it comes from and what it costs."""
+    """A constructive plan: where it comes from and what it costs.
+
+    Attributes
+    ----------
+    blocking, traversal, schedule
+        The loops, the way through the output, and the steps.
+    tried
+        How many plans had been tried when it was found.
+    """
 
     blocking: Blocking
     traversal: Traversal
     schedule: Schedule
+    tried: int = 0
 
     @property
     def cost(self) -> int:
@@ -59,14 +72,19 @@ class Best:
 
     def add(self, found: Constructed) -> bool:
         """Take a plan in; return whether it is the best of all."""
-        known = self.by_name.get(found.traversal.name)
-        if known is None or found.cost < known.cost:
-            self.by_name[found.traversal.name] = found
-        if self.overall is None or found.cost < self.overall.cost:
+        name = found.traversal.name
+        if self.improved_by(found, name):
+            self.by_name[name] = found
+        if self.improved_by(found):
             self.overall = found
             self.history.append(found)
             return True
         return False
+
+    def improved_by(self, found: Constructed, name: str | None = None) -> bool:
+        """Return whether a plan is better than the best of one kind of traversal, or of all."""
+        cost = self.cost(name)
+        return cost is None or found.cost < cost
 
     def cost(self, name: str | None = None) -> int | None:
         """Return the cost to beat: of one kind of traversal, or of all."""
@@ -75,11 +93,16 @@ class Best:
 
 
 def evaluate(
-    known: Traversals, blocking: Blocking, traversal: Traversal, best: int | None = None
+    tiles: IntArray, blocking: Blocking, traversal: Traversal, best: int | None = None
 ) -> Constructed | None:
-    """Schedule a blocking along a traversal; None where it does not fit or cannot beat ``best``."""
+    """Schedule a blocking along a traversal; None where it does not fit or cannot beat ``best``.
+
+    Parameters
+    ----------
+    tiles
+        The visits of the traversal: rows ``(I, J)``.
+    """
     problem = blocking.problem
-    tiles = known.visits(problem.tile_grid, traversal)
     regions = blocking.regions(traversal.widths(problem.tile_grid))
     order = order_of(problem, tiles, regions, blocking.nest, blocking.sets)
     step = steps_of_order(problem, order, blocking.size, aligned=blocking.aligned)
@@ -103,8 +126,9 @@ class Constructor:
         A proven lower bound in units of the rules: a plan of this cost ends the search.
     on_better
         Told of every plan that is the best so far.
-    share
-        Of the clock's time, what this search may use.
+    shares
+        Of the clock's time, what this search may use: if a local search can follow from the best
+        plan, and otherwise.
     """
 
     known: Traversals
@@ -112,8 +136,15 @@ class Constructor:
     clock: Clock
     enough: int
     on_better: Callable[[Constructed], None] = lambda _: None
-    share: float = 0.9
+    shares: tuple[float, float] = (0.7, 0.9)
     best: Best = field(default_factory=Best)
+    tried: int = 0
+
+    @property
+    def share(self) -> float:
+        """The share for the best plan so far."""
+        best = self.best.overall
+        return self.shares[best is None or not within_reach(best.blocking.problem)]
 
     def run(self) -> Best:
         """Search, and return the best plans found."""
@@ -139,13 +170,14 @@ class Constructor:
         """
         ranked: list[Ranked] = []
         left = list(self.problems)
+        sizes = _SCREENED // len(left)
         batch = sparse(left)
         while batch:
             for problem in batch:
                 # Without any blocking yet the search goes on: some plan comes first.
                 if ranked and not self.clock.spend(self.share * _RANKING):
                     return sorted(ranked, key=lambda entry: entry[:2])
-                for cost, blocking in blockings(problem, set_counts(problem)):
+                for cost, blocking in blockings(problem, set_counts(problem), sizes):
                     ranked.append((cost, len(ranked), blocking))
             done = {id(problem) for problem in batch}
             left = [problem for problem in left if id(problem) not in done]
@@ -180,17 +212,44 @@ class Constructor:
         return None
 
     def _vary(self, start: Constructed) -> None:
+        """Change the blocking, then the strips, as long as that helps."""
+        current = self._reblocked(start)
+        while (better := self._recut(current)).cost < current.cost:
+            current = self._reblocked(better)
+
+    def _reblocked(self, start: Constructed) -> Constructed:
         """Change one thing at a time, as long as that helps."""
         current, improved = start, True
         while improved:
             improved = False
             for blocking, traversal in variations(current.blocking, current.traversal):
                 if self._satisfied() or not self.clock.spend(self.share * _VARYING):
-                    return
+                    return current
                 found = self._attempt(blocking, traversal, current.cost)
                 if found is not None and found.cost < current.cost:
                     current, improved = found, True
                     break
+        return current
+
+    def _recut(self, start: Constructed) -> Constructed:
+        """Search the widths of strips and the directions of lines."""
+        grid = start.blocking.problem.tile_grid
+        others = evens(grid) if start.blocking.whole else ()
+        following = trials(grid, [start.traversal, *others])
+        best = start
+        cost: int | None = start.cost
+        next(following)
+        while not self._satisfied() and self.clock.spend(self.share * _VARYING):
+            try:
+                strips = following.send(cost)
+            except StopIteration:
+                break
+            blocking = start.blocking.along(strips)
+            found = self._attempt(blocking, strips, best.cost + best.cost // _NEAR)
+            cost = None if found is None else found.cost
+            if found is not None and found.cost < best.cost:
+                best = found
+        return best
 
     def _baselines(self, ranked: Iterable[Ranked]) -> None:
         """Find a plan of each baseline, and better ones among the first few that may be."""
@@ -200,7 +259,9 @@ class Constructor:
                 known = baseline.name in self.best.by_name
                 if known and tried >= _BASELINES:
                     return
-                if not self._fit(blocking, baseline, _SMALLER):
+                # Where the time is over, the search goes on for a plan of each.
+                left = self._fit(blocking, baseline, _SMALLER)
+                if not left and {ROW_BY_ROW.name, ZIGZAG.name} <= self.best.by_name.keys():
                     return
 
     def _baselines_of(self, winner: Constructed) -> None:
@@ -233,8 +294,15 @@ class Constructor:
     def _attempt(
         self, blocking: Blocking, traversal: Traversal, best: int | None
     ) -> Constructed | None:
-        found = evaluate(self.known, blocking, traversal, best)
-        if found is not None and self.best.add(found):
+        self.tried += 1
+        grid = blocking.problem.tile_grid
+        if traversal.name == "strips":
+            found = evaluate(walk(grid, traversal), blocking, traversal, best)
+            if found is None or not self.best.improved_by(found, traversal.name):
+                return found
+        # What is kept goes the way of the rules.
+        found = evaluate(self.known.visits(grid, traversal), blocking, traversal, best)
+        if found is not None and self.best.add(replace(found, tried=self.tried)):
             self.on_better(found)
         return found
 

@@ -15,7 +15,7 @@ import numpy as np
 from offloadasp.facts import scale_of
 from offloadasp.plan import Plan
 from offloadasp.problem import BoolArray, IntArray, Problem
-from offloadasp.search.order import Order
+from offloadasp.search.order import Order, order_at
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,8 @@ class Schedule:
     ----------
     cost
         In units of :class:`~offloadasp.facts.Scale`.
+    outputs
+        Uses of outputs, counted as tile · N + n; None: each stays until it is complete.
     exact
         Whether keeping is optimal for these steps, not only good.
     """
@@ -67,6 +69,7 @@ class Schedule:
     pixels: Uses
     kernels: Uses
     exact: bool
+    outputs: Uses | None = None
 
 
 def steps_of_order(problem: Problem, order: Order, size: int, *, aligned: bool = False) -> IntArray:
@@ -284,23 +287,23 @@ def _keep_soonest(uses: Uses, slots: IntArray) -> BoolArray:
     gaps = np.flatnonzero(uses.joined & (end > begin))
     gaps = gaps[np.argsort(begin[gaps], kind="stable")]
     opening = np.searchsorted(begin[gaps], np.arange(len(slots) + 1)).tolist()
-    ends, ids, free = end[gaps].tolist(), gaps.tolist(), slots.tolist()
+    ends, free = end[gaps].tolist(), slots.tolist()
     closing = [0] * (len(slots) + 1)
-    heap: list[tuple[int, int]] = []
-    held = 0
+    heap: list[int] = []  # gaps, the one that ends last first: one number each, which is fastest
+    span, held = len(gaps) + 1, 0
     dropped: list[int] = []
     for at in range(1, len(slots)):
         held -= closing[at]
         for k in range(opening[at], opening[at + 1]):
-            heappush(heap, (-ends[k], ids[k]))
+            heappush(heap, k - ends[k] * span)
             closing[ends[k]] += 1
             held += 1
         while held > free[at]:
-            negative_end, gap = heappop(heap)
-            closing[-negative_end] -= 1
+            gap = heappop(heap) % span
+            closing[ends[gap]] -= 1
             held -= 1
             dropped.append(gap)
-    kept[dropped] = False
+    kept[gaps[dropped]] = False
     return kept
 
 
@@ -322,16 +325,33 @@ def plan_of(problem: Problem, found: Schedule) -> Plan:
 
     block, _, last = _output_spans(problem, order, step)
     n, position = block % len(problem.kernel_sizes), block // len(problem.kernel_sizes)
-    none = np.zeros((0, 4), dtype=np.int64)
+    spills, reloads = _spills(problem, found)
     return Plan(
         free_pixels=pixels(found.pixels.stops, 1),
         free_kernels=kernels(found.kernels.stops, 1),
         write_outputs=np.column_stack(
             [last + 1, n, position // problem.out_width, position % problem.out_width]
         ),
-        write_partial_sums=none,
+        write_partial_sums=spills,
         load_pixels=pixels(found.pixels.starts, 0),
         load_kernels=kernels(found.kernels.starts, 0),
-        load_partial_sums=none,
+        load_partial_sums=reloads,
         compute=np.column_stack([step, order.n, order.q, order.i, order.j]),
+    )
+
+
+def _spills(problem: Problem, found: Schedule) -> tuple[IntArray, IntArray]:
+    """Return the partial sums that are written, and loaded, as rows ``(step, n, i, j)``."""
+    uses = found.outputs
+    if uses is None:
+        return np.zeros((0, 4), dtype=np.int64), np.zeros((0, 4), dtype=np.int64)
+    # Gaps over which outputs are dropped: written after the use before, loaded at the use after.
+    dropped = np.flatnonzero((uses.block[1:] == uses.block[:-1]) & ~uses.joined)
+    tile, n = np.divmod(uses.block[dropped], len(problem.kernel_sizes))
+    row, column = np.divmod(tile, problem.tile_grid[1])
+    at = order_at(problem, n, 0 * n, row, column)
+    step = uses.step[dropped][at.unit], uses.step[dropped + 1][at.unit]
+    return (
+        np.column_stack([step[0] + 1, at.n, at.i, at.j]),
+        np.column_stack([step[1], at.n, at.i, at.j]),
     )

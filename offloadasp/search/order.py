@@ -76,7 +76,13 @@ def order_of(
     order = Order(
         n, q, tiles[place, 0], tiles[place, 1], np.arange(len(n)), run, run // sizes[nest[-1]]
     )
-    return order if problem.decomposition.tile == (1, 1) else _positions(problem, order)
+    return _positions(problem, order)
+
+
+def order_at(problem: Problem, n: IntArray, q: IntArray, row: IntArray, column: IntArray) -> Order:
+    """Return operations on tiles as an order, each a run by itself; arrays of shape (units,)."""
+    units = np.arange(len(n))
+    return _positions(problem, Order(n, q, row, column, units, units, units))
 
 
 def _padded(bounds: IntArray) -> IntArray:
@@ -87,14 +93,22 @@ def _padded(bounds: IntArray) -> IntArray:
 
 
 def _boustrophedon(loops: list[tuple[str, int]]) -> dict[str, IntArray]:
-    """Count through a nest of loops, outermost first, each of which turns round every time."""
+    """Count through a nest of loops, outermost first, each of which turns round every time.
+
+    The tiles of a region first go the way of the loop over regions, so that the path goes on.
+    """
     total = int(np.prod([size for _, size in loops]))
     outer = np.arange(total)
     digits: dict[str, IntArray] = {}
-    inner = total
+    inner = region = total
+    turns = np.zeros_like(outer)
     for loop, size in loops:
         inner //= size
         starts, digit = np.divmod(outer // inner, size)
+        if loop == "c":
+            turns, region = starts, inner
+        if loop == "tile":
+            starts = turns + starts % (region // size)
         digits[loop] = np.where(starts % 2 == 0, digit, size - 1 - digit)
     return digits
 
@@ -102,6 +116,8 @@ def _boustrophedon(loops: list[tuple[str, int]]) -> dict[str, IntArray]:
 def _positions(problem: Problem, order: Order) -> Order:
     """Replace every tile by its output positions."""
     height, width = problem.decomposition.tile
+    if (height, width) == (1, 1):
+        return order
     i = order.i[:, None, None] * height + np.arange(height)[None, :, None]
     j = order.j[:, None, None] * width + np.arange(width)[None, None, :]
     i, j = np.broadcast_arrays(i, j)

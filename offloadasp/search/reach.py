@@ -1,16 +1,21 @@
-"""Whether a problem has a strategy at all, and whether a complete search of it is in reach."""
+"""Whether a problem has a strategy at all, and whether searches of it are in reach."""
 
 import itertools
 from collections.abc import Sequence
 
 from offloadasp.bounds import least_macs, least_memory
 from offloadasp.errors import InfeasibleError
+from offloadasp.facts import scale_of
 from offloadasp.problem import Problem
 
 # Ground rules above which the complete search is not tried: it would not end in hours.
 GROUND_LIMIT = 2_000_000
-# Operations at positions that check.lp replays in well under a minute and a few gigabytes.
-_CHECKED = 400_000
+# Operations, and blocks that all of them need, at most, for a local search: beyond, a change takes
+# too long. Costs at most: their products with chances must stay below 64 bits.
+_SEARCHED, _NEEDS, _COST = 6_000, 1_000_000, 2**40
+# Operations at positions of a plan that check.lp will replay. As many were measured on one core:
+# 18 s and 1.4 GB with 28 a step, 42 s (with others at work beside) and 4.3 GB with one a step.
+_CHECKED = 200_000
 
 
 def require_feasible(problem: Problem) -> None:
@@ -50,6 +55,17 @@ def rules_estimate(problem: Problem, steps: int) -> int:
     blocks = int(problem.used.sum()) * problem.exists.shape[1] + int(problem.exists.sum())
     outputs = problem.positions * problem.exists.shape[0]
     return int(steps * (operations(problem) * (taps + 6) + 5 * blocks + 12 * outputs))
+
+
+def within_reach(problem: Problem) -> bool:
+    """Return whether a problem is small enough for the local search."""
+    height, width = problem.decomposition.tile
+    taps = [int(mask.sum(axis=1).max()) for mask in problem.taps_per_axis]
+    needs = operations(problem) * taps[0] * height * taps[1] * width
+    scale, largest = scale_of(problem), int(problem.kernel_bytes.max() + problem.pixel_bytes.max())
+    spilled = int(problem.partial_bytes.max()) * height * width * (scale.load + scale.write)
+    dearest = needs * largest * scale.load + operations(problem) * (spilled + scale.compute)
+    return operations(problem) <= _SEARCHED and needs <= _NEEDS and dearest < _COST
 
 
 def checkable(problems: Sequence[Problem]) -> list[Problem]:

@@ -18,6 +18,7 @@ from offloadasp.problem import Problem
 from offloadasp.rules import GroundingStoppedError, Rules, ground
 from offloadasp.search.clock import Clock
 from offloadasp.search.exact import plan_of_model
+from offloadasp.search.improve import Improver
 
 _ENTRY = "evict/refute.lp"
 # Files that only rule out more, and may be left out.
@@ -136,13 +137,15 @@ class Refuter:
     lower, upper
         Costs in units of the rules: proven, and of the best strategy known.
     symbols
-        The strategy of cost ``upper``, if it was found here.
+        The strategy of cost ``upper``, if clingo found it.
     limit
         Ground rules at most.
     conflicts
         Limit of each attempt, or None; then the clock limits all.
     without
         Names of cuts to leave out.
+    beside
+        A local search that goes on while budgets are refuted, if there are threads for both.
     """
 
     rules: Rules
@@ -157,6 +160,7 @@ class Refuter:
     conflicts: int | None = None
     without: frozenset[str] = frozenset()
     tell: Callable[[int, int], None] = lambda *_: None
+    beside: Improver | None = None
     symbols: Sequence[clingo.Symbol] | None = None
     ground_seconds: float = 0.0
     stride: int = 1
@@ -170,7 +174,10 @@ class Refuter:
             self._in_turn()
 
     def _side_by_side(self) -> None:
-        """Refute in one thread, and look for something better in the other."""
+        """Refute in one thread, and look for something better in the others.
+
+        That does the local search, in this thread, until it has not gained anything for long.
+        """
         refuting: Attempt | None = None
         improving: Attempt | None = None
         try:
@@ -179,9 +186,12 @@ class Refuter:
                 if refuting is None:
                     return
                 highest = self.upper - self.ledger.grain
-                if improving is None and refuting.target < highest:
+                alone = self.threads == 2 and self.beside is not None and self.beside.hopeful()
+                if improving is None and refuting.target < highest and not alone:
                     improving = self._start(highest)
-                refuting.handle.wait(_POLL_SECONDS)
+                running = sum(attempt is not None for attempt in (refuting, improving))
+                if not refuting.handle.wait(_POLL_SECONDS) and running < self.threads:
+                    self._search_beside()
                 improving = self._current(self._looked_at(improving))
                 refuting = self._current(self._looked_at(refuting))
                 if refuting is not None and self._hopeless(refuting):
@@ -191,6 +201,13 @@ class Refuter:
             for attempt in (refuting, improving):
                 if attempt is not None:
                     attempt.close()
+
+    def _search_beside(self) -> None:
+        if self.beside is not None and self.beside.hopeful(late=True):
+            self.beside.go_on()
+            if self.beside.cost < self.upper:
+                self.upper, self.symbols, self.stride = self.beside.cost, None, 1
+                self.tell(self.lower, self.upper)
 
     def _current(self, attempt: Attempt | None) -> Attempt | None:
         """End an attempt whose question the other one has answered."""

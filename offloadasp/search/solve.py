@@ -1,4 +1,4 @@
-"""The search as a whole: bound, construct, then search completely where the rules ground."""
+"""The search as a whole: bound, construct, improve, and search completely where rules ground."""
 
 import math
 import time
@@ -20,7 +20,8 @@ from offloadasp.search.clock import Clock
 from offloadasp.search.construct import Best, Constructed, Constructor, evaluate
 from offloadasp.search.decompose import decompositions, scope
 from offloadasp.search.exact import plan_of_model
-from offloadasp.search.keep import plan_of, schedule
+from offloadasp.search.improve import Improver, Proposal, proposal_of, starts_of
+from offloadasp.search.keep import Schedule, plan_of, schedule
 from offloadasp.search.ladder import rungs
 from offloadasp.search.reach import (
     GROUND_LIMIT,
@@ -35,8 +36,15 @@ from offloadasp.search.traversal import ROW_BY_ROW, Traversals
 # Ground rules that one unit of a budget pays for; it also pays for one evaluation and one conflict.
 _RULES_EACH = 500
 
+# Until when plans are constructed, as shares of the time limit: where a local search can follow,
+# and otherwise; where a complete search may follow, both. Few decompositions take far less.
+_CONSTRUCTED, _CONSTRUCTED_FIRST = (0.7, 0.9), (0.3, 0.3)
+# Until when a single thread improves them before it searches completely.
+_IMPROVED = 0.4
+
 _TOO_LARGE = "; too large for a complete search"
 _TOO_HIGH = "; no complete search: its sums could leave clingo's 32 bits"
+_ENDINGS = (_TOO_LARGE, _TOO_HIGH)
 
 
 @dataclass(frozen=True)
@@ -133,6 +141,8 @@ class Search:
         self.problems = checkable([self._priced(d) for d in decompositions(self.instance)])
         self.known = Traversals(self.rules)
         self.scale = scale_of(self.whole)
+        # What complete searches have proved, for the live report.
+        self.proved = Fraction(0)
 
     def _priced(self, decomposition: Resolved) -> Problem:
         problem = problem_of(self.instance, decomposition)
@@ -158,14 +168,28 @@ class Search:
         return replace(found, problem=problem_of(self.instance, found.problem.decomposition))
 
     def _at(self, memory: int, clock: Clock, conflicts: int | None) -> Found:
-        """Construct, then search completely, at one memory."""
+        """Construct and improve, and search completely, at one memory."""
         bound = lower_bound(self.whole.with_memory(memory))
         best = self._construct(memory, clock, bound)
-        found = self._found(memory, best, bound) or self.careful(memory, bound)
+        start = self._start(memory, best)
+        improver = self._improver(start, bound)
+        if self.limits.threads == 1 and self._in_reach:
+            improver.until(clock, _IMPROVED)
+        found = self._found(improver.best, self._baselines(best, start), bound)
         for problem in dict.fromkeys((self.whole, found.problem)):
             if self._open(found) and not clock.expired():
-                found = self._complete(problem.with_memory(memory), found, bound, conflicts)
-        return found
+                found = self._complete(
+                    problem.with_memory(memory), found, bound, conflicts, improver
+                )
+        if self._open(found):
+            improver.enough = max(improver.enough, math.ceil(found.lower_bound / self.scale.unit))
+            improver.until(clock, 1.0, late=True)
+        return self._improved(found, improver)
+
+    @property
+    def _in_reach(self) -> bool:
+        """Whether a complete search may follow, so that most of the time is its own."""
+        return rules_estimate(self.whole, operations(self.whole) + 1) <= GROUND_LIMIT
 
     def _open(self, found: Found) -> bool:
         """Whether there is something left to find or to prove."""
@@ -182,38 +206,69 @@ class Search:
 
         problems = [problem.with_memory(memory) for problem in self.problems]
         enough = max(bound.value, self.target or 0) / self.scale.unit
-        # Where a complete search may follow, most of the time is its own.
-        steps = operations(self.whole) + 1
-        complete = rules_estimate(self.whole, steps) <= GROUND_LIMIT
-        share = 0.3 if complete else 0.9
-        return Constructor(self.known, problems, clock, int(enough), tell, share).run()
+        shares = _CONSTRUCTED_FIRST if self._in_reach else _CONSTRUCTED
+        return Constructor(self.known, problems, clock, int(enough), tell, shares).run()
 
-    def _found(self, memory: int, best: Best, bound: Bound) -> Found | None:
+    def _start(self, memory: int, best: Best) -> Proposal:
+        """Return the best constructive plan, or if there is none one for the least memory."""
         if best.overall is None:
-            return None
-        plan, blocking = best.overall, best.overall.blocking
-        keeping = "optimal" if plan.schedule.exact else "a heuristic"
+            return self._careful(memory)
+        return proposal_of(best.overall, memory)
+
+    def _improver(self, start: Proposal, bound: Bound) -> Improver:
+        def tell(cost: int) -> None:
+            proved = max(bound.value, self.proved)
+            self.tell(Status(cost * self.scale.unit, proved, "local search"))
+
+        enough = math.ceil(bound.value / self.scale.unit)
+        if self.target is not None:
+            enough = max(enough, int(self.target / self.scale.unit))
+        return Improver(start, self.limits.seed, enough, tell)
+
+    def _improved(self, found: Found, improver: Improver) -> Found:
+        """Take the result of a local search where it is better than what was found."""
+        value = improver.cost * self.scale.unit
+        if value >= found.value:
+            return found
+        best = improver.best
+        ending = next((words for words in _ENDINGS if found.method.endswith(words)), "")
+        return replace(
+            found,
+            problem=best.problem,
+            plan=plan_of(best.problem, best.schedule),
+            value=value,
+            method=best.method + ending,
+        )
+
+    def _found(self, made: Proposal, baselines: dict[str, Fraction], bound: Bound) -> Found:
         return Found(
-            problem=blocking.problem.with_memory(memory),
-            plan=plan_of(blocking.problem, plan.schedule),
-            value=plan.cost * self.scale.unit,
+            problem=made.problem,
+            plan=plan_of(made.problem, made.schedule),
+            value=made.cost * self.scale.unit,
             lower_bound=bound.value,
             certificate=bound.certificate,
-            baselines={
-                name: self._duration(best.by_name[name])
-                for name in ("row_by_row", "zigzag", "strips")
-                if name in best.by_name
-            },
-            method=f"{plan.traversal.text}, {blocking.text}; "
-            f"what to keep: {keeping} for this order",
+            baselines=baselines,
+            method=made.method,
             seconds=self.seconds,
         )
 
-    def _duration(self, plan: Constructed) -> Fraction:
+    def _baselines(self, best: Best, start: Proposal) -> dict[str, Fraction]:
+        """Return the durations of the best plan of each kind of traversal."""
+        names = [name for name in ("row_by_row", "zigzag", "strips") if name in best.by_name]
+        if not names:
+            # The plan for the least memory goes row by row as well.
+            return {"row_by_row": self._duration(start.problem, start.schedule)}
+        plans = {name: best.by_name[name] for name in names}
+        return {
+            name: self._duration(plan.blocking.problem, plan.schedule)
+            for name, plan in plans.items()
+        }
+
+    def _duration(self, problem: Problem, made: Schedule) -> Fraction:
         if self.rates is None:
-            return plan.cost * self.scale.unit
-        problem = problem_of(self.instance, plan.blocking.problem.decomposition)
-        return plan_of(plan.blocking.problem, plan.schedule).duration(problem)
+            return made.cost * self.scale.unit
+        own = problem_of(self.instance, problem.decomposition)
+        return plan_of(problem, made).duration(own)
 
     def careful(self, memory: int, bound: Bound) -> Found:
         """Plan for the least memory, where no traversal in loops was found to fit.
@@ -225,28 +280,25 @@ class Search:
         bound
             What the result states as its lower bound.
         """
+        made = self._careful(memory)
+        return self._found(made, self._baselines(Best(), made), bound)
+
+    def _careful(self, memory: int) -> Proposal:
         fitting = (p for p in self.problems if least_memory(p).value <= memory)
         problem = min(fitting, key=operations, default=self.whole).with_memory(memory)
         tiles = self.known.visits(problem.tile_grid, ROW_BY_ROW)
         made = schedule(problem, *careful_order(problem, tiles), residents=0)
         if made is None:
             raise NoStrategyError(f"{problem.name}: no strategy was found within the limits")
-        plan = plan_of(problem, made)
-        return Found(
-            problem=problem,
-            plan=plan,
-            value=made.cost * self.scale.unit,
-            lower_bound=bound.value,
-            certificate=bound.certificate,
-            baselines={
-                "row_by_row": plan.duration(problem_of(self.instance, problem.decomposition))
-            },
-            method="row by row, one output at a time; what to keep: a heuristic for this order",
-            seconds=self.seconds,
-        )
+        return Proposal(problem, made, "row by row, one output at a time")
 
     def _complete(
-        self, problem: Problem, found: Found, bound: Bound, conflicts: int | None
+        self,
+        problem: Problem,
+        found: Found,
+        bound: Bound,
+        conflicts: int | None,
+        beside: Improver | None = None,
     ) -> Found:
         """Search a decomposition completely for something better than what was found."""
         unit = self.scale.unit
@@ -264,8 +316,8 @@ class Search:
             return replace(found, method=found.method.removesuffix(_TOO_HIGH) + _TOO_HIGH)
 
         def tell(lower: int, upper: int) -> None:
-            proved = lower * unit if whole else bound.value
-            self.tell(Status(upper * unit, max(bound.value, proved), "complete search"))
+            self.proved = max(self.proved, lower * unit if whole else bound.value)
+            self.tell(Status(upper * unit, self.proved, "complete search"))
 
         refuter = Refuter(
             self.rules,
@@ -280,11 +332,13 @@ class Search:
             conflicts,
             self.limits.without,
             tell,
+            beside,
         )
         refuter.run()
         if self.target is not None and refuter.lower == lower:
             refuter.lower = math.ceil(bound.value / unit)  # the question was not refuted
         self.seconds["ground"] += refuter.ground_seconds
+        found = found if beside is None else self._improved(found, beside)
         return self._with(found, refuter, whole=whole)
 
     def _contains_all(self) -> bool:
@@ -338,7 +392,7 @@ class Search:
                 again = _again(self.known, plan, self.whole.memory)
                 if again is not None:
                     merged.add(again)
-            found = self._found(memory, best, below) or self.careful(memory, below)
+            found = self._within(budget, best, memory, below)
             for problem in dict.fromkeys((self.whole, found.problem)):
                 if self._open(found):
                     found = self._complete(problem.with_memory(memory), found, below, budget)
@@ -348,7 +402,14 @@ class Search:
             if exact is None or found.value < exact.value:
                 exact = found
         assert exact is not None  # the lowest rung is the least memory, and that fits
-        full = self._found(self.whole.memory, merged, bound) or exact
+        return self._joined(exact, merged, bound)
+
+    def _joined(self, exact: Found, merged: Best, bound: Bound) -> Found:
+        """Return the better one of a plan at some rung and those that use all memory."""
+        full = exact
+        if merged.overall is not None:
+            start = proposal_of(merged.overall, self.whole.memory)
+            full = self._found(start, self._baselines(merged, start), bound)
         return replace(
             exact if exact.value < full.value else full,
             lower_bound=bound.value,
@@ -356,8 +417,20 @@ class Search:
             baselines=full.baselines,
         )
 
+    def _within(self, budget: int, best: Best, memory: int, bound: Bound) -> Found:
+        """Improve constructive plans within a budget."""
+        start = self._start(memory, best)
+        found = self._found(start, self._baselines(best, start), bound)
+        starts = starts_of(best, memory, budget) if best.overall else [(start, budget)]
+        for promising, changes in starts:
+            improver = self._improver(promising, bound)
+            improver.within(changes, self.clock)
+            found = self._improved(found, improver)
+        return found
+
 
 def _again(known: Traversals, plan: Constructed, memory: int) -> Constructed | None:
     """Keep as much as another memory allows on the same way."""
     blocking = plan.blocking.at(memory)
-    return evaluate(known, blocking, plan.traversal)
+    tiles = known.visits(blocking.problem.tile_grid, plan.traversal)
+    return evaluate(tiles, blocking, plan.traversal)

@@ -1,13 +1,31 @@
 """The order in which the output is visited, as ``encodings/traversal/*.lp`` define it."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
 from offloadasp.errors import InputError
 from offloadasp.problem import IntArray
 from offloadasp.rules import Rules, ground
+
+
+class Strip(NamedTuple):
+    """A strip: tiles across it, and how its lines go.
+
+    Attributes
+    ----------
+    width
+        Tiles across.
+    right
+        Whether the first line goes to the right.
+    turning
+        Whether each line goes the other way than the one before it, or all go the same way.
+    """
+
+    width: int
+    right: bool = True
+    turning: bool = True
 
 
 @dataclass(frozen=True, order=True)
@@ -19,50 +37,45 @@ class Traversal:
     name
         ``row_by_row``, ``zigzag`` or ``strips``.
     strips
-        Number of strips; 1 for the other traversals.
+        From left to right, or from top to bottom if transposed; none for the other traversals.
     transposed
         Whether the strips lie along the rows.
-    width
-        Tiles across every strip but the last; 0: widths that differ by at most one.
-    onward
-        Whether the first line of a strip goes on in the direction of the line before it.
     """
 
     name: str
-    strips: int = 1
+    strips: tuple[Strip, ...] = ()
     transposed: bool = False
-    width: int = 0
-    onward: bool = True
 
     def widths(self, grid: tuple[int, int]) -> list[int]:
         """Return the widths of the strips on a grid (rows, columns) of tiles, in their order."""
-        across = grid[0 if self.transposed else 1]
-        if self.width:
-            return [min(self.width, across - at) for at in range(0, across, self.width)]
-        return [
-            (k + 1) * across // self.strips - k * across // self.strips for k in range(self.strips)
-        ]
+        if self.name != "strips":
+            return [grid[1]]
+        return [strip.width for strip in self.strips]
 
     @property
     def text(self) -> str:
         """The traversal in a reader's words."""
         if self.name != "strips":
             return self.name.replace("_", " ")
-        side = "row" if self.transposed else "column"
-        wide = f" {self.width} wide" if self.width else ""
-        return f"{self.strips} {side} strip{'s' if self.strips > 1 else ''}{wide}"
+        side, count = "row" if self.transposed else "column", len(self.strips)
+        widths = {strip.width for strip in self.strips}
+        wide = f"{min(widths)} to {max(widths)} wide" if len(widths) > 1 else f"{max(widths)} wide"
+        ways = {strip.turning for strip in self.strips}
+        lines = "" if ways == {True} else ", lines one way" if ways == {False} else ", lines mixed"
+        return f"{count} {side} strip{'s' if count > 1 else ''} {wide}{lines}"
+
+    @property
+    def facts(self) -> str:
+        """The strips as facts of ``strips.lp``; none for the other traversals."""
+        return " ".join(
+            f"strip({s}, {strip.width}, {int(strip.right)}, {int(strip.turning)})."
+            for s, strip in enumerate(self.strips)
+        )
 
     @property
     def constants(self) -> list[str]:
         """The constants of ``strips.lp``, as options of clingo; none for the other traversals."""
-        values = {
-            "strips": self.strips,
-            "width": self.width,
-            "transposed": int(self.transposed),
-            "onward": int(self.onward),
-        }
-        strips = self.name == "strips"
-        return [f"-c {name}={value}" for name, value in values.items()] if strips else []
+        return [f"-c transposed={int(self.transposed)}"] if self.name == "strips" else []
 
 
 ROW_BY_ROW = Traversal("row_by_row")
@@ -97,7 +110,7 @@ class Traversals:
         control = ground(
             self.rules,
             [f"traversal/{traversal.name}.lp"],
-            f"grid({grid[0]}, {grid[1]}).",
+            f"grid({grid[0]}, {grid[1]}). {traversal.facts}",
             arguments=traversal.constants,
         )
         found = np.array(
@@ -113,27 +126,3 @@ class Traversals:
             path = self.rules.folder / "traversal" / f"{traversal.name}.lp"
             raise InputError(f"{path}: must visit every tile exactly once")
         return order
-
-
-def strips(grid: tuple[int, int], most: int) -> Iterator[Traversal]:
-    """Yield strips of a grid, few first: every number up to ``most``, then ever sparser."""
-    for count in range(1, max(grid) + 1):
-        if count > most and count % (count // most * 4):
-            continue
-        for transposed in (False, True):
-            across = grid[0 if transposed else 1]
-            if count > across:
-                continue
-            widest = -(-across // count)
-            uneven = across % widest and -(-across // widest) == count
-            for onward in (True, False) if count > 1 else (True,):
-                yield Traversal("strips", count, transposed, 0, onward)
-                if uneven:
-                    yield Traversal("strips", count, transposed, widest, onward)
-
-
-def traversals(grid: tuple[int, int]) -> Iterator[Traversal]:
-    """Yield the traversals of a grid: the two baselines, then strips of every number, few first."""
-    yield ROW_BY_ROW
-    yield ZIGZAG
-    yield from strips(grid, max(grid))

@@ -4,15 +4,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from offloadasp.search.blocking import Blocking, most_operations
-from offloadasp.search.traversal import Traversal, strips
-
-# In a plan without regions all numbers of strips are tried up to so many, else near ones.
-_ALL_STRIPS = 24
+from offloadasp.search.strips import even, evens
+from offloadasp.search.traversal import Traversal
 
 
 def variations(blocking: Blocking, traversal: Traversal) -> Iterator[tuple[Blocking, Traversal]]:
     """Yield blockings with a traversal each that differ from given ones in one respect."""
-    yield blocking, replace(traversal, onward=not traversal.onward)
     yield replace(blocking, aligned=not blocking.aligned), traversal
     for size in _sizes(blocking):
         yield replace(blocking, size=size), traversal
@@ -59,29 +56,16 @@ def _shapes(blocking: Blocking, traversal: Traversal) -> Iterator[tuple[Blocking
     """Other regions: more or fewer strips, and lines of a region."""
     grid = blocking.problem.tile_grid
     length, across = grid if not blocking.transposed else grid[::-1]
-    whole = blocking.lines >= length
-    counts = _near(blocking.strips, across)
-    if whole and blocking.cells >= length * -(-across // blocking.strips):
-        for other in strips(grid, _ALL_STRIPS):
-            cells = length * across
-            changed = replace(
-                blocking,
-                strips=other.strips,
-                transposed=other.transposed,
-                lines=max(grid),
-                cells=cells,
-            )
-            yield changed, other
+    if blocking.whole:
+        for other in evens(grid):
+            yield blocking.along(other), other
         return
-    for count in counts:
-        width = -(-across // count)
-        changed = replace(blocking, strips=count, cells=min(blocking.cells, blocking.lines * width))
-        if blocking.lines > 1:
-            changed = replace(changed, cells=blocking.lines * width)
-        yield changed, replace(traversal, strips=count, width=0)
-    if blocking.lines > 1 or blocking.cells >= -(-across // blocking.strips):
+    for count in _near(blocking.strips, across):
+        other = even(grid, count, transposed=blocking.transposed)
+        yield blocking.along(other), other
+    if blocking.lines > 1 or blocking.cells >= max(traversal.widths(grid)):
         for lines in _near(blocking.lines, length):
-            cells = lines * -(-across // blocking.strips)
+            cells = lines * max(traversal.widths(grid))
             yield replace(blocking, lines=lines, cells=cells), traversal
     else:
         for cells in _near(blocking.cells, across):

@@ -15,15 +15,26 @@ from offloadasp.strategy import boxes
 
 # The indices of the groups, then rows and columns as half-open ranges: (key…, r0, r1, c0, c1).
 Box = tuple[int, ...]
+# Of an axis of an array; a slice where that is possible, because NumPy then copies nothing.
+Index = slice | IntArray
+
+
+def cells(box: Box) -> int:
+    """Return the number of positions in a box."""
+    *_, r0, r1, c0, c1 = box
+    return (r1 - r0) * (c1 - c0)
 
 
 def cut(box: Box, mask: BoolArray) -> list[Box]:
     """Return boxes of the cells of a box where the mask (rows, columns) of the box is true."""
-    if mask.all():
+    count = int(np.count_nonzero(mask))
+    if count == mask.size:
         return [box]
-    cells = np.argwhere(mask) + np.array([box[-4], box[-2]])
-    keys = np.tile(np.array(box[:-4], dtype=np.int64), (len(cells), 1))
-    return [tuple(part) for part in boxes(np.column_stack([keys, cells]))]
+    if count == 0:
+        return []
+    places = np.argwhere(mask) + np.array([box[-4], box[-2]])
+    keys = np.tile(np.array(box[:-4], dtype=np.int64), (count, 1))
+    return [tuple(part) for part in boxes(np.column_stack([keys, places]))]
 
 
 @dataclass(frozen=True)
@@ -76,11 +87,10 @@ class Grid:
         """Whether every position exists."""
         return bool(self.positions.all())
 
-    def has(self, key: tuple[int, ...]) -> bool:
-        """Whether the key exists."""
-        return all(k < n for k, n in zip(key, self.keys.shape, strict=True)) and bool(
-            self.keys[key]
-        )
+    @cached_property
+    def existing(self) -> frozenset[tuple[int, ...]]:
+        """The keys that exist."""
+        return frozenset(map(tuple, np.argwhere(self.keys).tolist()))
 
     def name(self, row: int, column: int, key: tuple[int, ...]) -> str:
         """Return the block's name."""
@@ -104,8 +114,17 @@ class Blocks:
         The first channel group of each kernel group's pairs, with which the bias rides.
     needed
         Channel groups that each kernel group's outputs need.
+    rows, columns
+        The input rows (columns) that a half-open range of output rows (columns) reads, padding
+        excluded, as an index.
     pixels, outputs, operations
         The grids of pixel blocks, output blocks and operations.
+    pieces
+        What a kernel group shares with a channel group.
+    macs
+        Multiply-accumulates of one operation of a pair of groups, padded taps included.
+    kernel_bytes
+        Bytes of the kernel block of a pair of groups, the bias included where it rides.
     """
 
     def __init__(self, instance: ResolvedInstance) -> None:
@@ -126,28 +145,31 @@ class Blocks:
         self.pairs: BoolArray = (channels[:, 0] < high) & (channels[:, 1] > low)
         self.first = [int(q) for q in self.pairs.argmax(axis=1)]
         self.needed = [int(count) for count in self.pairs.sum(axis=1)]
-        self.rows = cache(lambda start, stop: self._inputs(0, start, stop))
-        self.columns = cache(lambda start, stop: self._inputs(1, start, stop))
-        used = np.zeros((self.height, self.width), dtype=bool)
-        used[np.ix_(self.rows(0, self.out_height), self.columns(0, self.out_width))] = True
+        self.rows = cache(lambda start, stop: _index(self._inputs(0, start, stop)))
+        self.columns = cache(lambda start, stop: _index(self._inputs(1, start, stop)))
+        used_rows = np.isin(np.arange(self.height), self._inputs(0, 0, self.out_height))
+        used_columns = np.isin(np.arange(self.width), self._inputs(1, 0, self.out_width))
         everywhere = np.ones((self.out_height, self.out_width), dtype=bool)
         some_q, some_n = (np.ones(len(g), dtype=bool) for g in (channels, kernels))
-        self.pixels = Grid("pixel", "not_a_block", some_q, used)
+        self.pixels = Grid("pixel", "not_a_block", some_q, np.outer(used_rows, used_columns))
         self.outputs = Grid("output", "not_a_block", some_n, everywhere)
         self.operations = Grid("op", "not_an_operation", self.pairs, everywhere)
         self.pieces = cache(self._pieces)
+        self.macs = cache(self._macs)
         self.kernel_bytes = cache(self._kernel_bytes)
 
     def _inputs(self, axis: int, start: int, stop: int) -> IntArray:
-        """Input rows (axis 0) or columns (1), padding excluded, of a range of output ones."""
+        """Input rows (axis 0) or columns (1) that a range of output ones reads, sorted."""
         layer = self.layer
         taps = np.arange(layer.kernel_shape[axis]) * layer.dilations[axis]
         origins = np.arange(start, stop) * layer.strides[axis] - layer.pads[axis]
-        found = np.unique(origins[:, None] + taps)
-        return found[(found >= 0) & (found < layer.input[1 + axis])]
+        found = (origins[:, None] + taps).ravel()
+        read = np.zeros(layer.input[1 + axis], dtype=bool)
+        read[found[(found >= 0) & (found < len(read))]] = True
+        return np.flatnonzero(read)
 
     def _pieces(self, n: int, q: int) -> tuple[Piece, ...]:
-        """Return what a kernel group shares with a channel group, by runs of convolution groups."""
+        """Return the shared channels, by runs of convolution groups that are alike."""
         (k0, k1), (c0, c1) = self.kernel_groups[n], self.channel_groups[q]
         kernels, channels = self._kernels_each, self._channels_each
         first = max(k0 // kernels, c0 // channels)
@@ -168,8 +190,7 @@ class Blocks:
         """Pairs of a kernel and an input channel that one operation multiplies."""
         return sum(p.groups * p.kernels * p.channels for p in self.pieces(n, q))
 
-    def macs(self, n: int, q: int) -> int:
-        """Multiply-accumulates of one operation, padded taps included."""
+    def _macs(self, n: int, q: int) -> int:
         height, width = self.layer.kernel_shape
         return self.windows(n, q) * height * width
 
@@ -178,7 +199,6 @@ class Blocks:
         return self.channel_counts[q] * self.precision.input
 
     def _kernel_bytes(self, n: int, q: int) -> int:
-        """Bytes of a kernel block, the bias included where it rides."""
         size = self.macs(n, q) * self.precision.weight
         if self.layer.bias and q == self.first[n]:
             size += self.kernel_counts[n] * self.precision.partial_sum
@@ -191,6 +211,17 @@ class Blocks:
     def partial_bytes(self, n: int) -> int:
         """Bytes of one output block of partial sums."""
         return self.kernel_counts[n] * self.precision.partial_sum
+
+
+def _index(numbers: IntArray) -> Index:
+    """Return sorted numbers as a slice if they are evenly spaced."""
+    if len(numbers) == 0:
+        return slice(0, 0)
+    gaps = np.diff(numbers)
+    if len(gaps) == 0:
+        return slice(int(numbers[0]), int(numbers[0]) + 1)
+    even = (gaps == gaps[0]).all()
+    return slice(int(numbers[0]), int(numbers[-1]) + 1, int(gaps[0])) if even else numbers
 
 
 def _alike(left: Piece, right: Piece) -> bool:

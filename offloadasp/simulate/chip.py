@@ -1,5 +1,9 @@
 """The accelerator on tensors: a chip and a main memory in which absent data is poisoned."""
 
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import numpy as np
 
 from offloadasp.simulate.blocks import Blocks, Box, Piece
@@ -7,12 +11,75 @@ from offloadasp.simulate.ledger import Actions
 from offloadasp.simulate.tensors import Array, is_poison, poison
 
 # A product of at most this many multiply-accumulates stays on one thread in OpenBLAS
-# (interface/gemm.c, GEMM_MULTITHREAD_THRESHOLD 4), where starting threads costs more than it saves.
+# (interface/gemm.c, GEMM_MULTITHREAD_THRESHOLD 4), where starting threads costs more than it saves,
+# and far more where other processes hold the cores.
 _PRODUCT_LIMIT = 2**18
 # Elements of the patches gathered at a time: they should stay in the cache.
 _PATCH_LIMIT = 2**20
+# Channels, and kernels, of a product at most; then 16 positions at a time stay within the limit.
+_SIDE_LIMIT = 128
 # Below this many weights a tap, BLAS's fixed cost a product is more than the product.
 _SMALL_PRODUCT = 64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Factor:
+    """Weights on chip: what a range of input channels contributes to a range of kernels.
+
+    Attributes
+    ----------
+    channels
+        Of the input.
+    kernels
+        Counted from the first one of the kernel group.
+    weights
+        Shape (taps, convolution groups, channels, kernels).
+    """
+
+    channels: slice
+    kernels: slice
+    weights: Array
+
+    def positions(self) -> int:
+        """Return how many output positions to compute at a time."""
+        taps, groups, channels, kernels = self.weights.shape
+        most: int = min(
+            _PRODUCT_LIMIT // (channels * kernels), _PATCH_LIMIT // (taps * groups * channels)
+        )
+        return max(16, most)
+
+    def product(self, patches: Array) -> Array:
+        """Multiply patches (rows, columns, Kh, Kw, C) with the weights.
+
+        Returns shape (rows, columns, kernels).
+        """
+        rows, columns, height = patches.shape[:3]
+        gathered = patches.reshape(rows * columns, -1)
+        one = self.weights.shape[1] == 1
+        product = self._one_group(gathered, height) if one else self._many_groups(gathered)
+        return product.reshape(rows, columns, -1)
+
+    def _one_group(self, patches: Array, height: int) -> Array:
+        """Multiply at once if that is small, else row by row of taps, or tap by tap."""
+        taps, _, channels, kernels = self.weights.shape
+        work = len(patches) * channels * kernels
+        parts = next((p for p in (1, height) if work * taps <= _PRODUCT_LIMIT * p), taps)
+        if parts == 1:
+            at_once: Array = patches @ self.weights.reshape(-1, kernels)
+            return at_once
+        cut = patches.reshape(len(patches), parts, -1).transpose(1, 0, 2)
+        product: Array = (cut @ self.weights.reshape(parts, -1, kernels)).sum(axis=0)
+        return product
+
+    def _many_groups(self, patches: Array) -> Array:
+        taps, groups, channels, kernels = self.weights.shape
+        cut = patches.reshape(-1, taps, groups, channels)
+        product: Array
+        if channels * kernels < _SMALL_PRODUCT:
+            product = np.einsum("ptgc,tgck->pgk", cut, self.weights)
+        else:
+            product = (cut.transpose(1, 2, 0, 3) @ self.weights).sum(axis=0).transpose(1, 0, 2)
+        return product
 
 
 class Chip:
@@ -52,9 +119,9 @@ class Chip:
         patches = np.lib.stride_tricks.sliding_window_view(
             padded, (dh * (kh - 1) + 1, dw * (kw - 1) + 1), axis=(0, 1)
         )
-        # (Kh, Kw, Ho, Wo, C), a view that follows the chip's pixels
-        self._patches = patches[::sh, ::sw, :, ::dh, ::dw].transpose(3, 4, 0, 1, 2)
-        self._kernels: dict[Box, list[tuple[Piece, Array]]] = {}
+        # (Ho, Wo, Kh, Kw, C), a view that follows the chip's pixels
+        self._patches = patches[::sh, ::sw, :, ::dh, ::dw].transpose(0, 1, 3, 4, 2)
+        self._kernels: dict[Box, list[Factor]] = {}
         shape = (blocks.out_height, blocks.out_width, layer.kernels)
         self._sums = np.full(shape, self._poison, x.dtype)
         self._stored = np.full(shape, self._poison, x.dtype)
@@ -78,7 +145,7 @@ class Chip:
             part = self._pixel_part(box)
             self._pixels[part] = self._x[part]
         for pair in actions.load_kernels:
-            self._kernels[pair] = [(p, self._weights(p)) for p in self._blocks.pieces(*pair)]
+            self._kernels[pair] = list(self._factors(pair))
         for box in actions.load_partial_sums:
             part = self._output_part(box)
             self._sums[part] = self._stored[part]
@@ -96,13 +163,22 @@ class Chip:
         n, i0, i1, j0, j1 = box
         return slice(i0, i1), slice(j0, j1), slice(*self._blocks.kernel_groups[n])
 
-    def _weights(self, piece: Piece) -> Array:
-        """Weights (taps, groups, channels, kernels) of a piece, copied from main memory."""
-        channels = slice(piece.offset, piece.offset + piece.channels)
-        kernels = slice(piece.kernel, piece.kernel + piece.groups * piece.kernels)
-        part = self._w[:, channels, kernels]
-        part = part.reshape(*part.shape[:2], piece.groups, piece.kernels)
-        return np.array(part.transpose(0, 2, 1, 3), order="C")
+    def _factors(self, pair: Box) -> Iterator[Factor]:
+        """Copy the weights of a kernel block from main memory."""
+        start = self._blocks.kernel_groups[pair[0]][0]
+        for piece in itertools.chain.from_iterable(map(_parts, self._blocks.pieces(*pair))):
+            inputs, outputs = piece.groups * piece.channels, piece.groups * piece.kernels
+            part = self._w[
+                :,
+                piece.offset : piece.offset + piece.channels,
+                piece.kernel : piece.kernel + outputs,
+            ]
+            part = part.reshape(*part.shape[:2], piece.groups, piece.kernels)
+            yield Factor(
+                slice(piece.channel, piece.channel + inputs),
+                slice(piece.kernel - start, piece.kernel - start + outputs),
+                np.array(part.transpose(0, 2, 1, 3), order="C"),
+            )
 
     def _compute(self, box: Box) -> None:
         """Multiply the patches of a box of output positions with a kernel block; accumulate."""
@@ -112,48 +188,47 @@ class Chip:
         if (n, q) not in self._kernels:
             sums[...] = self._poison
             return
-        start = blocks.kernel_groups[n][0]
         spoilt = sums == self._poison if self._integer else None
-        for piece, weights in self._kernels[n, q]:
-            channels = slice(piece.channel, piece.channel + piece.groups * piece.channels)
-            first = piece.kernel - start
-            target = sums[..., first : first + piece.groups * piece.kernels]
-            rows, columns = _chunk(weights.shape, j1 - j0)
-            for i in range(i0, i1, rows):
-                for j in range(j0, j1, columns):
-                    here = slice(i, min(i + rows, i1)), slice(j, min(j + columns, j1))
-                    part = self._patches[:, :, here[0], here[1], channels]
-                    there = target[i - i0 : i - i0 + rows, j - j0 : j - j0 + columns]
-                    there += _product(part, weights).reshape(there.shape)
+        for factor in self._kernels[n, q]:
+            target = sums[..., factor.kernels]
+            for rows, columns in _chunks(i1 - i0, j1 - j0, factor.positions()):
+                patches = self._patches[i0:i1, j0:j1][rows, columns, :, :, factor.channels]
+                target[rows, columns] += factor.product(patches)
         if self._bias is not None and q == blocks.first[n]:
             sums += self._bias[slice(*blocks.kernel_groups[n])]
         if spoilt is not None:
             # Integers have no NaN that spreads by itself.
-            pixels = self._patches[:, :, i0:i1, j0:j1, slice(*blocks.channel_groups[q])]
-            absent = np.logical_or.reduce(is_poison(pixels), axis=(0, 1, 4))
+            pixels = self._patches[i0:i1, j0:j1, ..., slice(*blocks.channel_groups[q])]
+            absent = np.logical_or.reduce(is_poison(pixels), axis=(2, 3, 4))
             sums[spoilt | absent[..., None]] = self._poison
 
 
-def _chunk(shape: tuple[int, ...], width: int) -> tuple[int, int]:
-    """Rows and columns of output positions to compute at a time, for boxes of a width."""
-    taps, groups, channels, kernels = shape
-    positions = max(
-        16, min(_PRODUCT_LIMIT // (channels * kernels), _PATCH_LIMIT // (taps * groups * channels))
-    )
+def _parts(piece: Piece) -> Iterator[Piece]:
+    """Cut a piece into products of moderate size; many small convolution groups stay together."""
+    if piece.groups > 1 and max(piece.channels, piece.kernels) <= _SIDE_LIMIT:
+        yield piece
+        return
+    for group in range(piece.groups):
+        kernel, channel = (
+            piece.kernel + group * piece.kernels,
+            piece.channel + group * piece.channels,
+        )
+        for k in range(0, piece.kernels, _SIDE_LIMIT):
+            for c in range(0, piece.channels, _SIDE_LIMIT):
+                yield Piece(
+                    kernel + k,
+                    min(_SIDE_LIMIT, piece.kernels - k),
+                    channel + c,
+                    min(_SIDE_LIMIT, piece.channels - c),
+                    piece.offset + c,
+                    1,
+                )
+
+
+def _chunks(height: int, width: int, positions: int) -> Iterator[tuple[slice, slice]]:
+    """Cut a rectangle into pieces of so many positions, along its rows."""
     columns = min(width, positions)
-    return max(1, positions // columns), columns
-
-
-def _product(patches: Array, weights: Array) -> Array:
-    """Multiply patches (Kh, Kw, rows, columns, C) with weights (taps, groups, C/groups, kernels).
-
-    Returns shape (positions, groups, kernels): one matrix product a tap, summed over the taps.
-    """
-    taps, groups, channels, kernels = weights.shape
-    gathered = patches.reshape(taps, -1, groups, channels)
-    product: Array
-    if groups > 1 and channels * kernels < _SMALL_PRODUCT:
-        product = np.einsum("tpgc,tgck->pgk", gathered, weights)
-    else:
-        product = (gathered.transpose(0, 2, 1, 3) @ weights).sum(axis=0).transpose(1, 0, 2)
-    return product
+    rows = max(1, positions // columns)
+    for i in range(0, height, rows):
+        for j in range(0, width, columns):
+            yield slice(i, i + rows), slice(j, j + columns)

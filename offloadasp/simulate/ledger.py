@@ -5,37 +5,38 @@ No data is touched here. What remains of a step when everything impossible is le
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from offloadasp.problem import BoolArray
-from offloadasp.simulate.blocks import Blocks, Box, Grid, cut
+from offloadasp.simulate.blocks import Blocks, Box, Grid, cells, cut
 from offloadasp.simulate.sieve import Sieve
 from offloadasp.simulate.violations import LIMIT, Log
-from offloadasp.strategy import Step
+from offloadasp.strategy import Free, Load, Step, Write
 
 
-@dataclass
+@dataclass(slots=True)
 class Actions:
     """What a step really does: boxes of existing, disjoint blocks in a state that allows it.
 
-    ``create`` are outputs whose accumulators are set to zero just before computing.
+    ``create`` are outputs whose accumulators are set to zero just before computing. The ledger
+    gives tuples: there are many steps, and the garbage collector does not look at those again.
     """
 
-    free_pixels: list[Box] = field(default_factory=list)
-    free_kernels: list[Box] = field(default_factory=list)
-    write_outputs: list[Box] = field(default_factory=list)
-    write_partial_sums: list[Box] = field(default_factory=list)
-    load_pixels: list[Box] = field(default_factory=list)
-    load_kernels: list[Box] = field(default_factory=list)
-    load_partial_sums: list[Box] = field(default_factory=list)
-    create: list[Box] = field(default_factory=list)
-    compute: list[Box] = field(default_factory=list)
+    free_pixels: Sequence[Box] = ()
+    free_kernels: Sequence[Box] = ()
+    write_outputs: Sequence[Box] = ()
+    write_partial_sums: Sequence[Box] = ()
+    load_pixels: Sequence[Box] = ()
+    load_kernels: Sequence[Box] = ()
+    load_partial_sums: Sequence[Box] = ()
+    create: Sequence[Box] = ()
+    compute: Sequence[Box] = ()
 
 
-@dataclass
+@dataclass(slots=True)
 class Account:
     """Bytes moved in a step by kind, the peak of bytes on chip, and multiply-accumulates."""
 
@@ -76,16 +77,15 @@ class Ledger:
     def replay(self, step: Step) -> tuple[Actions, Account]:
         """Do one step; return what was possible of it, and what that costs."""
         self._log.step += 1
-        moves = (step.free, step.write, step.load)
-        if not step.compute and not any(any(vars(lists).values()) for lists in moves):
-            self._log.report("empty_step")
         actions, account = Actions(), Account()
-        self._free(step, actions, account)
-        self._write(step, actions, account)
-        self._load(step, actions, account)
+        self._free(step.free, actions, account)
+        self._write(step.write, actions, account)
+        self._load(step.load, actions, account)
         account.peak = self._on_chip
         if step.compute:
-            self._compute(step, actions, account)
+            self._compute(step.compute, actions, account)
+        elif not any(any(vars(lists).values()) for lists in (step.free, step.write, step.load)):
+            self._log.report("empty_step")
         if account.peak > self._memory:
             self._log.report("memory")
         return actions, account
@@ -104,87 +104,110 @@ class Ledger:
         for n, q in sorted(self._kernels):
             log.report("left_on_chip", f"kernel({n},{q})")
 
-    def _free(self, step: Step, actions: Actions, account: Account) -> None:
+    def _free(self, listed: Free, actions: Actions, account: Account) -> None:
         blocks = self._blocks
-        listed = self._sieve.boxes(blocks.pixels, step.free.pixels)
-        actions.free_pixels = self._those(blocks.pixels, listed, self._pixels, True, "free_absent")
-        _set(self._pixels, actions.free_pixels, False)
-        for pair in self._sieve.kernels(step.free.kernels):
-            if pair not in self._kernels:
-                self._log.report("free_absent", f"kernel({pair[0]},{pair[1]})")
-                continue
-            self._kernels.remove(pair)
-            account.freed += blocks.kernel_bytes(*pair)
-            actions.free_kernels.append(pair)
-        account.freed += sum(
-            _cells(box) * blocks.pixel_bytes(box[0]) for box in actions.free_pixels
-        )
+        if listed.pixels:
+            boxes = self._sieve.boxes(blocks.pixels, listed.pixels)
+            boxes = self._flip(blocks.pixels, boxes, self._pixels, True, "free_absent")
+            account.freed = sum(cells(box) * blocks.pixel_bytes(box[0]) for box in boxes)
+            actions.free_pixels = tuple(boxes)
+        if listed.kernels:
+            pairs = self._sieve.kernels(listed.kernels)
+            for n, q in (pair for pair in pairs if pair not in self._kernels):
+                self._log.report("free_absent", f"kernel({n},{q})")
+            actions.free_kernels = tuple(pair for pair in pairs if pair in self._kernels)
+            self._kernels.difference_update(actions.free_kernels)
+            account.freed += sum(blocks.kernel_bytes(*pair) for pair in actions.free_kernels)
         self._on_chip -= account.freed
 
-    def _write(self, step: Step, actions: Actions, account: Account) -> None:
-        blocks, grid = self._blocks, self._blocks.outputs
-        actions.write_outputs = self._leave(step.write.outputs)
-        for box in actions.write_outputs:
-            self._log.keep(grid, box, self._complete(box), "write_incomplete")
-            account.outputs_written += _cells(box) * blocks.output_bytes(box[0])
-        actions.write_partial_sums = self._leave(step.write.partial_sums)
-        for box in actions.write_partial_sums:
-            self._log.keep(grid, box, ~self._complete(box), "write_complete_as_partial")
-            account.partial_sums_written += _cells(box) * blocks.partial_bytes(box[0])
-        _set(self._spilled, actions.write_partial_sums, True)
+    def _write(self, listed: Write, actions: Actions, account: Account) -> None:
+        blocks, grid, log = self._blocks, self._blocks.outputs, self._log
+        if listed.outputs:
+            leaving = self._leave(listed.outputs)
+            for box, complete in leaving.items():
+                if complete < cells(box):
+                    log.keep(grid, box, self._complete(box), "write_incomplete")
+                account.outputs_written += cells(box) * blocks.output_bytes(box[0])
+            actions.write_outputs = tuple(leaving)
+        if listed.partial_sums:
+            leaving = self._leave(listed.partial_sums)
+            for box, complete in leaving.items():
+                if complete:
+                    log.keep(grid, box, ~self._complete(box), "write_complete_as_partial")
+                account.partial_sums_written += cells(box) * blocks.partial_bytes(box[0])
+            actions.write_partial_sums = tuple(leaving)
+            _set(self._spilled, leaving, True)
 
-    def _leave(self, listed: Sequence[Box]) -> list[Box]:
-        """Take outputs off the chip; return those that were there."""
+    def _leave(self, listed: Sequence[Box]) -> dict[Box, int]:
+        """Take outputs off the chip; return those that were there, and how many are complete."""
         grid = self._blocks.outputs
-        boxes = self._those(
-            grid, self._sieve.boxes(grid, listed), self._outputs, True, "write_absent"
-        )
-        _set(self._outputs, boxes, False)
-        self._on_chip -= sum(self._held(box) for box in boxes)
-        return boxes
+        boxes = self._sieve.boxes(grid, listed)
+        boxes = self._flip(grid, boxes, self._outputs, True, "write_absent")
+        leaving = {box: int(np.count_nonzero(self._complete(box))) for box in boxes}
+        self._on_chip -= sum(self._held(box, complete) for box, complete in leaving.items())
+        return leaving
 
-    def _load(self, step: Step, actions: Actions, account: Account) -> None:
-        blocks, grid = self._blocks, self._blocks.pixels
-        listed = self._sieve.boxes(grid, step.load.pixels)
-        actions.load_pixels = self._those(grid, listed, self._pixels, False, "load_present")
-        _set(self._pixels, actions.load_pixels, True)
-        account.pixels_loaded = sum(
-            _cells(box) * blocks.pixel_bytes(box[0]) for box in actions.load_pixels
-        )
-        for pair in self._sieve.kernels(step.load.kernels):
-            if pair in self._kernels:
-                self._log.report("load_present", f"kernel({pair[0]},{pair[1]})")
-                continue
-            self._kernels.add(pair)
-            account.kernels_loaded += blocks.kernel_bytes(*pair)
-            actions.load_kernels.append(pair)
-        grid = blocks.outputs
-        listed = self._sieve.boxes(grid, step.load.partial_sums)
-        absent = self._those(grid, listed, self._outputs, False, "load_present")
-        spilled = self._those(grid, absent, self._spilled, True, "load_unspilled")
-        _set(self._outputs, spilled, True)
-        _set(self._spilled, spilled, False)
-        actions.load_partial_sums = spilled
-        account.partial_sums_loaded = sum(
-            _cells(box) * blocks.partial_bytes(box[0]) for box in spilled
-        )
+    def _load(self, listed: Load, actions: Actions, account: Account) -> None:
+        blocks = self._blocks
+        if listed.pixels:
+            boxes = self._sieve.boxes(blocks.pixels, listed.pixels)
+            boxes = self._flip(blocks.pixels, boxes, self._pixels, False, "load_present")
+            account.pixels_loaded = sum(cells(box) * blocks.pixel_bytes(box[0]) for box in boxes)
+            actions.load_pixels = tuple(boxes)
+        if listed.kernels:
+            pairs = self._sieve.kernels(listed.kernels)
+            for n, q in (pair for pair in pairs if pair in self._kernels):
+                self._log.report("load_present", f"kernel({n},{q})")
+            actions.load_kernels = tuple(pair for pair in pairs if pair not in self._kernels)
+            self._kernels.update(actions.load_kernels)
+            account.kernels_loaded = sum(
+                blocks.kernel_bytes(*pair) for pair in actions.load_kernels
+            )
+        if listed.partial_sums:
+            self._load_partial_sums(listed.partial_sums, actions, account)
         self._on_chip += account.pixels_loaded + account.kernels_loaded
-        self._on_chip += sum(self._held(box) for box in spilled)
 
-    def _compute(self, step: Step, actions: Actions, account: Account) -> None:
+    def _load_partial_sums(self, listed: Sequence[Box], actions: Actions, account: Account) -> None:
+        blocks, grid = self._blocks, self._blocks.outputs
+        boxes = self._those(
+            grid, self._sieve.boxes(grid, listed), self._outputs, False, "load_present"
+        )
+        boxes = self._flip(grid, boxes, self._spilled, True, "load_unspilled")
+        _set(self._outputs, boxes, True)
+        account.partial_sums_loaded = sum(
+            cells(box) * blocks.partial_bytes(box[0]) for box in boxes
+        )
+        actions.load_partial_sums = tuple(boxes)
+        for box in boxes:
+            self._on_chip += self._held(box, int(np.count_nonzero(self._complete(box))))
+
+    def _compute(self, listed: Sequence[Box], actions: Actions, account: Account) -> None:
         """All operations of a step happen together: check them all, then count them all."""
         grid = self._blocks.operations
-        for box in self._sieve.boxes(grid, step.compute):
+        computed: list[Box] = []
+        patches: set[Box] = set()  # kernel groups share them
+        for box in self._sieve.boxes(grid, listed):
             n, q, i0, i1, j0, j1 = box
-            account.macs += _cells(box) * self._blocks.macs(n, q)
-            self._check_inputs(box)
-            computed = self._computed[n, q]
-            parts = self._log.keep(grid, box, ~computed[i0:i1, j0:j1], "compute_twice")
-            computed[i0:i1, j0:j1] = True
-            actions.compute += parts
+            account.macs += cells(box) * self._blocks.macs(n, q)
+            patch = (q, i0, i1, j0, j1)
+            if patch not in patches:
+                patches.add(patch)
+                self._check_pixels(patch)
+            if (n, q) not in self._kernels:
+                self._log.report("use_absent", f"kernel({n},{q})")
+            before = self._computed[n, q][i0:i1, j0:j1]
+            if np.count_nonzero(before):
+                computed += self._log.keep(grid, box, ~before, "compute_twice")
+            else:
+                computed.append(box)
+            before[...] = True
         if account.macs > self._macs_per_step:
             self._log.report("macs")
-        touched = [(n, *place) for n, _, *place in actions.compute]
+        actions.compute = tuple(computed)
+        # How many operations of this step each box of outputs accumulates.
+        touched: dict[Box, int] = {}
+        for n, _, *place in computed:
+            touched[n, *place] = touched.get((n, *place), 0) + 1
         for output in touched:
             self._check_partial_sums(output)
         during, after = self._accumulate(touched)
@@ -192,62 +215,65 @@ class Ledger:
         account.peak = self._on_chip + during + created_bytes
         self._on_chip += after + created_bytes
 
-    def _check_inputs(self, box: Box) -> None:
-        n, q, i0, i1, j0, j1 = box
+    def _check_pixels(self, patch: Box) -> None:
+        """Report what is absent of the pixels that a box of output positions reads."""
+        q, i0, i1, j0, j1 = patch
         blocks = self._blocks
         rows, columns = blocks.rows(i0, i1), blocks.columns(j0, j1)
-        present = self._pixels[q, rows[:, None], columns]
-        if not present.all():
+        present = self._pixels[q, rows][:, columns]
+        if np.count_nonzero(present) < present.size:
+            r, c = np.arange(blocks.height)[rows], np.arange(blocks.width)[columns]
             for a, b in np.argwhere(~present).tolist():
-                name = blocks.pixels.name(int(rows[a]), int(columns[b]), (q,))
+                name = blocks.pixels.name(int(r[a]), int(c[b]), (q,))
                 self._log.report("use_absent", name)
-        if (n, q) not in self._kernels:
-            self._log.report("use_absent", f"kernel({n},{q})")
 
     def _check_partial_sums(self, box: Box) -> None:
         """Report outputs started in an earlier step and gone; go on as if they were there."""
         n, i0, i1, j0, j1 = box
         present = self._outputs[n, i0:i1, j0:j1]
+        if np.count_nonzero(present) == present.size:
+            return
         lost = (self._done[n, i0:i1, j0:j1] > 0) & ~present
-        if lost.any():
+        if np.count_nonzero(lost):
             self._log.keep(self._blocks.outputs, box, ~lost, "use_absent")
             present |= lost
             self._on_chip += int(np.count_nonzero(lost)) * self._blocks.partial_bytes(n)
 
-    def _accumulate(self, touched: Iterable[Box]) -> tuple[int, int]:
+    def _accumulate(self, touched: Mapping[Box, int]) -> tuple[int, int]:
         """Count operations done; return by how much outputs that they complete grow.
 
         In bytes, against partial sums: while computing, when a block counts the larger of before
         and after, and after it. Both are negative or zero if outputs are smaller.
         """
         during = after = 0
-        for box in touched:
+        for box, operations in touched.items():
             n, i0, i1, j0, j1 = box
-            self._done[n, i0:i1, j0:j1] += 1
+            self._done[n, i0:i1, j0:j1] += operations
             complete = self._complete(box)
-            grows = self._blocks.output_bytes(n) - self._blocks.partial_bytes(n)
             total = int(np.count_nonzero(complete))
+            if total == 0:
+                continue
+            grows = self._blocks.output_bytes(n) - self._blocks.partial_bytes(n)
             before = int(np.count_nonzero(complete & self._outputs[n, i0:i1, j0:j1]))
             after += total * grows
             during += (total - before) * grows + before * max(grows, 0)
         return during, after
 
-    def _create(self, touched: Iterable[Box]) -> tuple[int, list[Box]]:
+    def _create(self, touched: Iterable[Box]) -> tuple[int, tuple[Box, ...]]:
         """Put touched outputs on chip; return the bytes of those that are new, and their boxes."""
         size, created = 0, []
         for box in touched:
             n, i0, i1, j0, j1 = box
             present = self._outputs[n, i0:i1, j0:j1]
             for part in cut(box, ~present):
-                size += _cells(part) * self._blocks.partial_bytes(n)
+                size += cells(part) * self._blocks.partial_bytes(n)
                 created.append(part)
             present[...] = True
-        return size, created
+        return size, tuple(created)
 
-    def _held(self, box: Box) -> int:
-        """Bytes that outputs take on chip."""
-        complete = int(np.count_nonzero(self._complete(box)))
-        partial = (_cells(box) - complete) * self._blocks.partial_bytes(box[0])
+    def _held(self, box: Box, complete: int) -> int:
+        """Bytes that outputs take on chip, of which so many are complete."""
+        partial = (cells(box) - complete) * self._blocks.partial_bytes(box[0])
         return partial + complete * self._blocks.output_bytes(box[0])
 
     def _complete(self, box: Box) -> BoolArray:
@@ -262,16 +288,22 @@ class Ledger:
         found: list[Box] = []
         for box in boxes:
             k, r0, r1, c0, c1 = box
-            cells = mask[k, r0:r1, c0:c1]
-            found += self._log.keep(grid, box, cells if wanted else ~cells, rule)
+            here = mask[k, r0:r1, c0:c1]
+            if np.count_nonzero(here) == (here.size if wanted else 0):
+                found.append(box)
+            else:
+                found += self._log.keep(grid, box, here if wanted else ~here, rule)
+        return found
+
+    def _flip(
+        self, grid: Grid, boxes: list[Box], mask: BoolArray, wanted: bool, rule: str
+    ) -> list[Box]:
+        """Turn the mask round where it is as wanted; return those boxes, and report the others."""
+        found = self._those(grid, boxes, mask, wanted, rule)
+        _set(mask, found, not wanted)
         return found
 
 
 def _set(mask: BoolArray, boxes: Iterable[Box], value: bool) -> None:
     for k, r0, r1, c0, c1 in boxes:
         mask[k, r0:r1, c0:c1] = value
-
-
-def _cells(box: Box) -> int:
-    *_, r0, r1, c0, c1 = box
-    return (r1 - r0) * (c1 - c0)

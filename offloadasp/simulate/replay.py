@@ -1,8 +1,11 @@
 """Replay a strategy on tensors, and say whether it is valid and computes the convolution."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,12 +15,12 @@ from offloadasp.simulate.blocks import Blocks
 from offloadasp.simulate.chip import Chip
 from offloadasp.simulate.convolution import convolve
 from offloadasp.simulate.ledger import Account, Actions, Ledger
-from offloadasp.simulate.tensors import Array, is_poison, prepare
+from offloadasp.simulate.tensors import Array, Tensors, is_poison, prepare
 from offloadasp.simulate.violations import Log, Violation
 from offloadasp.strategy import Strategy
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TraceRow:
     """One replayed step.
 
@@ -151,76 +154,109 @@ def simulate(
     """
     layer = strategy.instance.layer
     tensors = prepare(layer, x, w, bias, seed)
-    log, blocks = Log(), Blocks(strategy.instance)
-    steps, trace = _bookkeep(strategy, blocks, log)
-    duration = sum((row.cycles for row in trace), Fraction(0))
-    accounts = [account for _, account in steps]
-    loads, writes = _loads(accounts), _writes(accounts)
-    peak = max((row.on_chip for row in trace), default=0)
+    # NumPy computes without Python's lock, so the reference gets a core of its own.
+    with ThreadPoolExecutor(1) as second:
+        reference = second.submit(convolve, layer, tensors)
+        log, blocks = Log(), Blocks(strategy.instance)
+        books = _bookkeep(strategy, blocks, log)
+        out = _execute(books.actions, blocks, tensors)
+        error = _error(out, reference.result(), tensors.integer)
+    loads = Loads(books.pixels_loaded, books.kernels_loaded, books.partial_sums_loaded)
+    writes = Writes(books.outputs_written, books.partial_sums_written)
+    peak = max((row.on_chip for row in books.trace), default=0)
     measured = {
-        "duration": duration,
+        "duration": books.duration,
         "traffic": Fraction(loads.total + writes.total),
         "peak_memory": Fraction(peak),
     }
     # Each once, though the duration may be stated twice.
     false = dict.fromkeys(_false_statements(strategy, measured))
     stated = [Violation(0, rule, name) for rule, name in false]
-
-    out = np.empty((len(tensors.x), *layer.output_shape), tensors.x.dtype)
-    for image, result in zip(tensors.x, out, strict=True):
-        chip = Chip(blocks, image, tensors.w, tensors.bias)
-        # Poison is meant to spread; that it does so is no news.
-        with np.errstate(invalid="ignore"):
-            for actions, _ in steps:
-                chip.run(actions)
-        result[...] = chip.result
     return Replay(
         violations=(*stated, *log.violations),
-        trace=trace,
+        trace=tuple(books.trace),
         loads=loads,
         writes=writes,
-        compute_steps=sum(row.macs > 0 for row in trace),
+        compute_steps=sum(row.macs > 0 for row in books.trace),
         peak_memory=peak,
-        duration=duration,
+        duration=books.duration,
         output=tensors.finish(out),
-        max_abs_error=_error(out, convolve(layer, tensors), tensors.integer),
+        max_abs_error=error,
         tolerance=tensors.tolerance,
     )
 
 
-def _loads(accounts: list[Account]) -> Loads:
-    return Loads(
-        sum(account.pixels_loaded for account in accounts),
-        sum(account.kernels_loaded for account in accounts),
-        sum(account.partial_sums_loaded for account in accounts),
-    )
+def _execute(steps: Sequence[Actions], blocks: Blocks, tensors: Tensors) -> Array:
+    """Run the steps on every image; return what main memory holds then, shape (B, M, Ho, Wo)."""
+    out = np.empty((len(tensors.x), *blocks.layer.output_shape), tensors.x.dtype)
+    for image, result in zip(tensors.x, out, strict=True):
+        chip = Chip(blocks, image, tensors.w, tensors.bias)
+        # Poison is meant to spread; that it does so is no news.
+        with np.errstate(invalid="ignore"):
+            for actions in steps:
+                chip.run(actions)
+        result[...] = chip.result
+    return out
 
 
-def _writes(accounts: list[Account]) -> Writes:
-    return Writes(
-        sum(account.outputs_written for account in accounts),
-        sum(account.partial_sums_written for account in accounts),
-    )
+class _Books:
+    """Collects what each step did, and adds up what it cost.
+
+    Of every step little is kept: with very many, Python's garbage collector would take longer to
+    look through what is kept than the replay itself.
+    """
+
+    def __init__(self, accelerator: Accelerator) -> None:
+        self.actions: list[Actions] = []
+        self.trace: list[TraceRow] = []
+        self.pixels_loaded = self.kernels_loaded = self.partial_sums_loaded = 0
+        self.outputs_written = self.partial_sums_written = 0
+        # Integers with one denominator, since arithmetic of fractions takes long.
+        rates = (accelerator.load_cycles, accelerator.write_cycles, accelerator.compute_cycles)
+        self._denominator = math.lcm(*(rate.denominator for rate in rates))
+        self._load, self._write, self._compute = (int(rate * self._denominator) for rate in rates)
+        self._cycles = 0
+        self._fraction = cache(lambda cycles: Fraction(cycles, self._denominator))
+
+    @property
+    def duration(self) -> Fraction:
+        """Cycles of all steps."""
+        return Fraction(self._cycles, self._denominator)
+
+    def add(self, actions: Actions, account: Account) -> None:
+        """Take in one step."""
+        loaded = account.pixels_loaded + account.kernels_loaded + account.partial_sums_loaded
+        written = account.outputs_written + account.partial_sums_written
+        cycles = self._load * loaded + self._write * written
+        cycles += self._compute if account.macs else 0
+        self.actions.append(actions)
+        self.trace.append(
+            TraceRow(
+                len(self.actions),
+                account.freed,
+                written,
+                loaded,
+                account.peak,
+                account.macs,
+                self._fraction(cycles),
+            )
+        )
+        self._cycles += cycles
+        self.pixels_loaded += account.pixels_loaded
+        self.kernels_loaded += account.kernels_loaded
+        self.partial_sums_loaded += account.partial_sums_loaded
+        self.outputs_written += account.outputs_written
+        self.partial_sums_written += account.partial_sums_written
 
 
-def _bookkeep(
-    strategy: Strategy, blocks: Blocks, log: Log
-) -> tuple[list[tuple[Actions, Account]], tuple[TraceRow, ...]]:
+def _bookkeep(strategy: Strategy, blocks: Blocks, log: Log) -> _Books:
     accelerator = strategy.instance.accelerator
     ledger = Ledger(blocks, accelerator.memory, accelerator.macs_per_step, log)
-    steps = [ledger.replay(step) for step in strategy.steps]
+    books = _Books(accelerator)
+    for step in strategy.steps:
+        books.add(*ledger.replay(step))
     ledger.finish()
-    trace = tuple(_row(t, account, accelerator) for t, (_, account) in enumerate(steps, start=1))
-    return steps, trace
-
-
-def _row(step: int, account: Account, accelerator: Accelerator) -> TraceRow:
-    loaded = account.pixels_loaded + account.kernels_loaded + account.partial_sums_loaded
-    written = account.outputs_written + account.partial_sums_written
-    cycles = accelerator.load_cycles * loaded + accelerator.write_cycles * written
-    if account.macs:
-        cycles += accelerator.compute_cycles
-    return TraceRow(step, account.freed, written, loaded, account.peak, account.macs, cycles)
+    return books
 
 
 def _false_statements(

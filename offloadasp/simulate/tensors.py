@@ -116,7 +116,7 @@ def prepare(
 
     def ready(name: str, value: ArrayLike | None, shape: tuple[int, ...]) -> Array:
         if value is None:
-            return generator.integers(-128, 128, shape, dtype=np.int64)
+            return generator.integers(-128, 128, shape, dtype=np.int8)
         return _checked(name, value, shape)
 
     channels, height, width = layer.input

@@ -87,7 +87,7 @@ class Log:
 
         ``good`` has one cell a position of the box.
         """
-        if good.all():
+        if np.count_nonzero(good) == good.size:  # several times as fast as good.all()
             return [box]
         *key, r0, _, c0, _ = box
         for row, column in np.argwhere(~good)[:LIMIT]:
