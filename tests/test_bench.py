@@ -229,10 +229,11 @@ def _command_lines() -> Iterator[bytes]:
 
 
 def test_a_process_is_measured_with_its_largest_memory() -> None:
-    ended = Children().run("timeit", "-n1", "-r1", "b'x' * (3 * 10**8)")
+    # More than this process itself may have grown to, since a new one begins as its copy.
+    ended = Children().run("timeit", "-n1", "-r1", "b'x' * (6 * 10**8)")
     assert ended.code == 0
     assert "loop" in ended.out
-    assert 3.0e8 < ended.peak_bytes < 3.6e8
+    assert 6.0e8 < ended.peak_bytes < 6.6e8
     assert 0 < ended.seconds < 60
 
 
