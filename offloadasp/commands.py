@@ -17,6 +17,7 @@ from offloadasp.errors import InputError, NoStrategyError
 from offloadasp.facts import facts as facts_of
 from offloadasp.instance import Instance, SearchOptions, explain, load_instance
 from offloadasp.interrupt import EXIT_CODE, Interrupts
+from offloadasp.network_commands import import_, network
 from offloadasp.objective import DURATION, objectives
 from offloadasp.pipeline import run as run_pipeline
 from offloadasp.problem import problem_of
@@ -40,7 +41,7 @@ from offloadasp.search.solve import Limits
 from offloadasp.simulate import simulate as simulate_strategy
 from offloadasp.strategy import load as load_strategy
 from offloadasp.tensorfile import load_tensor, save_tensor
-from offloadasp.usage import Commands, InterruptedEarly
+from offloadasp.usage import Commands, InterruptedEarly, require_folder
 
 _REFUSED = 5
 _BUDGET_LIMIT = 2**31 - 1
@@ -113,7 +114,7 @@ def run(
     described = described.model_copy(update={"search": options})
     rules = rules_in_force(encodings, encoding or ())
     _require_cuts(rules, without or ())
-    _require_folder(out)
+    require_folder(out)
     clock = Clock() if budget is not None else Clock(options.time_limit)
     limits = Limits(options.threads, options.seed, budget, frozenset(without or ()))
     line = LiveLine(clock, shown=not json)
@@ -213,6 +214,10 @@ def instances(json: _Json = False) -> None:
         show_instances(shipped)
 
 
+app.command("import")(import_)
+app.command()(network)
+
+
 def _search_options(
     instance: Instance,
     time_limit: float | None,
@@ -244,13 +249,6 @@ def _require_cuts(rules: Rules, names: Sequence[str]) -> None:
             raise InputError(f"--without: must be {' or '.join(known)}, not '{name}'")
     if names and rules.edited:
         raise InputError("--without: edited or added rules are solved without any cut")
-
-
-def _require_folder(out: Path) -> None:
-    """Refuse a folder that cannot be written before the search rather than after it."""
-    existing = next((path for path in (out, *out.parents) if path.exists()), Path())
-    if not existing.is_dir():
-        raise InputError(f"--out: {existing} is not a folder")
 
 
 def _copy_encodings(folder: Path) -> None:
