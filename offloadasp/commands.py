@@ -16,8 +16,9 @@ from offloadasp.errors import InputError, NoStrategyError
 from offloadasp.facts import facts as facts_of
 from offloadasp.instance import load_instance
 from offloadasp.interrupt import EXIT_CODE, Interrupts
+from offloadasp.network_commands import import_, network
 from offloadasp.objective import DURATION, objectives
-from offloadasp.options import require_folder, search_options
+from offloadasp.options import search_options
 from offloadasp.pipeline import run as run_pipeline
 from offloadasp.problem import problem_of
 from offloadasp.report.instances import instances_object, show_instances
@@ -40,7 +41,7 @@ from offloadasp.search.solve import Limits
 from offloadasp.simulate import simulate as simulate_strategy
 from offloadasp.strategy import load as load_strategy
 from offloadasp.tensorfile import load_tensor, save_tensor
-from offloadasp.usage import Commands, InterruptedEarly
+from offloadasp.usage import Commands, InterruptedEarly, require_folder
 from offloadasp.view_commands import compare, export, plot, report
 
 _REFUSED = 5
@@ -213,6 +214,8 @@ def instances(json: _Json = False) -> None:
         show_instances(shipped)
 
 
+app.command("import")(import_)
+app.command()(network)
 for _command in (report, plot, export, compare):
     app.command()(_command)
 

@@ -1,6 +1,5 @@
-"""Options that several commands share, read and checked."""
+"""The options of the search that several commands share, read and checked."""
 
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -33,10 +32,3 @@ def search_options(
     except ValidationError as error:
         key, reason = explain(error).split(":", 1)
         raise InputError(f"--{key.replace('_', '-')}:{reason}") from None
-
-
-def require_folder(out: Path) -> None:
-    """Refuse a folder that cannot be written before the search rather than after it."""
-    existing = next((path for path in (out, *out.parents) if path.exists()), Path())
-    if not existing.is_dir():
-        raise InputError(f"--out: {existing} is not a folder")

@@ -15,7 +15,7 @@ from offloadasp.extras import plotly_source, require
 from offloadasp.files import write_whole
 from offloadasp.instance import Accelerator, Resolved, load_instance
 from offloadasp.interrupt import Interrupts
-from offloadasp.options import require_folder, search_options
+from offloadasp.options import search_options
 from offloadasp.pipeline import run as run_pipeline
 from offloadasp.problem import Problem
 from offloadasp.proof import prove
@@ -34,6 +34,7 @@ from offloadasp.simulate import Books, keep_books, simulate
 from offloadasp.strategy import Strategy
 from offloadasp.strategy import load as load_strategy
 from offloadasp.strategy import save as save_strategy
+from offloadasp.usage import require_folder
 
 _REFUSED = 5
 

@@ -21,11 +21,14 @@ SHIPPED = ("encodings", "instances")
 PROGRAM = """
 from offloadasp.resources import encodings_folder, instances_folder
 from offloadasp.rules import ground, shipped_rules
+from offloadasp.catalogue import find_accelerator
 from offloadasp.instance import load_instance
+from offloadasp.network.accelerators import load_machine
 print(encodings_folder())
 print(instances_folder())
 ground(shipped_rules(), ["traversal/zigzag.lp"], "grid(2, 2).")
 print(load_instance(instances_folder() / "tiny-3x3.toml").name)
+print(load_machine(find_accelerator("gap8")).name)
 """
 
 
@@ -68,7 +71,7 @@ class Environment:
     def found(self, path: str = "") -> dict[str, Path]:
         """The folders that an installed package finds, run from a folder without a checkout."""
         lines = command(self.python, "-c", PROGRAM, cwd=self.folder, path=path).splitlines()
-        assert lines[2] == "tiny-3x3"
+        assert lines[2:] == ["tiny-3x3", "gap8"]
         return dict(zip(SHIPPED, map(Path, lines[:2]), strict=True))
 
 
