@@ -12,7 +12,7 @@ from offloadasp.errors import NoStrategyError
 from offloadasp.facts import fits_clingo, scale_of
 from offloadasp.instance import Instance, Resolved, exact_number
 from offloadasp.objective import Rates
-from offloadasp.plan import Plan
+from offloadasp.plan import Plan, Planned
 from offloadasp.problem import Problem, problem_of
 from offloadasp.rules import Rules
 from offloadasp.search.careful import careful_order
@@ -89,7 +89,7 @@ class Found:
     certificate
         What proves the bound.
     baselines
-        Durations of the best plan of each kind of traversal, in cycles.
+        The best plan of each kind of traversal.
     method
         How the plan was found, for readers.
     scope
@@ -101,7 +101,7 @@ class Found:
     value: Fraction
     lower_bound: Fraction
     certificate: dict[str, Any]
-    baselines: dict[str, Fraction]
+    baselines: dict[str, Planned]
     method: str
     seconds: dict[str, float]
     scope: str = ""
@@ -240,7 +240,7 @@ class Search:
             method=best.method + ending,
         )
 
-    def _found(self, made: Proposal, baselines: dict[str, Fraction], bound: Bound) -> Found:
+    def _found(self, made: Proposal, baselines: dict[str, Planned], bound: Bound) -> Found:
         return Found(
             problem=made.problem,
             plan=plan_of(made.problem, made.schedule),
@@ -252,23 +252,22 @@ class Search:
             seconds=self.seconds,
         )
 
-    def _baselines(self, best: Best, start: Proposal) -> dict[str, Fraction]:
-        """Return the durations of the best plan of each kind of traversal."""
+    def _baselines(self, best: Best, start: Proposal) -> dict[str, Planned]:
+        """Return the best plan of each kind of traversal."""
         names = [name for name in ("row_by_row", "zigzag", "strips") if name in best.by_name]
         if not names:
             # The plan for the least memory goes row by row as well.
-            return {"row_by_row": self._duration(start.problem, start.schedule)}
+            return {"row_by_row": self._planned(start.problem, start.schedule)}
         plans = {name: best.by_name[name] for name in names}
         return {
-            name: self._duration(plan.blocking.problem, plan.schedule)
+            name: self._planned(plan.blocking.problem, plan.schedule)
             for name, plan in plans.items()
         }
 
-    def _duration(self, problem: Problem, made: Schedule) -> Fraction:
-        if self.rates is None:
-            return made.cost * self.scale.unit
+    def _planned(self, problem: Problem, made: Schedule) -> Planned:
+        """Return a plan with the memory and the rates that the instance gives."""
         own = problem_of(self.instance, problem.decomposition)
-        return plan_of(problem, made).duration(own)
+        return Planned(own, plan_of(problem, made))
 
     def careful(self, memory: int, bound: Bound) -> Found:
         """Plan for the least memory, where no traversal in loops was found to fit.
