@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from bench import ablation, flat, layers, peers, scale, scaled, serial, simulate
+from bench import ablation, flat, layers, peers, scale, scaled, serial, simulate, whole
 from bench.record import Record
 from bench.show import markdown, show
 from bench.suite import Limits, Options, Suite, Task, measure, selected
@@ -25,6 +25,7 @@ SUITES = (
     serial.SUITE,
     layers.SUITE,
     scaled.SUITE,
+    whole.SUITE,
     peers.CPSAT,
     peers.ZIGZAG,
     scale.SUITE,
@@ -99,6 +100,7 @@ for _suite, _tasks in (
     (serial.SUITE, serial.tasks),
     (layers.SUITE, layers.tasks),
     (scaled.SUITE, scaled.tasks),
+    (whole.SUITE, whole.tasks),
     (scale.SUITE, scale.tasks),
     (simulate.SUITE, simulate.tasks),
     (ablation.SUITE, ablation.tasks),

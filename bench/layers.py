@@ -12,9 +12,9 @@ from bench.offload import Run, parse, proved, solve, toml, whole
 from bench.record import Row
 from bench.suite import PEAK, SECONDS, Column, Limits, Suite, Task, cell, measured
 from offloadasp.bounds.combine import compulsory_loads, compulsory_writes
-from offloadasp.catalogue import shipped_files
 from offloadasp.errors import InfeasibleError
 from offloadasp.instance import Instance, Layer, load_instance
+from offloadasp.resources import instances_folder
 
 _MACS_PER_CYCLE = 256
 _DENOMINATORS = (64, 32, 16, 8)
@@ -33,13 +33,13 @@ class Case:
 
 
 def cases() -> Iterator[Case]:
-    """Yield the networks and other shipped layers at each memory, then all shipped instances."""
+    """Yield the networks and other layers at each memory, then all instances made by hand."""
     names, known = set(), []
     for name, layer in networks():
         names.add(name)
         known.append(Layer.model_validate(layer))
         yield from _at_every_memory(name, layer, judged=True)
-    shipped = {path: load_instance(path) for path in shipped_files()}
+    shipped = {path: load_instance(path) for path in sorted(instances_folder().glob("*.toml"))}
     for path, instance in shipped.items():
         without_bias = instance.layer.model_copy(update={"bias": False})
         if path.stem not in names and without_bias not in known:

@@ -15,21 +15,9 @@ from bench.record import Row
 from bench.suite import Limits
 from offloadasp.bounds import verify_certificate
 from offloadasp.instance import Instance, parse_instance
+from offloadasp.instance_text import toml as toml
 from offloadasp.problem import Problem, problem_of
 from offloadasp.search.decompose import scope
-
-
-def toml(data: Mapping[str, Any]) -> str:
-    """Return an instance file: a name and tables of numbers, strings, booleans and lists of them.
-
-    JSON writes such values exactly as TOML does.
-    """
-    lines = [f"name = {json.dumps(data['name'])}"]
-    for table, values in data.items():
-        if table != "name":
-            lines += ["", f"[{table}]"]
-            lines += [f"{key} = {json.dumps(value)}" for key, value in values.items()]
-    return "\n".join([*lines, ""])
 
 
 def parse(text: str) -> Instance:

@@ -1,17 +1,28 @@
-"""Finds instances: by path, or by the name of a shipped one."""
+"""Finds instances and accelerators: by path, or by the name of a shipped one."""
 
 import difflib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from offloadasp.errors import InputError
 from offloadasp.instance import Instance, load_instance
-from offloadasp.resources import instances_folder
+from offloadasp.resources import (
+    accelerators_folder,
+    instances_folder,
+    network_instances_folder,
+)
 
 
 def shipped_files() -> list[Path]:
-    """Return the files of all shipped instances, by name."""
-    return sorted(instances_folder().glob("*.toml"))
+    """Return the files of all shipped instances: those made by hand, then layers of networks."""
+    folders = (instances_folder(), network_instances_folder())
+    return [path for folder in folders for path in sorted(folder.glob("*.toml"))]
+
+
+def shipped_accelerators() -> list[Path]:
+    """Return the files of all shipped accelerators, by name."""
+    return sorted(accelerators_folder().glob("*.toml"))
 
 
 def load_shipped() -> list[Instance]:
@@ -33,16 +44,32 @@ def find_instance(name: str) -> Path:
     InputError
         There is neither; the message lists the shipped names that are close.
     """
+    return _find(name, shipped_files(), "instance", "'offload-asp instances' lists them")
+
+
+def find_accelerator(name: str) -> Path:
+    """Return the file that a user means: a path that exists, else a shipped accelerator's name.
+
+    Raises
+    ------
+    InputError
+        There is neither; the message lists the shipped names.
+    """
+    files = shipped_accelerators()
+    return _find(name, files, "accelerator", f"shipped: {', '.join(p.stem for p in files)}")
+
+
+def _find(name: str, files: Sequence[Path], what: str, hint: str) -> Path:
     # os.path, since pathlib raises for names that the file system cannot hold.
     if os.path.isfile(name):  # noqa: PTH113
         return Path(name)
-    shipped = {path.stem: path for path in shipped_files()}
+    shipped = {path.stem: path for path in files}
     if name in shipped:
         return shipped[name]
     if os.path.isdir(name):  # noqa: PTH112
-        raise InputError(f"{name}: is a folder; an instance is a TOML file")
+        raise InputError(f"{name}: is a folder; an {what} is a TOML file")
     if os.path.exists(name):  # noqa: PTH110
         return Path(name)
     close = difflib.get_close_matches(Path(name).stem or name, shipped, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(close)}?" if close else "'offload-asp instances' lists them"
-    raise InputError(f"'{name}' is neither a file nor the name of a shipped instance; {hint}")
+    hint = f"did you mean {' or '.join(close)}?" if close else hint
+    raise InputError(f"'{name}' is neither a file nor the name of a shipped {what}; {hint}")

@@ -5,19 +5,20 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 
 from offloadasp import __version__
 from offloadasp.audit import audit as audit_strategy
 from offloadasp.catalogue import find_instance, load_shipped
 from offloadasp.errors import InputError, NoStrategyError
 from offloadasp.facts import facts as facts_of
-from offloadasp.instance import Instance, SearchOptions, explain, load_instance
+from offloadasp.instance import load_instance
 from offloadasp.interrupt import EXIT_CODE, Interrupts
+from offloadasp.network_commands import import_, network
 from offloadasp.objective import DURATION, objectives
+from offloadasp.options import search_options
 from offloadasp.pipeline import run as run_pipeline
 from offloadasp.problem import problem_of
 from offloadasp.report.instances import instances_object, show_instances
@@ -40,10 +41,10 @@ from offloadasp.search.refute import cut_files
 from offloadasp.simulate import simulate as simulate_strategy
 from offloadasp.strategy import load as load_strategy
 from offloadasp.tensorfile import load_tensor, save_tensor
-from offloadasp.usage import Commands, InterruptedEarly
+from offloadasp.usage import Commands, InterruptedEarly, require_folder
+from offloadasp.view_commands import compare, export, plot, report
 
 _REFUSED = 5
-_BUDGET_LIMIT = 2**31 - 1
 
 app = typer.Typer(
     name="offload-asp",
@@ -109,11 +110,11 @@ def run(
     """Find a strategy of least duration, or of another objective, verify it, and write it."""
     names = objectives(objective)
     described = load_instance(find_instance(instance))
-    options = _search_options(described, time_limit, threads, seed, budget)
+    options = search_options(described, time_limit, threads, seed, budget)
     described = described.model_copy(update={"search": options})
     rules = rules_in_force(encodings, encoding or ())
     _require_cuts(rules, without or ())
-    _require_folder(out)
+    require_folder(out)
     clock = Clock() if budget is not None else Clock(options.time_limit)
     limits = Limits(options.threads, options.seed, budget, frozenset(without or ()))
     line = LiveLine(clock, shown=not json)
@@ -213,28 +214,10 @@ def instances(json: _Json = False) -> None:
         show_instances(shipped)
 
 
-def _search_options(
-    instance: Instance,
-    time_limit: float | None,
-    threads: int | None,
-    seed: int | None,
-    budget: int | None,
-) -> SearchOptions:
-    """Join the command line with the instance's ``[search]`` table."""
-    given: dict[str, Any] = {"time_limit": time_limit, "threads": threads, "seed": seed}
-    given = {key: value for key, value in given.items() if value is not None}
-    if budget is not None:
-        if not 1 <= budget <= _BUDGET_LIMIT:
-            raise InputError(f"--budget: must be from 1 to {_BUDGET_LIMIT}, not {budget}")
-        if given.setdefault("threads", 1) != 1:
-            raise InputError(f"--threads: must be 1 with --budget, not {threads}")
-        if time_limit is not None:
-            raise InputError("--time-limit: --budget replaces it; give one of them")
-    try:
-        return SearchOptions.model_validate(instance.search.model_dump() | given)
-    except ValidationError as error:
-        key, reason = explain(error).split(":", 1)
-        raise InputError(f"--{key.replace('_', '-')}:{reason}") from None
+app.command("import")(import_)
+app.command()(network)
+for _command in (report, plot, export, compare):
+    app.command()(_command)
 
 
 def _require_cuts(rules: Rules, names: Sequence[str]) -> None:
@@ -244,13 +227,6 @@ def _require_cuts(rules: Rules, names: Sequence[str]) -> None:
             raise InputError(f"--without: must be {' or '.join(known)}, not '{name}'")
     if names and rules.edited:
         raise InputError("--without: edited or added rules are solved without any cut")
-
-
-def _require_folder(out: Path) -> None:
-    """Refuse a folder that cannot be written before the search rather than after it."""
-    existing = next((path for path in (out, *out.parents) if path.exists()), Path())
-    if not existing.is_dir():
-        raise InputError(f"--out: {existing} is not a folder")
 
 
 def _copy_encodings(folder: Path) -> None:

@@ -2,10 +2,13 @@
 
 import contextlib
 import os
+import re
 import tempfile
+import tomllib
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from offloadasp.errors import InputError
 
@@ -24,6 +27,22 @@ def read_text(path: Path) -> str:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise InputError(f"{path}: is not UTF-8 text") from None
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a file of TOML; decimals stay exact.
+
+    Raises
+    ------
+    InputError
+        It cannot be read, or is no TOML.
+    """
+    text = read_text(path)
+    try:
+        return tomllib.loads(text, parse_float=Decimal)
+    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
+        reason = re.sub(r"\s+", " ", str(error))
+        raise InputError(f"{path}: is not valid TOML: {reason}") from None
 
 
 def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
@@ -50,3 +69,15 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
             raise
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file of UTF-8 text whole or not at all.
+
+    Raises
+    ------
+    InputError
+        The folder cannot be made or written.
+    """
+    data = text.encode()
+    write_whole(path, lambda file: file.write(data))

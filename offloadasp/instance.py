@@ -8,7 +8,6 @@ file, key, value and what is allowed.
 import itertools
 import json
 import re
-import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
@@ -28,7 +27,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from offloadasp.errors import InputError
-from offloadasp.files import read_text
+from offloadasp.files import read_toml
 
 # Channel counts and the like, and sides of the input; with the limit on bytes in `problem` every
 # sum that clingo forms over one layer stays within its 32-bit integers.
@@ -320,10 +319,4 @@ def load_instance(path: Path) -> Instance:
     InputError
         The file cannot be read, is no TOML, or breaks the schema.
     """
-    text = read_text(path)
-    try:
-        data = tomllib.loads(text, parse_float=Decimal)
-    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
-        reason = re.sub(r"\s+", " ", str(error))
-        raise InputError(f"{path}: is not valid TOML: {reason}") from None
-    return parse_instance(data, str(path))
+    return parse_instance(read_toml(path), str(path))

@@ -265,6 +265,11 @@ def _refuse_hopeless(name: str, layer: Layer) -> None:
         )
 
 
+def undivided(layer: Layer) -> Resolved:
+    """Return the decomposition of one kernel group and one channel group."""
+    return Resolved(kernel_groups=((0, layer.kernels),), channel_groups=((0, layer.input[0]),))
+
+
 def finest(layer: Layer) -> Resolved:
     """Return the decomposition that contains all others: one position, one kernel, one channel."""
     return Resolved(

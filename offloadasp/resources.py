@@ -1,4 +1,4 @@
-"""Where the shipped rules and instances are: inside a wheel, or at the top of a checkout."""
+"""Where what is shipped is: inside a wheel, or at the top of a checkout."""
 
 from pathlib import Path
 
@@ -20,3 +20,13 @@ def encodings_folder() -> Path:
 def instances_folder() -> Path:
     """Return the folder of the shipped instance files."""
     return _folder("instances")
+
+
+def accelerators_folder() -> Path:
+    """Return the folder of the shipped accelerator files."""
+    return instances_folder() / "accelerators"
+
+
+def network_instances_folder() -> Path:
+    """Return the folder of the instance files that are layers of whole networks."""
+    return instances_folder() / "networks"

@@ -1,8 +1,9 @@
-"""Errors in one line on standard error, with the exit code that belongs to them."""
+"""Errors in one line on standard error, with their exit codes; checks of options."""
 
 import os
 import re
 import sys
+from pathlib import Path
 from typing import Any, NoReturn
 
 import typer
@@ -60,3 +61,16 @@ class Commands(TyperGroup):
         if isinstance(error, BrokenPipeError):
             sys.exit(1)
         self._fail(f"standard output: {error.strerror or error}", InputError.exit_code)
+
+
+def require_folder(out: Path) -> None:
+    """Refuse a folder that cannot be written before the search rather than after it."""
+    existing = next((path for path in (out, *out.parents) if path.exists()), Path())
+    if not existing.is_dir():
+        raise InputError(f"--out: {existing} is not a folder")
+
+
+def require_between(option: str, value: int | None, most: int) -> None:
+    """Refuse a number below 1 or above the most allowed."""
+    if value is not None and not 1 <= value <= most:
+        raise InputError(f"{option}: must be from 1 to {most}, not {value}")

@@ -98,8 +98,12 @@ def start(
     stdout: int = subprocess.PIPE,
     stderr: int = subprocess.PIPE,
     variables: Mapping[str, str] | None = None,
+    session: bool = False,
 ) -> subprocess.Popen[str]:
-    """Start a process of its own, from another folder, with environment variables."""
+    """Start a process of its own, from another folder, with environment variables.
+
+    With ``session``, it leads a group that whatever it starts belongs to as well.
+    """
     root = Path(__file__).resolve().parent.parent
     inherited = {key: os.environ[key] for key in os.environ if key not in _ABOUT_TERMINALS}
     environment = inherited | {"PYTHONPATH": str(root), "TERM": "xterm-256color"}
@@ -111,6 +115,7 @@ def start(
         stdout=stdout,
         stderr=stderr,
         text=True,
+        start_new_session=session,
     )
 
 

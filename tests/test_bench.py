@@ -229,10 +229,11 @@ def _command_lines() -> Iterator[bytes]:
 
 
 def test_a_process_is_measured_with_its_largest_memory() -> None:
-    ended = Children().run("timeit", "-n1", "-r1", "b'x' * (3 * 10**8)")
+    # More than this process itself may have grown to, since a new one begins as its copy.
+    ended = Children().run("timeit", "-n1", "-r1", "b'x' * (6 * 10**8)")
     assert ended.code == 0
     assert "loop" in ended.out
-    assert 3.0e8 < ended.peak_bytes < 3.6e8
+    assert 6.0e8 < ended.peak_bytes < 6.6e8
     assert 0 < ended.seconds < 60
 
 
@@ -324,3 +325,25 @@ def test_the_page_of_results_says_how_each_suite_was_measured(tmp_path: Path) ->
 
 def test_each_suite_has_a_name_of_its_own() -> None:
     assert len({suite.name for suite in SUITES}) == len(SUITES)
+
+
+def test_the_suite_of_networks_plans_and_executes_a_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from onnx_models import CASES as RECORDED
+
+    # A recorded convolution in the place of the light models, which take minutes.
+    path = next(case for case in RECORDED if case.name == "test_Conv2d_padding") / "model.onnx"
+    monkeypatch.setattr("bench.whole.model_path", lambda _: path)
+    code, out, error = bench("networks", "--time-limit", 0.2, "--only", "ethos", "--out", tmp_path)
+    assert code == 0, error
+    rows = rows_of(tmp_path / "networks.json")
+    assert len(rows) == 2
+    for row in rows.values():
+        # The batch of two images runs one by one.
+        assert (row["layers"], row["distinct"], row["executed"]) == (2, 1, 1)
+        assert row["verified"]
+        assert row["missing"] == row["skipped"] == 0
+        assert row["lower_bound"] <= row["duration"]
+    assert "goal 600 s" in out
+    assert max(map(len, out.splitlines())) <= WIDTH

@@ -13,6 +13,7 @@ from offloadasp.instance import load_instance
 from offloadasp.resources import encodings_folder
 
 SHIPPED = shipped_files()
+COMMANDS = ["run", "simulate", "check", "facts", "encodings", "instances", "import", "network"]
 
 
 def test_there_are_shipped_instances() -> None:
@@ -104,7 +105,7 @@ def test_version() -> None:
     assert ran.out == f"offload-asp {offloadasp.__version__}\n"
 
 
-@pytest.mark.parametrize("name", ["run", "simulate", "check", "facts", "encodings", "instances"])
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help(name: str) -> None:
     ran = offload_asp(name, "--help")
     assert ran.code == 0

@@ -21,11 +21,14 @@ SHIPPED = ("encodings", "instances")
 PROGRAM = """
 from offloadasp.resources import encodings_folder, instances_folder
 from offloadasp.rules import ground, shipped_rules
+from offloadasp.catalogue import find_accelerator
 from offloadasp.instance import load_instance
+from offloadasp.network.accelerators import load_machine
 print(encodings_folder())
 print(instances_folder())
 ground(shipped_rules(), ["traversal/zigzag.lp"], "grid(2, 2).")
 print(load_instance(instances_folder() / "tiny-3x3.toml").name)
+print(load_machine(find_accelerator("gap8")).name)
 """
 
 
@@ -68,7 +71,7 @@ class Environment:
     def found(self, path: str = "") -> dict[str, Path]:
         """The folders that an installed package finds, run from a folder without a checkout."""
         lines = command(self.python, "-c", PROGRAM, cwd=self.folder, path=path).splitlines()
-        assert lines[2] == "tiny-3x3"
+        assert lines[2:] == ["tiny-3x3", "gap8"]
         return dict(zip(SHIPPED, map(Path, lines[:2]), strict=True))
 
 
@@ -96,6 +99,12 @@ def test_a_wheel_carries_the_rules_and_the_instances(installed: Environment) -> 
     for name, folder in installed.found().items():
         assert folder.is_relative_to(installed.packages)
         assert contents(folder) == contents(ROOT / name)
+
+
+def test_a_wheel_carries_the_page_of_the_report(installed: Environment) -> None:
+    inside = Path("offloadasp", "report", "page")
+    assert {"page.html", "page.css", "player.js"} <= set(contents(ROOT / inside))
+    assert contents(installed.packages / inside) == contents(ROOT / inside)
 
 
 def test_a_wheel_carries_no_tests_and_leaves_no_name_of_the_standard_library(

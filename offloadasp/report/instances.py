@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from offloadasp.instance import Instance
-from offloadasp.problem import Problem, problem_of
+from offloadasp.problem import Problem, problem_of, undivided
 from offloadasp.report.screen import console, show_table
 from offloadasp.report.words import choice_words, layer_words
-from offloadasp.search.decompose import scope
 
 _LEGEND = (
     "layer: channels x height x width, kernels; all data: pixels, kernels, outputs",
@@ -52,5 +51,6 @@ def instances_object(instances: Sequence[Instance]) -> list[dict[str, Any]]:
 
 def data_bytes(instance: Instance) -> int:
     """Return the bytes of all data, each moved once: used pixels, kernels, biases and outputs."""
-    problem: Problem = problem_of(instance, scope(instance))
+    # They are the same however the layer is decomposed, and one block each is the least to count.
+    problem: Problem = problem_of(instance, undivided(instance.layer))
     return problem.input_total + problem.kernel_total + problem.output_total

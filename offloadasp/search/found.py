@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from offloadasp.plan import Plan
+from offloadasp.plan import Plan, Planned
 from offloadasp.problem import Problem
 
 
@@ -50,7 +50,7 @@ class Found:
     certificate
         What proves the bound.
     baselines
-        Durations of the best plan of each kind of traversal, in cycles.
+        The best plan of each kind of traversal.
     method
         How the plan was found, for readers.
     scope
@@ -62,7 +62,7 @@ class Found:
     value: Fraction
     lower_bound: Fraction
     certificate: dict[str, Any]
-    baselines: dict[str, Fraction]
+    baselines: dict[str, Planned]
     method: str
     seconds: dict[str, float]
     scope: str = ""

@@ -11,6 +11,7 @@ from offloadasp.errors import NoStrategyError
 from offloadasp.facts import fits_clingo, scale_of
 from offloadasp.instance import Instance, Resolved, exact_number
 from offloadasp.objective import Rates
+from offloadasp.plan import Planned
 from offloadasp.problem import Problem, problem_of
 from offloadasp.rules import Rules
 from offloadasp.search.careful import careful_order
@@ -144,7 +145,7 @@ class Stages:
             method=best.method + ending,
         )
 
-    def result(self, made: Proposal, baselines: dict[str, Fraction], bound: Bound) -> Found:
+    def result(self, made: Proposal, baselines: dict[str, Planned], bound: Bound) -> Found:
         """Return a proposal as the result of a search."""
         return Found(
             problem=made.problem,
@@ -157,23 +158,22 @@ class Stages:
             seconds=self.seconds,
         )
 
-    def baselines(self, best: Best, start: Proposal) -> dict[str, Fraction]:
-        """Return the durations of the best plan of each kind of traversal."""
+    def baselines(self, best: Best, start: Proposal) -> dict[str, Planned]:
+        """Return the best plan of each kind of traversal."""
         names = [name for name in ("row_by_row", "zigzag", "strips") if name in best.by_name]
         if not names:
             # The plan for the least memory goes row by row as well.
-            return {"row_by_row": self._duration(start.problem, start.schedule)}
+            return {"row_by_row": self._planned(start.problem, start.schedule)}
         plans = {name: best.by_name[name] for name in names}
         return {
-            name: self._duration(plan.blocking.problem, plan.schedule)
+            name: self._planned(plan.blocking.problem, plan.schedule)
             for name, plan in plans.items()
         }
 
-    def _duration(self, problem: Problem, made: Schedule) -> Fraction:
-        if self.rates is None:
-            return made.cost * self.scale.unit
+    def _planned(self, problem: Problem, made: Schedule) -> Planned:
+        """Return a plan with the memory and the rates that the instance gives."""
         own = problem_of(self.instance, problem.decomposition)
-        return plan_of(problem, made).duration(own)
+        return Planned(own, plan_of(problem, made))
 
     def careful(self, memory: int, bound: Bound) -> Found:
         """Plan for the least memory, where no traversal in loops was found to fit.

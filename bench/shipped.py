@@ -1,0 +1,54 @@
+"""Writes the shipped instances of whole networks: ``python -m bench.shipped``."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.networks import shipped
+from offloadasp.catalogue import find_accelerator
+from offloadasp.files import write_text
+from offloadasp.instance import Instance, Precision
+from offloadasp.instance_text import instance_text
+from offloadasp.network.accelerators import load_machine
+from offloadasp.resources import network_instances_folder
+
+# The machine for which each network is meant, or of whose class it is.
+_MACHINES = {
+    "VGG-16": "ethos-u65-256",
+    "ResNet-18": "vta-pynq",
+    "MobileNetV1-0.25": "gap8",
+    "DS-CNN": "gap8",
+}
+
+
+def files() -> Iterator[tuple[str, str]]:
+    """Yield name and text of every file."""
+    for network, name, layer in shipped():
+        machine = load_machine(find_accelerator(_MACHINES[network]))
+        instance = Instance.model_validate(
+            {
+                "name": name,
+                "layer": layer,
+                "accelerator": machine.accelerator,
+                "precision": machine.precision or Precision(),
+            }
+        )
+        comments = (
+            f"A layer of {network} on the accelerator {machine.name}.",
+            "Written by scripts/instances; not to be edited.",
+        )
+        yield f"{name}.toml", instance_text(instance, comments)
+
+
+def main() -> None:
+    """Write all files, and remove those of other names."""
+    folder: Path = network_instances_folder()
+    found = dict(files())
+    for path in folder.glob("*.toml"):
+        if path.name not in found:
+            path.unlink()
+    for name, text in found.items():
+        write_text(folder / name, text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""Accelerator files (TOML): a machine without a layer, and the element sizes it computes in."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from offloadasp.errors import InputError
+from offloadasp.files import read_toml
+from offloadasp.instance import Accelerator, Name, Precision, explain
+
+
+class Machine(BaseModel):
+    """The content of an accelerator file.
+
+    Attributes
+    ----------
+    accelerator
+        As in an instance file.
+    precision
+        Bytes per element to which the machine's toolchain converts a model's floating-point
+        convolutions; None: these keep the model's own types. Convolutions of integers always do.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Name
+    accelerator: Accelerator
+    precision: Precision | None = None
+
+
+def load_machine(path: Path) -> Machine:
+    """Read and validate an accelerator file (TOML, UTF-8).
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, is no TOML, or breaks the schema.
+    """
+    try:
+        return Machine.model_validate(read_toml(path))
+    except ValidationError as error:
+        raise InputError(f"{path}: {explain(error)}") from None

@@ -1,0 +1,220 @@
+"""What single nodes of a model are as layers, with the semantics of ONNX, or why they are none."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from onnx import NodeProto, TensorProto
+
+from offloadasp.instance import Layer
+from offloadasp.network.model import Model, Shape, attributes
+
+FLOATS = (
+    TensorProto.FLOAT,
+    TensorProto.FLOAT16,
+    TensorProto.BFLOAT16,
+    TensorProto.DOUBLE,
+)
+"""Element types that a machine's toolchain may convert."""
+
+_WHOLE = (TensorProto.INT32, TensorProto.INT64, TensorProto.UINT32, TensorProto.UINT64)
+_BYTES = (TensorProto.INT8, TensorProto.UINT8)
+
+
+class Unfit(Exception):  # noqa: N818 (a reason, and nobody's error)
+    """A node cannot be offloaded; the message says why."""
+
+
+class Node:
+    """A node with the shapes of its tensors.
+
+    Every method takes the number of one of the node's inputs, and what it is for a message.
+    """
+
+    def __init__(self, model: Model, node: NodeProto) -> None:
+        self.model, self.node = model, node
+        self.attributes: dict[str, Any] = dict(attributes(node))
+
+    def given(self, number: int) -> bool:
+        """Whether an optional input is there."""
+        return len(self.node.input) > number and self.node.input[number] != ""
+
+    def constant(self, number: int) -> bool:
+        """Whether it is the same in every run."""
+        return self.node.input[number] in self.model.constants
+
+    def require_constant(self, number: int, what: str) -> None:
+        """Refuse an input that is computed at run time."""
+        if self.given(number) and not self.constant(number):
+            raise Unfit(f"its {what} is computed at run time")
+
+    def shape(self, number: int, what: str) -> Shape:
+        """Return its shape, of which the rank at least must be known."""
+        shape = self.model.shapes.get(self.node.input[number])
+        if shape is None:
+            raise Unfit(f"the shape of its {what} is not known before it runs")
+        return shape
+
+    def sizes(self, number: int, what: str) -> tuple[int, ...]:
+        """Return a shape of which every dimension is known."""
+        shape = self.shape(number, what)
+        found = [size for size in shape if size is not None]
+        if len(found) < len(shape):
+            raise Unfit(f"the shape of its {what} is not known before it runs")
+        return tuple(found)
+
+    def require_types(self, numbers: Sequence[int], allowed: Sequence[int]) -> None:
+        """Refuse inputs of other element types."""
+        for number in numbers:
+            kind = self.model.types.get(self.node.input[number], TensorProto.UNDEFINED)
+            if kind not in allowed:
+                name = TensorProto.DataType.Name(kind).lower()
+                raise Unfit(f"its elements are {name}")
+
+
+def _convolution(node: Node, weight: int, bias: int | None) -> tuple[Layer, int]:
+    """Read ``Conv`` and its kin; ``weight`` and ``bias`` are numbers of inputs."""
+    w = node.sizes(weight, "weight")
+    x = node.shape(0, "input")
+    axes = len(w) - 2
+    if axes not in (1, 2):
+        raise Unfit(f"{axes}-D; 1-D and 2-D convolutions can be offloaded")
+    if node.constant(0):
+        raise Unfit("its input is constant: it is computed before the network runs")
+    node.require_constant(weight, "weight")
+    if bias is not None:
+        node.require_constant(bias, "bias")
+    if None in x[1:]:
+        raise Unfit("its input's channels, height or width are not known before it runs")
+    if x[0] is None:
+        raise Unfit("its batch is not known before it runs")
+    sizes = [size or 0 for size in x]
+    at = node.attributes
+    kernel = list(at.get("kernel_shape", w[2:]))
+    strides, dilations = list(at.get("strides", [1] * axes)), list(at.get("dilations", [1] * axes))
+    pads = _pads(at, sizes[2:], kernel, strides, dilations)
+    group = at.get("group", 1)
+    if kernel != list(w[2:]) or sizes[1] != w[1] * group:
+        raise Unfit(f"its weight of shape {_times(w)} does not fit its input {_times(sizes)}")
+    # A 1-D convolution is one of height 1.
+    flat = [1] * (2 - axes)
+    layer = Layer(
+        input=(sizes[1], *flat, *sizes[2:]),
+        kernels=w[0],
+        kernel_shape=(*flat, *kernel),
+        strides=(*flat, *strides),
+        pads=(*[0] * (2 - axes), *pads[:axes], *[0] * (2 - axes), *pads[axes:]),
+        dilations=(*flat, *dilations),
+        group=group,
+        bias=bias is not None and node.given(bias),
+    )
+    if sizes[0] < 1:
+        raise Unfit("its batch is empty")
+    return layer, sizes[0]
+
+
+def _pads(
+    at: dict[str, Any], sizes: list[int], kernel: list[int], strides: list[int], holes: list[int]
+) -> list[int]:
+    """Return pads before and after each axis, as ONNX defines ``auto_pad``."""
+    auto = at.get("auto_pad", b"NOTSET").decode()
+    if auto in ("NOTSET", ""):
+        pads = list(at.get("pads", [0] * (2 * len(sizes))))
+        if min(pads) < 0:
+            raise Unfit(f"negative pads {pads}: they cut the input")
+        return pads
+    if auto == "VALID":
+        return [0] * (2 * len(sizes))
+    if auto not in ("SAME_UPPER", "SAME_LOWER"):
+        raise Unfit(f"unknown auto_pad {auto}")
+    before, after = [], []
+    for size, taps, stride, hole in zip(sizes, kernel, strides, holes, strict=True):
+        outputs = -(-size // stride)
+        total = max(0, (outputs - 1) * stride + hole * (taps - 1) + 1 - size)
+        less, more = total // 2, total - total // 2
+        before.append(less if auto == "SAME_UPPER" else more)
+        after.append(more if auto == "SAME_UPPER" else less)
+    return before + after
+
+
+def _conv(node: Node) -> tuple[Layer, int]:
+    node.require_types((0, 1), FLOATS)
+    return _convolution(node, 1, 2)
+
+
+def _conv_integer(node: Node) -> tuple[Layer, int]:
+    node.require_types((0, 1), _BYTES)
+    # The input's zero point may change from run to run, as with DynamicQuantizeLinear.
+    node.require_constant(3, "weight's zero point")
+    return _convolution(node, 1, None)
+
+
+def _qlinear_conv(node: Node) -> tuple[Layer, int]:
+    # Scales, and the zero points of input and output, are the host's: it requantises.
+    node.require_types((0, 3), _BYTES)
+    node.require_constant(5, "weight's zero point")
+    return _convolution(node, 3, 8)
+
+
+def _gemm(node: Node) -> tuple[Layer, int]:
+    """Read ``alpha * A' * B' + beta * C``: the constant matrix holds the kernels."""
+    node.require_types((0, 1), FLOATS)
+    a, b = node.sizes(0, "input"), node.sizes(1, "weight")
+    if len(a) != 2 or len(b) != 2:
+        raise Unfit(f"its factors are no matrices: {_times(a)} and {_times(b)}")
+    rows, inner = a[::-1] if node.attributes.get("transA", 0) else a
+    columns = b[0] if node.attributes.get("transB", 0) else b[1]
+    left = _weights_left(node)
+    kernels, positions = (rows, columns) if left else (columns, rows)
+    bias = node.given(2)
+    if bias:
+        node.require_constant(2, "C")
+        c = (1, 1, *node.sizes(2, "C"))[-2:]
+        # What C holds must depend on the kernel only, as a bias does.
+        if c[1 if left else 0] != 1 and positions > 1:
+            raise Unfit(f"its C of shape {_times(c)} differs from position to position")
+    return _product(inner, kernels, positions, bias=bias), 1
+
+
+def _matmul(node: Node) -> tuple[Layer, int]:
+    """Read a product of which one matrix is constant; that one holds the kernels."""
+    node.require_types((0, 1), FLOATS + _WHOLE)
+    left = _weights_left(node)
+    w = node.sizes(0 if left else 1, "weight")
+    x = node.sizes(1 if left else 0, "input")
+    if len(w) > 2:
+        raise Unfit(f"its weight is a stack of matrices, {_times(w)}")
+    if left:
+        # Each matrix of a stack is an image, its columns are the positions.
+        *stack, inner, positions = x if len(x) > 1 else (*x, 1)
+        return _product(inner, w[0] if len(w) > 1 else 1, positions), math.prod(stack)
+    # Every row of every matrix is a position.
+    *rows, inner = x
+    return _product(inner, w[1] if len(w) > 1 else 1, math.prod(rows)), 1
+
+
+def _weights_left(node: Node) -> bool:
+    if node.constant(0) and node.constant(1):
+        raise Unfit("its inputs are constant: it is computed before the network runs")
+    if not (node.constant(0) or node.constant(1)):
+        raise Unfit("its weight is computed at run time")
+    return node.constant(0)
+
+
+def _product(inner: int, kernels: int, positions: int, *, bias: bool = False) -> Layer:
+    return Layer(input=(inner, 1, positions), kernels=kernels, kernel_shape=(1, 1), bias=bias)
+
+
+def _times(sizes: Sequence[int]) -> str:
+    return "x".join(map(str, sizes))
+
+
+READERS: dict[str, Callable[[Node], tuple[Layer, int]]] = {
+    "Conv": _conv,
+    "ConvInteger": _conv_integer,
+    "Gemm": _gemm,
+    "MatMul": _matmul,
+    "QLinearConv": _qlinear_conv,
+}
+"""By operator: what returns a node's layer, and how often it runs. Raises `Unfit`, or pydantic's
+``ValidationError`` where the layer exceeds what instances may hold."""

@@ -1,0 +1,76 @@
+"""A network's layers together: cycles of all its convolutions, each as often as it runs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from offloadasp.instance import Accelerator
+from offloadasp.network.convolutions import Imported
+from offloadasp.network.plan import Failed, Outcome
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Sums over the layers that have a strategy, for the whole batch.
+
+    Attributes
+    ----------
+    duration, lower_bound
+        Cycles. The bound is the sum of the layers' bounds: no plan that runs one layer after the
+        other, each from an empty chip to an empty chip, is shorter.
+    load, write, compute
+        The parts of the duration.
+    loaded, written
+        Bytes.
+    runs
+        Executions of a layer.
+    missing
+        Executions of layers without a strategy, which no sum includes.
+    """
+
+    duration: Fraction
+    lower_bound: Fraction
+    load: Fraction
+    write: Fraction
+    compute: Fraction
+    loaded: int
+    written: int
+    runs: int
+    missing: int
+
+    @property
+    def gap(self) -> Fraction:
+        """(duration − lower bound) / duration; 0 for a duration of 0."""
+        return (self.duration - self.lower_bound) / self.duration if self.duration else Fraction(0)
+
+    def share(self, part: Fraction) -> Fraction:
+        """Return a part's share of the duration; 0 for a duration of 0."""
+        return part / self.duration if self.duration else Fraction(0)
+
+
+def totals(imported: Imported, outcomes: Mapping[str, Outcome], accelerator: Accelerator) -> Totals:
+    """Add up the layers of a network."""
+    duration = lower_bound = Fraction(0)
+    loaded = written = steps = runs = missing = 0
+    for convolution in imported.convolutions:
+        outcome, images = outcomes[convolution.name], convolution.images
+        if isinstance(outcome, Failed):
+            missing += images
+            continue
+        duration += outcome.duration * images
+        lower_bound += outcome.lower_bound * images
+        loaded += outcome.loaded * images
+        written += outcome.written * images
+        steps += outcome.compute_steps * images
+        runs += images
+    return Totals(
+        duration=duration,
+        lower_bound=lower_bound,
+        load=accelerator.load_cycles * loaded,
+        write=accelerator.write_cycles * written,
+        compute=accelerator.compute_cycles * steps,
+        loaded=loaded,
+        written=written,
+        runs=runs,
+        missing=missing,
+    )
