@@ -9,9 +9,9 @@ from offloadasp.problem import Problem
 from offloadasp.rules import Rules
 from offloadasp.search.clock import Clock
 from offloadasp.search.construct import Constructor
+from offloadasp.search.found import Found
 from offloadasp.search.keep import plan_of
 from offloadasp.search.naive import without_reuse
-from offloadasp.search.solve import Found
 from offloadasp.search.traversal import Traversals
 from offloadasp.strategy import Strategy, steps_of
 

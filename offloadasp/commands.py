@@ -35,9 +35,9 @@ from offloadasp.resources import encodings_folder
 from offloadasp.rules import Rules, rules_in_force
 from offloadasp.search.clock import Clock
 from offloadasp.search.decompose import scope
+from offloadasp.search.found import Limits
 from offloadasp.search.reach import operations
 from offloadasp.search.refute import cut_files
-from offloadasp.search.solve import Limits
 from offloadasp.simulate import simulate as simulate_strategy
 from offloadasp.strategy import load as load_strategy
 from offloadasp.tensorfile import load_tensor, save_tensor

@@ -29,7 +29,7 @@ from offloadasp.report.sections import Entry, Reference
 from offloadasp.report.words import BASELINES, scope_words
 from offloadasp.rules import shipped_rules
 from offloadasp.search.clock import Clock
-from offloadasp.search.solve import Limits
+from offloadasp.search.found import Limits
 from offloadasp.simulate import Books, keep_books, simulate
 from offloadasp.strategy import Strategy
 from offloadasp.strategy import load as load_strategy

@@ -17,7 +17,9 @@ from offloadasp.resources import instances_folder
 from offloadasp.rules import shipped_rules
 from offloadasp.search.clock import Clock
 from offloadasp.search.decompose import decompositions, scope
-from offloadasp.search.solve import Limits, Search
+from offloadasp.search.found import Limits
+from offloadasp.search.improve import preparation
+from offloadasp.search.solve import Search
 
 ONE_THREAD = Limits(threads=1)
 
@@ -106,6 +108,12 @@ def test_more_memory_never_gives_a_longer_proved_optimum(name: str) -> None:
     assert optima == sorted(optima, reverse=True)
 
 
+@pytest.fixture(scope="module")
+def compiled() -> None:
+    """Compile the local search, which takes some seconds once on a machine, before a test of it."""
+    preparation().join()
+
+
 LAYERS = st.builds(
     lambda channels, kernels, height, width, kernel, pad, stride: {
         "layer": {
@@ -126,6 +134,7 @@ LAYERS = st.builds(
 )
 
 
+@pytest.mark.usefixtures("compiled")
 @settings(max_examples=6, deadline=None)
 @given(LAYERS, st.integers(0, 4), st.integers(1, 30))
 def test_under_a_budget_more_memory_never_gives_a_longer_duration(
@@ -138,11 +147,16 @@ def test_under_a_budget_more_memory_never_gives_a_longer_duration(
     assert durations == sorted(durations, reverse=True)
 
 
+# The last one reaches the local search and, on small layers, the complete one.
+BUDGETS = (1, 8, 20)
+
+
+@pytest.mark.usefixtures("compiled")
 @settings(max_examples=6, deadline=None)
-@given(LAYERS, st.integers(0, 60))
+@given(LAYERS, st.integers(0, 16))
 def test_more_budget_never_gives_a_longer_duration(case: dict[str, object], more: int) -> None:
     given_ = instance(case, least(case) + more)
-    durations = [solve(given_, Limits(1, 0, budget=budget)).run().value for budget in (1, 8, 40)]
+    durations = [solve(given_, Limits(1, 0, budget=budget)).run().value for budget in BUDGETS]
     assert durations == sorted(durations, reverse=True)
 
 

@@ -16,7 +16,7 @@ from offloadasp.network.record import Planned, finished, keep, planned
 from offloadasp.pipeline import run
 from offloadasp.rules import shipped_rules
 from offloadasp.search.clock import Clock
-from offloadasp.search.solve import Limits
+from offloadasp.search.found import Limits
 
 
 @dataclass(frozen=True)

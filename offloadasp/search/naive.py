@@ -11,8 +11,8 @@ import numpy as np
 from offloadasp.plan import Plan, Planned
 from offloadasp.problem import BoolArray, IntArray, Problem
 from offloadasp.search.blocking import most_operations
-from offloadasp.search.keep import steps_of_order
 from offloadasp.search.order import Order, order_of
+from offloadasp.search.steps import steps_of_order
 from offloadasp.search.traversal import ROW_BY_ROW, Traversals
 from offloadasp.search.vary import smaller
 
