@@ -5,7 +5,7 @@ from pathlib import Path
 
 import exhaustive
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from offloadasp import pipeline
@@ -148,11 +148,24 @@ def test_under_a_budget_more_memory_never_gives_a_longer_duration(
 
 
 # The last one reaches the local search and, on small layers, the complete one.
-BUDGETS = (1, 8, 20)
+BUDGETS = (1, 4, 16)
 
 
 @pytest.mark.usefixtures("compiled")
 @settings(max_examples=6, deadline=None)
+@example(
+    # The first free plan is shorter than those of a longer ranking.
+    {
+        "layer": {
+            "input": [2, 3, 3],
+            "kernels": 3,
+            "kernel_shape": [1, 1],
+            "pads": [0, 0, 0, 0],
+            "strides": [1, 2],
+        }
+    },
+    8,
+)
 @given(LAYERS, st.integers(0, 16))
 def test_more_budget_never_gives_a_longer_duration(case: dict[str, object], more: int) -> None:
     given_ = instance(case, least(case) + more)
