@@ -190,6 +190,8 @@ def _map(
     shades = mpl.colormaps[colours].with_extremes(bad="white")
     most = float(np.nanmax(values, initial=1.0))
     image = axes.imshow(values, cmap=shades, vmin=least, vmax=max(most, least + 1), aspect="equal")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(integer=True))
     figure.set_size_inches(5.2, 4.4)
     figure.colorbar(image, label=unit, ticks=MaxNLocator(integer=True))
     if max(values.shape) <= _NUMBERED:

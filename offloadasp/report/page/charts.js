@@ -41,8 +41,8 @@ function layout(title, x, y, more = {}) {
 }
 
 const CONFIG = {
-  responsive: true, displaylogo: false,
-  modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
+  // The mode bar would cover titles where there is no mouse to hide it.
+  responsive: true, displayModeBar: false,
 };
 
 function draw(place, traces, shape) {
