@@ -8,6 +8,7 @@ import filecmp
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import clingo
@@ -64,8 +65,9 @@ def rules_in_force(folder: Path | None, added: Sequence[Path]) -> Rules:
     Raises
     ------
     InputError
-        A file is missing, cannot be parsed, holds a script or an ``@`` term, or includes a file
-        outside the folders given.
+        A file is missing, cannot be parsed, holds a script, an ``@`` term, an ``#external`` of
+        what the encodings or the instance define, a ``#program`` part (which would not be solved)
+        or a theory (which nobody would decide), or includes a file outside the folders given.
     """
     shipped = encodings_folder()
     folder = shipped if folder is None else folder
@@ -104,6 +106,8 @@ def _look_through(path: Path, allowed: Sequence[Path]) -> frozenset[str]:
             findings.append(f"{place}: scripts are not allowed in rules")
         elif _holds_external_function(node):
             findings.append(f"{place}: @ terms are not allowed in rules")
+        elif complaint := _complaint(node):
+            findings.append(f"{place}: {complaint}")
 
     try:
         clingo.ast.parse_files([str(path)], visit, logger=lambda _, text: messages.append(text))
@@ -157,6 +161,36 @@ def _heads(node: clingo.ast.AST) -> set[str]:
         return set()
     # Terms inside an atom are among them; their names are no predicates of objectives.
     return set(re.findall(r"\b[a-z]\w*(?=\()", str(node.head)))
+
+
+def _complaint(node: clingo.ast.AST) -> str:
+    """Return why a statement may not be in rules, or nothing."""
+    kinds = clingo.ast.ASTType
+    if node.ast_type == kinds.External:
+        name = str(node.atom.symbol).split("(", maxsplit=1)[0].lstrip("-")
+        if name in _vocabulary():
+            return f"#external of {name} is not allowed: the encodings or the instance define it"
+    if node.ast_type == kinds.Program and (node.name != "base" or node.parameters):
+        return f"#program {node.name} is not allowed: only the base program is solved"
+    if node.ast_type in (kinds.TheoryDefinition, kinds.TheoryAtom):
+        return "#theory is not allowed: nothing would decide its atoms"
+    return ""
+
+
+@cache
+def _vocabulary() -> frozenset[str]:
+    """Return the predicates that the shipped encodings define or take as facts."""
+    names: set[str] = set()
+
+    class Visitor(clingo.ast.Transformer):
+        def visit_SymbolicAtom(self, atom: clingo.ast.AST) -> clingo.ast.AST:  # noqa: N802
+            names.add(str(atom.symbol).split("(", maxsplit=1)[0])
+            return atom
+
+    visitor = Visitor()
+    for path in sorted(encodings_folder().rglob("*.lp")):
+        clingo.ast.parse_files([str(path)], visitor.visit)
+    return frozenset(names)
 
 
 def _holds_external_function(node: clingo.ast.AST) -> bool:

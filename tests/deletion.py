@@ -1,0 +1,478 @@
+"""Deletes rules and literals of ``encodings/*.lp``, one at a time, and asks whether that shows.
+
+``python tests/deletion.py FILE`` judges all deletions of one file and prints them as JSON. What the
+shipped rules answer to the probes below, other tests hold against searches and loops without clingo;
+here a deletion has to change an answer.
+"""
+
+import json
+import random
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+
+import clingo
+import clingo.ast
+import mutants as by_hand
+import mutation
+from layers import strategy_of
+from plans import problem
+from solving import operations, solve
+from test_check_rules import BROKEN
+from test_step_rules import DEFINITION, PROBES, TINY
+
+from offloadasp.check import check
+from offloadasp.errors import OffloadError
+from offloadasp.facts import facts
+from offloadasp.instance import Layer, Precision, Resolved
+from offloadasp.problem import Problem
+from offloadasp.resources import encodings_folder
+from offloadasp.rules import Rules, ground
+from offloadasp.strategy import Strategy
+
+SHIPPED = encodings_folder()
+# Files that only include others.
+ENTRIES = ("definition.lp", "solve.lp", "evict/refute.lp")
+_MOST_MODELS, _PATIENCE = 2000, 3
+# A comment above a rule that says so: without the rule the answers are the same.
+MARK = "Redundant"
+
+
+# --- Deletions ---
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """A file without a rule or a literal.
+
+    Attributes
+    ----------
+    line
+        Of the rule.
+    what
+        The rule, or the rule and the literal.
+    text
+        All that is left.
+    marked
+        Whether the comment above says that the rule is redundant.
+    """
+
+    file: str
+    line: int
+    what: str
+    text: str
+    marked: bool
+
+
+def files() -> list[str]:
+    """Return the files that hold rules of their own."""
+    names = (path.relative_to(SHIPPED).as_posix() for path in sorted(SHIPPED.rglob("*.lp")))
+    return [name for name in names if name not in ENTRIES]
+
+
+def deletions(file: str) -> list[Deletion]:
+    """Return all deletions of one rule, one literal, or one element of an aggregate."""
+    path = SHIPPED / file
+    nodes: list[clingo.ast.AST] = []
+    clingo.ast.parse_files([str(path)], nodes.append)
+    source = path.read_text(encoding="utf-8").splitlines()
+    found = []
+    for k, node in enumerate(nodes):
+        if node.ast_type == clingo.ast.ASTType.Definition and not node.is_default:
+            continue
+        line = node.location.begin.line
+        marked = _marked(source, line)
+        for what, left in _less(node):
+            texts = [str(other) for j, other in enumerate(nodes) if j != k]
+            text = "\n".join([*texts, *_known(node), left])
+            found.append(Deletion(file, line, what, text, marked))
+    return found
+
+
+def _marked(source: Sequence[str], line: int) -> bool:
+    """Whether a comment says so in the block, without an empty line, that ends with the rule."""
+    for above in reversed(source[: line - 1]):
+        if not above.strip():
+            return False
+        if above.startswith("%") and re.search(rf"\b{MARK}\b", above):
+            return True
+    return False
+
+
+def _less(node: clingo.ast.AST) -> Iterator[tuple[str, str]]:
+    kinds = clingo.ast.ASTType
+    if node.ast_type in (kinds.Rule, kinds.Minimize, kinds.ShowSignature):
+        yield f"{node}", ""
+    if node.ast_type not in (kinds.Rule, kinds.Minimize):
+        return
+    for k, literal in enumerate(node.body):
+        yield f"{node}  without  {literal}", str(node.update(body=_without(node.body, k)))
+        for inner, changed in _inside(literal):
+            body = [*node.body[:k], changed, *node.body[k + 1 :]]
+            yield f"{node}  without  {inner}", str(node.update(body=body))
+
+
+def _inside(literal: clingo.ast.AST) -> Iterator[tuple[str, clingo.ast.AST]]:
+    """Yield parts of an aggregate or a conditional literal, and the literal without each."""
+    if literal.ast_type == clingo.ast.ASTType.ConditionalLiteral:
+        for k, condition in enumerate(literal.condition):
+            yield str(condition), literal.update(condition=_without(literal.condition, k))
+        return
+    aggregate = literal.atom
+    if aggregate.ast_type != clingo.ast.ASTType.BodyAggregate:
+        return
+    for k, element in enumerate(aggregate.elements):
+        if len(aggregate.elements) > 1:
+            less = aggregate.update(elements=_without(aggregate.elements, k))
+            yield str(element), literal.update(atom=less)
+        for j, condition in enumerate(element.condition):
+            changed = element.update(condition=_without(element.condition, j))
+            elements = [*aggregate.elements[:k], changed, *aggregate.elements[k + 1 :]]
+            yield f"{condition}: {element}", literal.update(atom=aggregate.update(elements=elements))
+
+
+def _without(items: Sequence[clingo.ast.AST], k: int) -> list[clingo.ast.AST]:
+    return [item for j, item in enumerate(items) if j != k]
+
+
+def _known(node: clingo.ast.AST) -> list[str]:
+    """Return lines that keep the heads of a rule known predicates without it."""
+    if node.ast_type != clingo.ast.ASTType.Rule:
+        return []
+    found = []
+
+    class Visitor(clingo.ast.Transformer):
+        def visit_SymbolicAtom(self, atom: clingo.ast.AST) -> clingo.ast.AST:  # noqa: N802
+            symbol = atom.symbol
+            found.append(f"#defined {symbol.name}/{len(symbol.arguments)}.")
+            return atom
+
+    Visitor().visit(node.head)
+    return found
+
+
+# --- Probes ---
+
+Probe = Callable[[Path], object]
+
+
+def _atoms(names: Sequence[str], drawn: Problem, predicates: Sequence[str]) -> Probe:
+    def probe(folder: Path) -> object:
+        control = ground(Rules(folder), names, facts(drawn, 1))
+        return {
+            str(atom.symbol)
+            for name, arity, _ in control.symbolic_atoms.signatures
+            if name in predicates
+            for atom in control.symbolic_atoms.by_signature(name, arity)
+        }
+
+    return probe
+
+
+_LAYER = ("output_shape", "row_tap", "column_tap", "used")
+_DECOMPOSITION = (
+    "windows", "block", "result", "operation", "work", "needs", "produces", "tile_size",
+    "reads_row", "reads_column",
+)  # fmt: skip
+
+
+def _tiled(drawn: Problem) -> Problem:
+    tile = (min(2, drawn.out_height), min(2, drawn.out_width))
+    return drawn.with_decomposition(drawn.decomposition.model_copy(update={"tile": tile}))
+
+
+def _uneven() -> Problem:
+    """Groups of kernels and channels across the borders of the convolution groups."""
+    layer = Layer(input=(6, 3, 4), kernels=6, kernel_shape=(2, 2), group=3, bias=True)
+    spans = ((0, 1), (1, 5), (5, 6))
+    made = problem(layer, precision=Precision(input=2, weight=3, output=2, partial_sum=5))
+    return made.with_decomposition(
+        Resolved(tile=(2, 2), kernel_groups=spans, channel_groups=((0, 3), (3, 6)))
+    )
+
+
+def _geometry(predicates: Sequence[str]) -> list[Probe]:
+    drawn = [_uneven(), *(_tiled(mutation.layer_of(k)) for k in range(14))]
+    return [_atoms(["layer.lp", "decomposition.lp"], one, predicates) for one in drawn]
+
+
+def _verdicts() -> list[Probe]:
+    made = [Strategy.model_validate(data) for data in by_hand.VALID.values()]
+    loaded_only = by_hand.mutant(
+        by_hand.HALO,
+        "",
+        by_hand.insert(1, by_hand.step(load={"kernels": [[0, 0]]})),
+        by_hand.put(2, "load.kernels", []),
+    )
+    made.append(loaded_only.strategy)
+    # Without a rule that leaves it out, a box of 2^31 columns would be looked at cell by cell.
+    outside = by_hand.mutant(by_hand.HALO, "", by_hand.put(3, "free.pixels", [[0, 0, 2, 1, 4]]))
+    small = [m for m in (outside, *BROKEN) if str(2**31 - 1) not in str(m.data["steps"])]
+    made += [broken.strategy for broken in small]
+    for number in (1, 3, 5, 10):
+        made += mutation.valid(number)
+        drawn = mutation.mutants(number, 1)
+        made += [m.strategy for m in drawn if not m.kind.startswith("state")]
+    return [lambda folder, one=one: check(one, Rules(folder)) for one in made]
+
+
+def _plans(names: Sequence[str], *arguments: str) -> list[Probe]:
+    """Return probes of the least cost, and of what the shipped check says of the plan."""
+
+    def probe(name: str) -> Probe:
+        def ask(folder: Path) -> object:
+            asked = PROBES[name]
+            found = solve(
+                folder, names, asked.problem, asked.steps, asked.more, arguments
+            )
+            if found is None:
+                return None
+            accepted = check(strategy_of(asked.problem, found.plan), Rules(SHIPPED)).accepted
+            return found.costs, accepted
+
+        return ask
+
+    return [probe(name) for name in PROBES]
+
+
+def _counts(names: Sequence[str], cases: Sequence[tuple[Problem, int, str]]) -> list[Probe]:
+    """Return probes of how many stable models there are."""
+
+    def probe(drawn: Problem, steps: int, more: str) -> Probe:
+        def ask(folder: Path) -> object:
+            control = ground(Rules(folder), names, facts(drawn, steps) + more, limit=200_000)
+            control.configuration.solve.models = str(_MOST_MODELS)  # type: ignore[union-attr]
+            count = 0
+
+            def note(_: clingo.Model) -> None:
+                nonlocal count
+                count += 1
+
+            with control.solve(on_model=note, async_=True) as handle:
+                if not handle.wait(_PATIENCE):
+                    handle.cancel()
+                    return "no end"
+                handle.get()
+            return count
+
+        return ask
+
+    return [probe(*case) for case in cases]
+
+
+def _small() -> list[Problem]:
+    """Return problems on which strategies can be counted."""
+    wide = Layer(input=(1, 1, 4), kernels=1, kernel_shape=(1, 2))
+    return [TINY[name] for name in TINY] + [
+        problem(wide, memory=5, macs_per_step=4, compute_cycles=Fraction(2)),
+        problem(wide, memory=7, macs_per_step=4, load_cycles=Fraction(0)),
+    ]
+
+
+def _shown(folder: Path) -> object:
+    control = ground(Rules(folder), ["definition.lp"], facts(PROBES["spilling"].problem, 5))
+    found: set[str] = set()
+
+    def note(model: clingo.Model) -> None:
+        found.update(f"{s.name}/{len(s.arguments)}" for s in model.symbols(shown=True))
+
+    control.configuration.solve.models = "50"  # type: ignore[union-attr]
+    control.solve(on_model=note)
+    return found
+
+
+def _walks(name: str) -> list[Probe]:
+    strips = "strip(0, 2, 1, 1). strip(1, 1, 0, 0). strip(2, 2, 0, 1). strip(3, 1, 1, 0)."
+
+    def probe(grid: str, transposed: int) -> Probe:
+        def ask(folder: Path) -> object:
+            control = ground(
+                Rules(folder),
+                [f"traversal/{name}.lp"],
+                f"{grid} {strips if name == 'strips' else ''}",
+                arguments=[f"-c transposed={transposed}"] if name == "strips" else [],
+            )
+            shown: list[str] = []
+            control.solve(on_model=lambda m: shown.extend(map(str, m.symbols(shown=True))))
+            return sorted(shown)
+
+        return ask
+
+    return [probe("grid(6, 6).", 0), probe("grid(6, 6).", 1), probe("grid(3, 6).", 0)]
+
+
+def _budgets(names: Sequence[str], drawn: Sequence[Problem], most: int) -> list[Probe]:
+    """Return probes of how many strategies there are within budgets."""
+    cases = []
+    for one in drawn:
+        steps = operations(one)
+        for budget in (0, 1, most):
+            cases.append((one, steps, f"budget({budget}). least_steps({max(1, steps - 1)})."))
+    return _counts(names, cases)
+
+
+def _loose(folder: Path) -> Path:
+    """Write a copy of the evictions without limits on memory, work and costs beside the cuts.
+
+    A cut follows from these limits. Only without them is it seen what the cut itself rules out.
+    """
+    text = (folder / "evict" / "evict.lp").read_text(encoding="utf-8")
+    nodes: list[str] = []
+    clingo.ast.parse_string(text, lambda node: nodes.append(str(node)))
+    limits = ("memory(M)", "windows_per_step(X)", "budget(D)")
+    kept = [line for line in nodes if not any(limit in line for limit in limits)]
+    (folder / "evict" / "loose.lp").write_text(
+        '#include "../layer.lp".\n#include "../decomposition.lp".\n' + "\n".join(kept),
+        encoding="utf-8",
+    )
+    return folder
+
+
+def _alone(cut: str, drawn: Sequence[Problem]) -> list[Probe]:
+    probes = _budgets(["evict/loose.lp", cut], drawn, 6)
+    return [lambda folder, one=one: one(_loose(folder)) for one in probes]
+
+
+def _mirrored() -> list[Problem]:
+    """Return problems that mirrors, transposition, exchanges of groups or of tiles leave alike."""
+    one = Precision(output=1, partial_sum=1)
+
+    def made(layer: Layer, kernels: int = 1, channels: int = 1) -> Problem:
+        return problem(
+            layer, kernel_groups=kernels, channel_groups=channels, memory=60, precision=one
+        )
+
+    def layer(channels: int, height: int, width: int, kernels: int = 1, **more: object) -> Layer:
+        return Layer.model_validate(
+            {"input": (channels, height, width), "kernels": kernels, "kernel_shape": (1, 1)} | more
+        )
+
+    two = {"kernel_shape": (2, 2)}
+    found = [
+        made(layer(1, 3, 3, **two)),
+        made(layer(1, 2, 4, **two)),
+        made(layer(1, 4, 2, **two)),
+        made(layer(1, 2, 3, kernel_shape=(1, 2))),
+        made(layer(1, 3, 2, kernel_shape=(2, 1))),
+        made(layer(1, 2, 2)),
+        made(layer(1, 3, 1)),
+        made(layer(1, 1, 3)),
+        made(layer(1, 1, 2, kernels=3), kernels=3),
+        made(layer(1, 1, 2, kernels=3), kernels=2),
+        made(layer(3, 1, 1), channels=3),
+        made(layer(3, 1, 1), channels=2),
+        made(layer(2, 1, 2, kernels=2, group=2), kernels=2, channels=2),
+        made(layer(2, 1, 1, kernels=2), kernels=2, channels=2),
+        made(layer(2, 1, 1, kernels=2, bias=True), kernels=2, channels=2),
+        made(layer(1, 2, 2, kernel_shape=(2, 2), pads=(1, 0, 0, 0))),
+        made(layer(1, 2, 2, kernel_shape=(2, 2), pads=(1, 1, 0, 0))),
+        made(layer(1, 2, 2, kernel_shape=(2, 2), pads=(1, 0, 0, 1))),
+        made(layer(1, 2, 2, pads=(0, 0, 1, 0))),
+        made(layer(1, 2, 2, pads=(0, 0, 0, 1))),
+        made(layer(1, 3, 3, strides=(2, 2))),
+        made(layer(1, 5, 1, strides=(2, 1), kernel_shape=(2, 1))),
+    ]
+    tiles = [((2, 1), (3, 2)), ((1, 2), (2, 3)), ((2, 2), (3, 3))]
+    for tile, (height, width) in tiles:
+        drawn = made(layer(1, height, width))
+        found.append(
+            drawn.with_decomposition(drawn.decomposition.model_copy(update={"tile": tile}))
+        )
+    return found
+
+
+def probes(file: str) -> list[Probe]:
+    """Return what notices deletions of a file, the quickest first."""
+    evictions = [drawn for drawn in _small() if operations(drawn) <= 4]
+    cuts = ("evict/live_cut.lp", "evict/pace_cut.lp", "evict/symmetry.lp")
+    known: dict[str, Callable[[], list[Probe]]] = {
+        "layer.lp": lambda: _geometry(_LAYER),
+        "decomposition.lp": lambda: _geometry(_DECOMPOSITION),
+        "check.lp": _verdicts,
+        "step.lp": lambda: _plans(DEFINITION),
+        "show.lp": lambda: [_shown],
+        "lean.lp": lambda: _counts(
+            ["definition.lp", "lean.lp"],
+            [(PROBES[n].problem, PROBES[n].steps, "") for n in PROBES]
+            + [(TINY["patches that overlap"], 4, ""), (TINY["partial sums are spilled"], 5, "")],
+        ),
+        "objective/duration.lp": lambda: [
+            *_plans(DEFINITION),
+            *_plans(
+                ("definition.lp", "objective/duration.lp", "objective/traffic.lp"),
+                "-c duration_priority=2",
+            ),
+        ],
+        "objective/traffic.lp": lambda: _plans(("definition.lp", "objective/traffic.lp")),
+        "objective/peak_memory.lp": lambda: [
+            *_plans(("definition.lp", "objective/peak_memory.lp")),
+            *_counts(
+                ["definition.lp", "objective/peak_memory.lp"],
+                [(PROBES["one operation a step"].problem, 3, "")],
+            ),
+        ],
+        "evict/evict.lp": lambda: _budgets(["evict/refute.lp"], evictions, 8),
+        "evict/live_cut.lp": lambda: _alone(cuts[0], evictions),
+        "evict/pace_cut.lp": lambda: _alone(cuts[1], evictions),
+        "evict/symmetry.lp": lambda: _budgets(["evict/refute.lp", cuts[2]], _mirrored(), 4),
+    }
+    for name in ("row_by_row", "zigzag", "strips"):
+        known[f"traversal/{name}.lp"] = lambda name=name: _walks(name)  # type: ignore[misc]
+    return known[file]()
+
+
+@cache
+def _asked(file: str) -> tuple[list[Probe], list[object]]:
+    found = probes(file)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "encodings"
+        shutil.copytree(SHIPPED, folder)
+        return found, [probe(folder) for probe in found]
+
+
+def noticed(deletion: Deletion) -> str:
+    """Return how a deletion shows: ``refused`` by clingo, ``noticed`` by a probe, or ``unseen``."""
+    asked, answers = _asked(deletion.file)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "encodings"
+        shutil.copytree(SHIPPED, folder)
+        (folder / deletion.file).write_text(deletion.text, encoding="utf-8")
+        try:
+            for probe, answer in zip(asked, answers, strict=True):
+                if probe(folder) != answer:
+                    return "noticed"
+        except (OffloadError, RuntimeError):
+            return "refused"
+    return "unseen"
+
+
+def sample(number: int) -> list[Deletion]:
+    """Return some deletions, spread over all files, the same each time."""
+    every = [deletion for file in files() for deletion in deletions(file)]
+    return random.Random(0).sample(every, min(number, len(every)))
+
+
+def main(file: str) -> None:
+    """Judge all deletions of a file, and print them as JSON."""
+    outcomes: dict[str, int] = {"refused": 0, "noticed": 0, "unseen": 0}
+    unseen = []
+    marked = 0
+    for deletion in deletions(file):
+        outcome = noticed(deletion)
+        if outcome == "unseen" and deletion.marked:
+            marked += 1
+            continue
+        outcomes[outcome] += 1
+        if outcome == "unseen":
+            unseen.append(f"{file}:{deletion.line}: {deletion.what}")
+    print(json.dumps({**outcomes, "marked": marked, "complaints": unseen}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
