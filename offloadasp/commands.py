@@ -13,12 +13,14 @@ from pydantic import ValidationError
 from offloadasp import __version__
 from offloadasp.audit import audit as audit_strategy
 from offloadasp.catalogue import find_instance, load_shipped
-from offloadasp.errors import InputError, NoStrategyError
+from offloadasp.errors import InputError, NoStrategyError, OffloadError
 from offloadasp.facts import facts as facts_of
 from offloadasp.instance import Instance, SearchOptions, explain, load_instance
 from offloadasp.interrupt import EXIT_CODE, Interrupts
+from offloadasp.memory import MemoryLimit
 from offloadasp.network_commands import import_, network
 from offloadasp.objective import DURATION, objectives
+from offloadasp.pipeline import UnwrittenError
 from offloadasp.pipeline import run as run_pipeline
 from offloadasp.problem import problem_of
 from offloadasp.report.instances import instances_object, show_instances
@@ -32,7 +34,7 @@ from offloadasp.report.replay import (
 from offloadasp.report.screen import print_json
 from offloadasp.report.summary import run_object, show_run
 from offloadasp.resources import encodings_folder
-from offloadasp.rules import Rules, rules_in_force
+from offloadasp.rules import SMALLER, Rules, rules_in_force
 from offloadasp.search.clock import Clock
 from offloadasp.search.decompose import scope
 from offloadasp.search.reach import operations
@@ -41,7 +43,7 @@ from offloadasp.search.solve import Limits
 from offloadasp.simulate import simulate as simulate_strategy
 from offloadasp.strategy import load as load_strategy
 from offloadasp.tensorfile import load_tensor, save_tensor
-from offloadasp.usage import Commands, InterruptedEarly, require_folder
+from offloadasp.usage import Commands, InterruptedEarly, MemoryOption, require_folder
 
 _REFUSED = 5
 _BUDGET_LIMIT = 2**31 - 1
@@ -106,6 +108,7 @@ def run(
         list[str] | None,
         typer.Option(metavar="CUT", help="A cut to search without; may be repeated."),
     ] = None,
+    memory_limit: MemoryOption = None,
 ) -> None:
     """Find a strategy of least duration, or of another objective, verify it, and write it."""
     names = objectives(objective)
@@ -118,21 +121,36 @@ def run(
     clock = Clock() if budget is not None else Clock(options.time_limit)
     limits = Limits(options.threads, options.seed, budget, frozenset(without or ()))
     line = LiveLine(clock, shown=not json)
-    with Interrupts(clock), line.shown():
+    unwritten: UnwrittenError | None = None
+    with MemoryLimit(memory_limit, clock), Interrupts(clock), line.shown():
         try:
             result = run_pipeline(described, rules, limits, clock, out, line.tell, names)
-        except NoStrategyError as error:
-            if clock.interrupted:
-                raise InterruptedEarly(
-                    f"{described.name}: interrupted before the first strategy was found"
-                ) from None
-            raise error from None
+        except UnwrittenError as error:
+            result, unwritten = error.result, error
+        except (NoStrategyError, MemoryError) as error:
+            raise _without_strategy(described.name, error, clock, memory_limit) from None
     if json:
-        print_json(run_object(result, edited=rules.edited))
+        print_json(run_object(result, edited=rules.edited, written=unwritten is None))
     else:
-        show_run(result, described, edited=rules.edited)
+        show_run(result, described, edited=rules.edited, written=unwritten is None)
+    if unwritten is not None:
+        raise unwritten
     if result.interrupted:
         raise typer.Exit(EXIT_CODE)
+
+
+def _without_strategy(
+    name: str, error: NoStrategyError | MemoryError, clock: Clock, memory_limit: int | None
+) -> OffloadError:
+    """Return what to say of a run that ended without a strategy."""
+    if clock.interrupted:
+        return InterruptedEarly(f"{name}: interrupted before the first strategy was found")
+    if memory_limit is not None and (isinstance(error, MemoryError) or clock.full.is_set()):
+        return NoStrategyError(
+            f"{name}: more than the {memory_limit} megabytes of --memory-limit are needed: "
+            f"raise it, or {SMALLER}"
+        )
+    return NoStrategyError(str(error) or f"{name}: out of memory")
 
 
 @app.command()

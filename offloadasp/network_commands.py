@@ -12,7 +12,7 @@ from offloadasp.errors import InputError
 from offloadasp.instance import SearchOptions, explain
 from offloadasp.network.accelerators import load_machine
 from offloadasp.network.extra import require_onnx
-from offloadasp.usage import InterruptedEarly, require_between, require_folder
+from offloadasp.usage import InterruptedEarly, MemoryOption, require_between, require_folder
 
 _Model = Annotated[Path, typer.Argument(metavar="MODEL", help="An ONNX model.")]
 _Accelerator = Annotated[
@@ -71,6 +71,7 @@ def network(
             "own evaluator.",
         ),
     ] = False,
+    memory_limit: MemoryOption = None,
     json: _Json = False,
 ) -> None:
     """Plan every convolution of an ONNX model; a run that was interrupted goes on."""
@@ -99,6 +100,7 @@ def network(
             search,
             jobs or os.cpu_count() or 1,
             data,
+            memory_limit=memory_limit,
             check=verify,
             json=json,
         )

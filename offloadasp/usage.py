@@ -4,13 +4,18 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
 from offloadasp.errors import InputError, NoStrategyError, OffloadError
 from offloadasp.interrupt import EXIT_CODE
+
+MemoryOption = Annotated[
+    int | None,
+    typer.Option(help="Megabytes of data that the process of the solver may hold."),
+]
 
 
 class InterruptedEarly(OffloadError):  # noqa: N818 (what happened, and nobody's error)

@@ -1,8 +1,8 @@
 """Deletes rules and literals of ``encodings/*.lp``, one at a time, and asks whether that shows.
 
-``python tests/deletion.py FILE`` judges all deletions of one file and prints them as JSON. What the
-shipped rules answer to the probes below, other tests hold against searches and loops without clingo;
-here a deletion has to change an answer.
+``python tests/deletion.py FILE`` judges all deletions of one file and prints them as JSON.
+What the shipped rules answer to the probes below, other tests hold against searches and loops
+without clingo; here a deletion has to change an answer.
 """
 
 import json
@@ -15,7 +15,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import clingo
 import clingo.ast
@@ -23,7 +25,7 @@ import mutants as by_hand
 import mutation
 from layers import strategy_of
 from plans import problem
-from solving import operations, solve
+from solving import operations, plan_of_model
 from test_check_rules import BROKEN
 from test_step_rules import DEFINITION, PROBES, TINY
 
@@ -31,6 +33,7 @@ from offloadasp.check import check
 from offloadasp.errors import OffloadError
 from offloadasp.facts import facts
 from offloadasp.instance import Layer, Precision, Resolved
+from offloadasp.plan import Plan
 from offloadasp.problem import Problem
 from offloadasp.resources import encodings_folder
 from offloadasp.rules import Rules, ground
@@ -39,7 +42,7 @@ from offloadasp.strategy import Strategy
 SHIPPED = encodings_folder()
 # Files that only include others.
 ENTRIES = ("definition.lp", "solve.lp", "evict/refute.lp")
-_MOST_MODELS, _PATIENCE = 2000, 3
+_MOST_MODELS, _MOST_RULES, _PATIENCE = 3000, 200_000, 3
 # A comment above a rule that says so: without the rule the answers are the same.
 MARK = "Redundant"
 
@@ -134,7 +137,10 @@ def _inside(literal: clingo.ast.AST) -> Iterator[tuple[str, clingo.ast.AST]]:
         for j, condition in enumerate(element.condition):
             changed = element.update(condition=_without(element.condition, j))
             elements = [*aggregate.elements[:k], changed, *aggregate.elements[k + 1 :]]
-            yield f"{condition}: {element}", literal.update(atom=aggregate.update(elements=elements))
+            yield (
+                f"{condition}: {element}",
+                literal.update(atom=aggregate.update(elements=elements)),
+            )
 
 
 def _without(items: Sequence[clingo.ast.AST], k: int) -> list[clingo.ast.AST]:
@@ -219,7 +225,11 @@ def _verdicts() -> list[Probe]:
         made += mutation.valid(number)
         drawn = mutation.mutants(number, 1)
         made += [m.strategy for m in drawn if not m.kind.startswith("state")]
-    return [lambda folder, one=one: check(one, Rules(folder)) for one in made]
+
+    def probe(one: Strategy) -> Probe:
+        return lambda folder: check(one, Rules(folder))
+
+    return [probe(one) for one in made]
 
 
 def _plans(names: Sequence[str], *arguments: str) -> list[Probe]:
@@ -228,38 +238,51 @@ def _plans(names: Sequence[str], *arguments: str) -> list[Probe]:
     def probe(name: str) -> Probe:
         def ask(folder: Path) -> object:
             asked = PROBES[name]
-            found = solve(
-                folder, names, asked.problem, asked.steps, asked.more, arguments
-            )
-            if found is None:
-                return None
-            accepted = check(strategy_of(asked.problem, found.plan), Rules(SHIPPED)).accepted
-            return found.costs, accepted
+            given = facts(asked.problem, asked.steps) + asked.more
+            control = ground(Rules(folder), names, given, arguments=arguments, limit=_MOST_RULES)
+            found: list[tuple[tuple[int, ...], Plan]] = []
 
-        return ask
-
-    return [probe(name) for name in PROBES]
-
-
-def _counts(names: Sequence[str], cases: Sequence[tuple[Problem, int, str]]) -> list[Probe]:
-    """Return probes of how many stable models there are."""
-
-    def probe(drawn: Problem, steps: int, more: str) -> Probe:
-        def ask(folder: Path) -> object:
-            control = ground(Rules(folder), names, facts(drawn, steps) + more, limit=200_000)
-            control.configuration.solve.models = str(_MOST_MODELS)  # type: ignore[union-attr]
-            count = 0
-
-            def note(_: clingo.Model) -> None:
-                nonlocal count
-                count += 1
+            def note(model: clingo.Model) -> None:
+                plan = plan_of_model(asked.problem, model.symbols(atoms=True))
+                found.append((tuple(model.cost), plan))
 
             with control.solve(on_model=note, async_=True) as handle:
                 if not handle.wait(_PATIENCE):
                     handle.cancel()
                     return "no end"
                 handle.get()
-            return count
+            if not found:
+                return None
+            costs, plan = found[-1]
+            return costs, check(strategy_of(asked.problem, plan), Rules(SHIPPED)).accepted
+
+        return ask
+
+    return [probe(name) for name in PROBES]
+
+
+def _models(
+    names: Sequence[str], cases: Sequence[tuple[Problem, int, str]], *arguments: str
+) -> list[Probe]:
+    """Return probes of all stable models, as far as they are shown."""
+
+    def probe(drawn: Problem, steps: int, more: str) -> Probe:
+        def ask(folder: Path) -> object:
+            given = facts(drawn, steps) + more
+            control = ground(Rules(folder), names, given, arguments=arguments, limit=_MOST_RULES)
+            control.configuration.solve.models = str(_MOST_MODELS)  # type: ignore[union-attr]
+            found: list[str] = []
+
+            def note(model: clingo.Model) -> None:
+                found.append(" ".join(sorted(map(str, model.symbols(shown=True)))))
+
+            with control.solve(on_model=note, async_=True) as handle:
+                if not handle.wait(_PATIENCE):
+                    handle.cancel()
+                    return "no end"
+                handle.get()
+            # Which ones come first is a matter of the solver.
+            return "many" if len(found) == _MOST_MODELS else sorted(found)
 
         return ask
 
@@ -271,7 +294,17 @@ def _small() -> list[Problem]:
     wide = Layer(input=(1, 1, 4), kernels=1, kernel_shape=(1, 2))
     return [TINY[name] for name in TINY] + [
         problem(wide, memory=5, macs_per_step=4, compute_cycles=Fraction(2)),
+        problem(wide, memory=9, macs_per_step=2, compute_cycles=Fraction(2)),
         problem(wide, memory=7, macs_per_step=4, load_cycles=Fraction(0)),
+        problem(
+            Layer(input=(2, 1, 2), kernels=1, kernel_shape=(1, 1)),
+            channel_groups=2,
+            memory=8,
+            precision=Precision(output=5, partial_sum=1),
+            macs_per_step=1,
+        ),
+        problem(Layer(input=(1, 1, 4), kernels=1, kernel_shape=(1, 1)), macs_per_step=1),
+        problem(Layer(input=(1, 1, 4), kernels=1, kernel_shape=(1, 1)), macs_per_step=2),
     ]
 
 
@@ -288,6 +321,8 @@ def _shown(folder: Path) -> object:
 
 
 def _walks(name: str) -> list[Probe]:
+    # The widths of the strips add up to 6.
+    grids = ((6, 6, 0), (6, 6, 1), (3, 6, 0), (6, 3, 1))
     strips = "strip(0, 2, 1, 1). strip(1, 1, 0, 0). strip(2, 2, 0, 1). strip(3, 1, 1, 0)."
 
     def probe(grid: str, transposed: int) -> Probe:
@@ -304,17 +339,18 @@ def _walks(name: str) -> list[Probe]:
 
         return ask
 
-    return [probe("grid(6, 6).", 0), probe("grid(6, 6).", 1), probe("grid(3, 6).", 0)]
+    return [probe(f"grid({rows}, {columns}).", way) for rows, columns, way in grids]
 
 
 def _budgets(names: Sequence[str], drawn: Sequence[Problem], most: int) -> list[Probe]:
-    """Return probes of how many strategies there are within budgets."""
+    """Return probes of which strategies there are within budgets."""
     cases = []
     for one in drawn:
-        steps = operations(one)
-        for budget in (0, 1, most):
-            cases.append((one, steps, f"budget({budget}). least_steps({max(1, steps - 1)})."))
-    return _counts(names, cases)
+        count = operations(one)
+        for budget, steps in product((0, 1, 2, most), sorted({count, (count + 1) // 2})):
+            more = f"budget({budget}). least_steps({max(1, steps - 1)})."
+            cases.append((one, steps, more))
+    return _models(names, cases)
 
 
 def _loose(folder: Path) -> Path:
@@ -327,16 +363,19 @@ def _loose(folder: Path) -> Path:
     clingo.ast.parse_string(text, lambda node: nodes.append(str(node)))
     limits = ("memory(M)", "windows_per_step(X)", "budget(D)")
     kept = [line for line in nodes if not any(limit in line for limit in limits)]
+    head = '#include "../layer.lp".\n#include "../decomposition.lp".\n#include "../show.lp".\n'
     (folder / "evict" / "loose.lp").write_text(
-        '#include "../layer.lp".\n#include "../decomposition.lp".\n' + "\n".join(kept),
+        head + "\n".join(kept),
         encoding="utf-8",
     )
     return folder
 
 
 def _alone(cut: str, drawn: Sequence[Problem]) -> list[Probe]:
-    probes = _budgets(["evict/loose.lp", cut], drawn, 6)
-    return [lambda folder, one=one: one(_loose(folder)) for one in probes]
+    def probe(one: Probe) -> Probe:
+        return lambda folder: one(_loose(folder))
+
+    return [probe(one) for one in _budgets(["evict/loose.lp", cut], drawn, 6)]
 
 
 def _mirrored() -> list[Problem]:
@@ -348,12 +387,12 @@ def _mirrored() -> list[Problem]:
             layer, kernel_groups=kernels, channel_groups=channels, memory=60, precision=one
         )
 
-    def layer(channels: int, height: int, width: int, kernels: int = 1, **more: object) -> Layer:
+    def layer(channels: int, height: int, width: int, kernels: int = 1, **more: Any) -> Layer:
         return Layer.model_validate(
             {"input": (channels, height, width), "kernels": kernels, "kernel_shape": (1, 1)} | more
         )
 
-    two = {"kernel_shape": (2, 2)}
+    two: dict[str, Any] = {"kernel_shape": (2, 2)}
     found = [
         made(layer(1, 3, 3, **two)),
         made(layer(1, 2, 4, **two)),
@@ -397,7 +436,7 @@ def probes(file: str) -> list[Probe]:
         "check.lp": _verdicts,
         "step.lp": lambda: _plans(DEFINITION),
         "show.lp": lambda: [_shown],
-        "lean.lp": lambda: _counts(
+        "lean.lp": lambda: _models(
             ["definition.lp", "lean.lp"],
             [(PROBES[n].problem, PROBES[n].steps, "") for n in PROBES]
             + [(TINY["patches that overlap"], 4, ""), (TINY["partial sums are spilled"], 5, "")],
@@ -412,12 +451,16 @@ def probes(file: str) -> list[Probe]:
         "objective/traffic.lp": lambda: _plans(("definition.lp", "objective/traffic.lp")),
         "objective/peak_memory.lp": lambda: [
             *_plans(("definition.lp", "objective/peak_memory.lp")),
-            *_counts(
+            *_models(
                 ["definition.lp", "objective/peak_memory.lp"],
-                [(PROBES["one operation a step"].problem, 3, "")],
+                [(PROBES["one operation a step"].problem, 3, "#show room/1.")],
+                "--opt-mode=ignore",
             ),
         ],
-        "evict/evict.lp": lambda: _budgets(["evict/refute.lp"], evictions, 8),
+        "evict/evict.lp": lambda: [
+            *_budgets(["evict/refute.lp"], evictions, 8),
+            *_alone(cuts[0], evictions),
+        ],
         "evict/live_cut.lp": lambda: _alone(cuts[0], evictions),
         "evict/pace_cut.lp": lambda: _alone(cuts[1], evictions),
         "evict/symmetry.lp": lambda: _budgets(["evict/refute.lp", cuts[2]], _mirrored(), 4),

@@ -104,7 +104,7 @@ def corrupt(data: bytes, draw: random.Random) -> bytes:
         elif change == 4:
             del content[at:]
         elif change == 5:
-            content[at:at] = draw.choice((b"\0", b"\xff\xfe", b"\n", b"\"", b"[", b"{", b"9" * 30))
+            content[at:at] = draw.choice((b"\0", b"\xff\xfe", b"\n", b'"', b"[", b"{", b"9" * 30))
         else:
             other = draw.randrange(len(content) + 1)
             content[at:at] = content[other : other + 16]
@@ -177,9 +177,7 @@ _RUN = ["run", "instance.toml", "--json", "--time-limit", "0.05"]
 
 
 def _instance(draw: random.Random) -> Case:
-    broken = (
-        corrupt(TINY.encode(), draw) if draw.random() < 0.5 else odd_toml(TINY, draw)
-    )
+    broken = corrupt(TINY.encode(), draw) if draw.random() < 0.5 else odd_toml(TINY, draw)
     return Case(
         "instance", _RUN if draw.random() < 0.3 else ["facts", "instance.toml"],
         {"instance.toml": broken},

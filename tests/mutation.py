@@ -62,8 +62,7 @@ def layer_of(number: int) -> Problem:
     pads = tuple(draw.randint(0, 1) if number % 3 == 1 else 0 for _ in range(4))
     strides = (1 + (number % 4 == 2), 1 + (number % 4 >= 2))
     sides = [
-        (draw.randint(2, 3) - 1) * strides[a] + dilations[a] * (kernel[a] - 1) + 1
-        for a in (0, 1)
+        (draw.randint(2, 3) - 1) * strides[a] + dilations[a] * (kernel[a] - 1) + 1 for a in (0, 1)
     ]
     channels, kernels = group * draw.randint(1, 2), group * draw.randint(1, 2)
     layer = Layer(
@@ -161,29 +160,35 @@ def _changes(
         return lambda data: entries(data["steps"][to], other).append(what)
 
     def both(*edits: Edit) -> Edit:
-        return lambda data: [edit(data) for edit in edits] and None
+        def edit(data: Json) -> None:
+            for one in edits:
+                one(data)
 
-    yield "drop", drop
-    yield "duplicate", put(t, name, value)
+        return edit
+
+    changes = [("drop", drop), ("duplicate", put(t, name, value))]
     others = [s for s in range(steps) if s != t]
     if others:
-        yield "repeat", put(draw.choice(others), name, value)
-        yield "move", both(drop, put(draw.choice(others), name, value))
-    if t > 0:
-        yield "early", both(drop, put(t - 1, name, value))
-    if t + 1 < steps:
-        yield "late", both(drop, put(t + 1, name, value))
+        changes.append(("repeat", put(draw.choice(others), name, value)))
+    moves = {"move": draw.choice(others or [t]), "early": t - 1, "late": t + 1}
+    changes += [
+        (verb, both(drop, put(to, name, value))) for verb, to in moves.items() if to in others
+    ]
     if name in OTHER_LIST:
-        yield "rename", both(drop, put(t, OTHER_LIST[name], value))
+        changes.append(("rename", both(drop, put(t, OTHER_LIST[name], value))))
+    shifted = _shifted(value, LISTS[name], draw)
+    changes += [(verb, both(drop, put(t, name, changed))) for verb, changed in shifted]
+    yield from changes
+
+
+def _shifted(value: list[int], keys: int, draw: random.Random) -> Iterator[tuple[str, list[int]]]:
+    """Yield an entry with one of its numbers changed by one, and a box moved by one."""
     for at in range(len(value)):
-        changed = list(value)
-        changed[at] = max(0, changed[at] + draw.choice([-1, 1]))
-        if changed != value:
-            yield "shift a bound of", both(drop, put(t, name, changed))
-    for at in range(LISTS[name], len(value), 2):
         by = draw.choice([-1, 1]) if value[at] else 1
-        changed = [*value[:at], value[at] + by, value[at + 1] + by, *value[at + 2 :]]
-        yield "shift", both(drop, put(t, name, changed))
+        yield "shift a bound of", [*value[:at], value[at] + by, *value[at + 1 :]]
+    for at in range(keys, len(value), 2):
+        by = draw.choice([-1, 1]) if value[at] else 1
+        yield "shift", [*value[:at], value[at] + by, value[at + 1] + by, *value[at + 2 :]]
 
 
 def _of_the_whole(data: Json) -> Iterator[tuple[str, Edit]]:
@@ -205,7 +210,7 @@ def _of_the_whole(data: Json) -> Iterator[tuple[str, Edit]]:
     def remove(t: int) -> Edit:
         return lambda data: data["steps"].pop(t) and None
 
-    nothing = {"free": {}, "write": {}, "load": {}, "compute": []}
+    nothing: Json = {"free": {}, "write": {}, "load": {}, "compute": []}
     for key in ("memory", "macs_per_step"):
         if data["instance"]["accelerator"][key] > 1:
             yield f"one less {key}", accelerator(key)

@@ -19,7 +19,7 @@ Entry = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Reading:
-    """The first step that breaks rules and their names, or none; and what a valid strategy costs."""
+    """The first step that breaks rules, and their names, or none; and what a valid one costs."""
 
     step: int | None
     rules: frozenset[str]
@@ -38,11 +38,11 @@ def cells(entry: Entry, keys: int) -> Iterator[Block]:
 class _Reader:
     def __init__(self, problem: Problem) -> None:
         self.problem, self.sizes = problem, Sizes(problem)
-        self.all_operations = set(operations(problem))
-        self.blocks = {
-            "pixels": set().union(*(pixels_of(problem, o) for o in self.all_operations)),
-            "kernels": {(n, q) for n, q, _, _ in self.all_operations},
-            "outputs": {(n, i, j) for n, _, i, j in self.all_operations},
+        self.all_operations: set[Block] = set(operations(problem))
+        self.blocks: dict[str, set[Block]] = {
+            "pixels": set().union(*(pixels_of(problem, o) for o in operations(problem))),
+            "kernels": {(n, q) for n, q, _, _ in operations(problem)},
+            "outputs": {(n, i, j) for n, _, i, j in operations(problem)},
         }
         # A channel group that no kernel group matches has pixels all the same.
         self.blocks["pixels"] |= {
@@ -56,7 +56,9 @@ class _Reader:
         self.bad: set[str] = set()
         self.duration = Fraction(0)
 
-    def listed(self, entries: Iterable[Entry], keys: int, known: set[Block], rule: str) -> set[Block]:
+    def listed(
+        self, entries: Iterable[Entry], keys: int, known: set[Block], rule: str
+    ) -> set[Block]:
         """Return the blocks that a list names and that exist."""
         count: Counter[Block] = Counter()
         for entry in entries:
@@ -131,7 +133,7 @@ class _Reader:
             n, q, i, j = operation
             begun = any(o[0] == n and o[2:] == (i, j) for o in self.done)
             needed = (
-                pixels_of(self.problem, operation) <= chip["pixels"],
+                pixels_of(self.problem, (n, q, i, j)) <= chip["pixels"],
                 (n, q) in chip["kernels"],
                 not begun or (n, i, j) in chip["outputs"],
             )
