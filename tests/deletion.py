@@ -168,9 +168,15 @@ def _known(node: clingo.ast.AST) -> list[str]:
 Probe = Callable[[Path], object]
 
 
-def _atoms(names: Sequence[str], drawn: Problem, predicates: Sequence[str]) -> Probe:
+def _atoms(
+    names: Sequence[str],
+    drawn: Problem,
+    predicates: Sequence[str],
+    more: str = "",
+    steps: int = 1,
+) -> Probe:
     def probe(folder: Path) -> object:
-        control = ground(Rules(folder), names, facts(drawn, 1))
+        control = ground(Rules(folder), names, facts(drawn, steps) + more)
         return {
             str(atom.symbol)
             for name, arity, _ in control.symbolic_atoms.signatures
@@ -400,6 +406,8 @@ def _mirrored() -> list[Problem]:
         made(layer(1, 2, 3, kernel_shape=(1, 2))),
         made(layer(1, 3, 2, kernel_shape=(2, 1))),
         made(layer(1, 2, 2)),
+        made(layer(1, 2, 2, kernels=2), kernels=2),
+        made(layer(1, 3, 3, kernels=2, **two), kernels=2),
         made(layer(1, 3, 1)),
         made(layer(1, 1, 3)),
         made(layer(1, 1, 2, kernels=3), kernels=3),
@@ -417,13 +425,48 @@ def _mirrored() -> list[Problem]:
         made(layer(1, 3, 3, strides=(2, 2))),
         made(layer(1, 5, 1, strides=(2, 1), kernel_shape=(2, 1))),
     ]
-    tiles = [((2, 1), (3, 2)), ((1, 2), (2, 3)), ((2, 2), (3, 3))]
-    for tile, (height, width) in tiles:
-        drawn = made(layer(1, height, width))
-        found.append(
-            drawn.with_decomposition(drawn.decomposition.model_copy(update={"tile": tile}))
-        )
+    tiles: list[tuple[tuple[int, int], Layer]] = [
+        ((2, 1), layer(1, 3, 2)),
+        ((1, 2), layer(1, 2, 3)),
+        ((2, 2), layer(1, 3, 3)),
+        # Tiles of different sizes that read equally much.
+        ((2, 1), layer(1, 2, 1, pads=(1, 0, 0, 0))),
+        ((1, 2), layer(1, 1, 2, pads=(0, 1, 0, 0))),
+    ]
+    for tile, shape in tiles:
+        found.append(_regrouped(made(shape), tile=tile))
+    # Groups across the borders of the convolution groups.
+    across = ((0, 1), (1, 3), (3, 4))
+    found += [
+        _regrouped(made(layer(2, 1, 1, 4, group=2), channels=2), kernel_groups=across),
+        _regrouped(made(layer(4, 1, 1, 2, group=2), kernels=2), channel_groups=across),
+    ]
     return found
+
+
+def _regrouped(drawn: Problem, **update: Any) -> Problem:
+    return drawn.with_decomposition(drawn.decomposition.model_copy(update=update))
+
+
+_SYMMETRIES = (
+    "mirror_rows", "mirror_columns", "transpose", "reverse", "corner", "scattered", "twin_kernels",
+    "twin_channels",
+)  # fmt: skip
+
+
+def _symmetries(cut: str) -> list[Probe]:
+    """Return probes of the symmetries that are found, and of the strategies that are left."""
+    names, drawn = ["evict/refute.lp", cut], _mirrored()
+    least = "budget(0). least_steps(2)."
+    found = [_atoms(names, one, _SYMMETRIES, least, steps=2) for one in drawn]
+    cases = [(one, 2, f"budget(2). least_steps({k}).") for one in drawn for k in (1, 2)]
+    cases += [
+        (one, operations(one), f"budget(4). least_steps({operations(one) - k}).")
+        for one in drawn
+        if operations(one) <= 4
+        for k in (0, 1)
+    ]
+    return [*found, *_models(names, cases)]
 
 
 def probes(file: str) -> list[Probe]:
@@ -463,7 +506,7 @@ def probes(file: str) -> list[Probe]:
         ],
         "evict/live_cut.lp": lambda: _alone(cuts[0], evictions),
         "evict/pace_cut.lp": lambda: _alone(cuts[1], evictions),
-        "evict/symmetry.lp": lambda: _budgets(["evict/refute.lp", cuts[2]], _mirrored(), 4),
+        "evict/symmetry.lp": lambda: _symmetries(cuts[2]),
     }
     for name in ("row_by_row", "zigzag", "strips"):
         known[f"traversal/{name}.lp"] = lambda name=name: _walks(name)  # type: ignore[misc]
