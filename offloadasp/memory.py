@@ -31,32 +31,22 @@ class MemoryLimit:
     Raises
     ------
     InputError
-        On entering: the limit is too low for any run, or the system does not support it.
+        On entering: see `require_memory`.
     """
 
     def __init__(self, megabytes: int | None, clock: Clock) -> None:
-        if megabytes is not None and not 1 <= megabytes <= _MOST:
-            raise InputError(
-                f"--memory-limit: must be from 1 to {_MOST} megabytes, not {megabytes}"
-            )
-        self._limit = None if megabytes is None else megabytes * _MEGABYTE
+        self._megabytes = megabytes
         self._clock = clock
         self._done = threading.Event()
 
     def __enter__(self) -> "MemoryLimit":
-        if self._limit is None:
+        if self._megabytes is None:
             return self
-        if resource is None or not _STATUS.exists():
-            raise InputError("--memory-limit: this system does not support it; Linux does")
-        least = held() + _ROOM
-        if self._limit < least:
-            raise InputError(
-                f"--memory-limit: must be at least {-(-least // _MEGABYTE)} megabytes here, "
-                f"not {self._limit // _MEGABYTE}"
-            )
+        require_memory(self._megabytes)
+        limit = self._megabytes * _MEGABYTE
         self._before = resource.getrlimit(resource.RLIMIT_DATA)
         _, hard = self._before
-        most = self._limit if hard == resource.RLIM_INFINITY else min(self._limit, hard)
+        most = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
         resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
         threading.Thread(target=self._watch, args=(most * _SEARCH_SHARE,), daemon=True).start()
         return self
@@ -68,7 +58,7 @@ class MemoryLimit:
         trace: TracebackType | None,
     ) -> None:
         self._done.set()
-        if self._limit is not None:
+        if self._megabytes is not None:
             resource.setrlimit(resource.RLIMIT_DATA, self._before)
 
     def _watch(self, most: float) -> None:
@@ -76,6 +66,27 @@ class MemoryLimit:
             if held() >= most:
                 self._clock.full.set()
                 return
+
+
+def require_memory(megabytes: int | None) -> None:
+    """Refuse a limit under which nothing can run.
+
+    Raises
+    ------
+    InputError
+        It is out of range or too low for any run, or the system does not support limits.
+    """
+    if megabytes is None:
+        return
+    if not 1 <= megabytes <= _MOST:
+        raise InputError(f"--memory-limit: must be from 1 to {_MOST} megabytes, not {megabytes}")
+    if resource is None or not _STATUS.exists():
+        raise InputError("--memory-limit: this system does not support it; Linux does")
+    least = -(-(held() + _ROOM) // _MEGABYTE)
+    if megabytes < least:
+        raise InputError(
+            f"--memory-limit: must be at least {least} megabytes here, not {megabytes}"
+        )
 
 
 def held() -> int:

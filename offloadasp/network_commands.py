@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from offloadasp.catalogue import find_accelerator
 from offloadasp.errors import InputError
 from offloadasp.instance import SearchOptions, explain
+from offloadasp.memory import require_memory
 from offloadasp.network.accelerators import load_machine
 from offloadasp.network.extra import require_onnx
 from offloadasp.usage import InterruptedEarly, MemoryOption, require_between, require_folder
@@ -84,6 +85,7 @@ def network(
         raise InputError(f"--{key.replace('_', '-')}:{reason}") from None
     require_between("--batch", batch, _BATCH_LIMIT)
     require_between("--jobs", jobs, _JOBS_LIMIT)
+    require_memory(memory_limit)
     out = Path("out") / model.stem if out is None else out
     require_folder(out)
     if data is not None and verify:

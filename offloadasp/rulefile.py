@@ -57,14 +57,28 @@ def look_through(path: Path, allowed: Sequence[Path]) -> frozenset[str]:
     return frozenset(heads)
 
 
+def resolved(path: Path) -> Path:
+    """Return a path without links.
+
+    Raises
+    ------
+    InputError
+        Its links lead nowhere.
+    """
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):  # which one depends on the version of Python
+        raise InputError(f"{path}: cannot be read: its links lead nowhere") from None
+
+
 def _scan(path: Path, allowed: Sequence[Path], seen: set[Path]) -> None:
     """Refuse, before clingo opens anything, includes from elsewhere and odd characters.
 
     clingo ends the process where it has to quote a character outside ASCII byte by byte.
     """
-    if path.resolve() in seen:
+    if resolved(path) in seen:
         return
-    seen.add(path.resolve())
+    seen.add(resolved(path))
     code = _TOKENS.sub(_blank_comment, read_text(path))
     for number, line in enumerate(_TOKENS.sub(_blank, code).splitlines(), start=1):
         wrong = re.search(r"[^\x00-\x7f]", line)
@@ -77,7 +91,7 @@ def _scan(path: Path, allowed: Sequence[Path], seen: set[Path]) -> None:
             raise InputError(f"{path}:{number}: {large} is too large; at most {CLINGO_LIMIT}")
     for name in re.findall(r"#include\s*([\"<][^\">]*)", code):
         inner = path.parent / name[1:]
-        inside = any(inner.resolve().is_relative_to(folder) for folder in allowed)
+        inside = any(resolved(inner).is_relative_to(folder) for folder in allowed)
         if name.startswith("<") or not inside:
             raise InputError(f"{path}: includes {name[1:]}, which is outside the folders given")
         if not inner.is_file():

@@ -10,7 +10,7 @@ import clingo
 from offloadasp.errors import InputError, NoStrategyError
 from offloadasp.problem import CLINGO_LIMIT
 from offloadasp.resources import encodings_folder
-from offloadasp.rulefile import MINIMIZE, look_through, one_line
+from offloadasp.rulefile import MINIMIZE, look_through, one_line, resolved
 
 # What to do where a program is too large for the memory.
 SMALLER = "choose a coarser tile or fewer groups: fewer operations and steps"
@@ -78,7 +78,7 @@ def rules_in_force(folder: Path | None, added: Sequence[Path]) -> Rules:
             )
         if not filecmp.cmp(folder / name, shipped / name, shallow=False):
             changed.append(folder / name)
-    allowed = [folder.resolve(), *(path.resolve().parent for path in added)]
+    allowed = [resolved(folder), *(resolved(path).parent for path in added)]
     heads = [look_through(path, allowed) for path in [*changed, *added]]
     return Rules(folder, tuple(added), bool(heads), frozenset().union(*heads))
 

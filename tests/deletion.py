@@ -12,6 +12,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -401,6 +402,7 @@ def _mirrored() -> list[Problem]:
     two: dict[str, Any] = {"kernel_shape": (2, 2)}
     found = [
         made(layer(1, 3, 3, **two)),
+        made(layer(1, 4, 4, **two)),
         made(layer(1, 2, 4, **two)),
         made(layer(1, 4, 2, **two)),
         made(layer(1, 2, 3, kernel_shape=(1, 2))),
@@ -514,24 +516,32 @@ def probes(file: str) -> list[Probe]:
 
 
 @cache
-def _asked(file: str) -> tuple[list[Probe], list[object]]:
-    found = probes(file)
+def _asked(file: str) -> list[Probe]:
+    return probes(file)
+
+
+@cache
+def _answer(file: str, k: int) -> object:
+    """Return what the shipped rules answer to a probe."""
+    with _copy() as folder:
+        return _asked(file)[k](folder)
+
+
+@contextmanager
+def _copy() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "encodings"
         shutil.copytree(SHIPPED, folder)
-        return found, [probe(folder) for probe in found]
+        yield folder
 
 
 def noticed(deletion: Deletion) -> str:
     """Return how a deletion shows: ``refused`` by clingo, ``noticed`` by a probe, or ``unseen``."""
-    asked, answers = _asked(deletion.file)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name) / "encodings"
-        shutil.copytree(SHIPPED, folder)
+    with _copy() as folder:
         (folder / deletion.file).write_text(deletion.text, encoding="utf-8")
         try:
-            for probe, answer in zip(asked, answers, strict=True):
-                if probe(folder) != answer:
+            for k, probe in enumerate(_asked(deletion.file)):
+                if probe(folder) != _answer(deletion.file, k):
                     return "noticed"
         except (OffloadError, RuntimeError):
             return "refused"

@@ -87,9 +87,9 @@ class Ended:
 
 
 def corrupt(data: bytes, draw: random.Random) -> bytes:
-    """Return bytes with one to four changes: flipped, cut out, repeated, exchanged, put in."""
+    """Return bytes with one to three changes: flipped, cut out, repeated, exchanged, put in."""
     content = bytearray(data)
-    for _ in range(draw.choice((1, 1, 1, 2, 4))):
+    for _ in range(draw.choice((1, 1, 1, 1, 2, 3))):
         at = draw.randrange(len(content) + 1)
         to = min(len(content), at + draw.choice((1, 1, 2, 8, 64)))
         change = draw.randrange(7)
@@ -100,7 +100,8 @@ def corrupt(data: bytes, draw: random.Random) -> bytes:
         elif change == 2:
             content[at:at] = content[at:to]
         elif change == 3:
-            content[at:to] = draw.randbytes(to - at)
+            printed = bytes(draw.randrange(32, 127) for _ in range(to - at))
+            content[at:to] = draw.choice((printed, printed, draw.randbytes(to - at)))
         elif change == 4:
             del content[at:]
         elif change == 5:
