@@ -15,6 +15,7 @@ from offloadasp.audit import audit as audit_strategy
 from offloadasp.catalogue import find_instance, load_shipped
 from offloadasp.errors import InputError, NoStrategyError, OffloadError
 from offloadasp.facts import facts as facts_of
+from offloadasp.facts import fits_clingo
 from offloadasp.instance import Instance, SearchOptions, explain, load_instance
 from offloadasp.interrupt import EXIT_CODE, Interrupts
 from offloadasp.memory import MemoryLimit
@@ -207,7 +208,12 @@ def facts(instance: _Instance) -> None:
     described = load_instance(find_instance(instance))
     problem = problem_of(described, scope(described))
     # The last write-back takes a step of its own.
-    typer.echo(facts_of(problem, operations(problem) + 1), nl=False)
+    steps = operations(problem) + 1
+    if not fits_clingo(problem, steps):
+        typer.echo(
+            f"% Costs of {steps} steps can leave clingo's 32-bit integers: they wrap silently."
+        )
+    typer.echo(facts_of(problem, steps), nl=False)
 
 
 @app.command()

@@ -10,6 +10,7 @@ import fuzzing
 import mutants
 import pytest
 from invoking import TINY, Ran, offload_asp
+from pydantic import BaseModel
 
 from offloadasp.instance import Accelerator, Layer, Precision, SearchOptions
 
@@ -88,7 +89,10 @@ def _loop(path: Path) -> None:
 
 
 def _content(change: Callable[[bytes], bytes]) -> Callable[[Path], None]:
-    return lambda path: path.write_bytes(change(path.read_bytes())) and None
+    def rewrite(path: Path) -> None:
+        path.write_bytes(change(path.read_bytes()))
+
+    return rewrite
 
 
 BREAKS: dict[str, Callable[[Path], None]] = {
@@ -167,7 +171,7 @@ VALUES = {
     "rules": '":- load(B, T)."',
     "a date": "1979-05-27",
 }
-TABLES = {
+TABLES: dict[str, type[BaseModel]] = {
     "layer": Layer,
     "accelerator": Accelerator,
     "precision": Precision,
