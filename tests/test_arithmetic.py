@@ -26,8 +26,9 @@ RULES = shipped_rules()
 FLAT = Layer(input=(1, 1, 4), kernels=1, kernel_shape=(1, 2))
 
 
-def undivided_problem(layer: Layer, **rates: Fraction | int) -> Problem:
-    return problem_with(layer, accelerator(10**6, **rates), Precision(), undivided(layer))
+def undivided_problem(layer: Layer, load: int = 1, write: int = 1, compute: int = 1) -> Problem:
+    chip = accelerator(10**6, load, write, compute)
+    return problem_with(layer, chip, Precision(), undivided(layer))
 
 
 @settings(max_examples=200, deadline=None)

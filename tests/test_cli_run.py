@@ -193,9 +193,7 @@ def test_a_budget_gives_the_same_file_byte_for_byte(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "options"),
     [
-        ("lenet5-conv1", ["--budget", "40"]),
-        ("lenet5-conv2", ["--budget", "20", "--seed", "7"]),
-        ("lenet5-conv2", ["--budget", "20", "--objective", "traffic,duration"]),
+        ("tiny-3x3", ["--budget", "60", "--seed", "7", "--objective", "traffic,duration"]),
         ("tiny-3x3", ["--threads", "1", "--time-limit", "60"]),
     ],
 )

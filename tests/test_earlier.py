@@ -136,7 +136,7 @@ def test_a_file_of_another_decomposition_is_no_better(solved: Path) -> None:
 def test_a_plan_that_cannot_be_written_is_printed(tmp_path: Path, option: str) -> None:
     """The file system takes no file of more than a few bytes, as if it were full."""
     path = instance(tmp_path)
-    words = ["run", path, "--time-limit", "5", *([option] if option else [])]
+    words = ["run", str(path), "--time-limit", "5", *([option] if option else [])]
     process = start(*words, cwd=tmp_path, program=LIMITED)
     out, error = process.communicate(timeout=60)
     assert process.returncode == 2

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.cli import SUITES
 from offloadasp.rules import shipped_rules
 
 RULES = shipped_rules()
@@ -111,3 +113,17 @@ def test_an_interrupted_run_leaves_no_file_or_a_whole_one(number: int, tmp_path:
     if planned.earlier == "better":
         planned = replace(planned, earlier="other")
     assert interruption.attempt(planned, tmp_path).complaint == ""
+
+
+# --- The page ---
+
+
+def test_the_page_on_trust_names_tests_and_suites_that_exist() -> None:
+    root = Path(__file__).resolve().parent.parent
+    page = (root / "docs" / "trust.md").read_text(encoding="utf-8")
+    files = set(re.findall(r"`(tests/\w+\.py)`", page))
+    assert len(files) > 10
+    assert [name for name in files if not (root / name).is_file()] == []
+    suites = set(re.findall(r"[Ss]uite `(\w+)`", page))
+    assert suites == {"mutants", "deletions", "fuzz", "interruptions"}
+    assert suites <= {suite.name for suite in SUITES}
