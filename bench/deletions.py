@@ -43,7 +43,7 @@ SUITE = Suite(
     about=(
         "Each rule, literal and element of an aggregate of encodings/, deleted one at a time. "
         "Noticed: an answer of the rules changes (blocks, verdicts, strategies, costs, walks; see "
-        "tests/deletion.py). Refused: clingo cannot ground what is left. Marked: no answer "
+        "tests/probes.py). Refused: clingo cannot ground what is left. Marked: no answer "
         "changes, and a comment above the rule says that the part is redundant."
     ),
     columns=(

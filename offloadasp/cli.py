@@ -1,5 +1,6 @@
 """The entry point of ``offload-asp``: loads the commands, and ends quietly at Ctrl-C meanwhile."""
 
+import os
 import signal
 import sys
 
@@ -14,8 +15,13 @@ def main() -> None:
 
         app()
     except KeyboardInterrupt:
-        print("offload-asp: error: interrupted", file=sys.stderr)
-        sys.exit(130)
+        # Not sys.exit: Python may remember that something was interrupted, and end by a signal.
+        print("offload-asp: error: interrupted", file=sys.stderr, flush=True)
+        os._exit(130)
+    finally:
+        # How this ends is decided. While Python ends, a signal must not change it.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
 
 
 if __name__ == "__main__":
