@@ -5,22 +5,22 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 
 from offloadasp import __version__
 from offloadasp.audit import audit as audit_strategy
 from offloadasp.catalogue import find_instance, load_shipped
-from offloadasp.errors import InputError, NoStrategyError, OffloadError
+from offloadasp.errors import InputError, NoStrategyError
 from offloadasp.facts import facts as facts_of
 from offloadasp.facts import fits_clingo
-from offloadasp.instance import Instance, SearchOptions, explain, load_instance
+from offloadasp.instance import load_instance
 from offloadasp.interrupt import EXIT_CODE, Interrupts
 from offloadasp.memory import MemoryLimit
 from offloadasp.network_commands import import_, network
 from offloadasp.objective import DURATION, objectives
+from offloadasp.options import search_options
 from offloadasp.pipeline import UnwrittenError
 from offloadasp.pipeline import run as run_pipeline
 from offloadasp.problem import problem_of
@@ -35,19 +35,24 @@ from offloadasp.report.replay import (
 from offloadasp.report.screen import print_json
 from offloadasp.report.summary import run_object, show_run
 from offloadasp.resources import encodings_folder
-from offloadasp.rules import SMALLER, Rules, rules_in_force
+from offloadasp.rules import Rules, rules_in_force
 from offloadasp.search.clock import Clock
 from offloadasp.search.decompose import scope
+from offloadasp.search.found import Limits
 from offloadasp.search.reach import operations
 from offloadasp.search.refute import cut_files
-from offloadasp.search.solve import Limits
 from offloadasp.simulate import simulate as simulate_strategy
 from offloadasp.strategy import load as load_strategy
 from offloadasp.tensorfile import load_tensor, save_tensor
-from offloadasp.usage import Commands, InterruptedEarly, MemoryOption, require_folder
+from offloadasp.usage import (
+    Commands,
+    MemoryOption,
+    require_folder,
+    without_strategy,
+)
+from offloadasp.view_commands import compare, export, plot, report
 
 _REFUSED = 5
-_BUDGET_LIMIT = 2**31 - 1
 
 app = typer.Typer(
     name="offload-asp",
@@ -114,7 +119,7 @@ def run(
     """Find a strategy of least duration, or of another objective, verify it, and write it."""
     names = objectives(objective)
     described = load_instance(find_instance(instance))
-    options = _search_options(described, time_limit, threads, seed, budget)
+    options = search_options(described, time_limit, threads, seed, budget)
     described = described.model_copy(update={"search": options})
     rules = rules_in_force(encodings, encoding or ())
     _require_cuts(rules, without or ())
@@ -129,7 +134,7 @@ def run(
         except UnwrittenError as error:
             result, unwritten = error.result, error
         except (NoStrategyError, MemoryError) as error:
-            raise _without_strategy(described.name, error, clock, memory_limit) from None
+            raise without_strategy(described.name, error, clock, memory_limit) from None
     if json:
         print_json(run_object(result, edited=rules.edited, written=unwritten is None))
     else:
@@ -138,20 +143,6 @@ def run(
         raise unwritten
     if result.interrupted:
         raise typer.Exit(EXIT_CODE)
-
-
-def _without_strategy(
-    name: str, error: NoStrategyError | MemoryError, clock: Clock, memory_limit: int | None
-) -> OffloadError:
-    """Return what to say of a run that ended without a strategy."""
-    if clock.interrupted:
-        return InterruptedEarly(f"{name}: interrupted before the first strategy was found")
-    if memory_limit is not None and (isinstance(error, MemoryError) or clock.full.is_set()):
-        return NoStrategyError(
-            f"{name}: more than the {memory_limit} megabytes of --memory-limit are needed: "
-            f"raise it, or {SMALLER}"
-        )
-    return NoStrategyError(str(error) or f"{name}: out of memory")
 
 
 @app.command()
@@ -240,30 +231,8 @@ def instances(json: _Json = False) -> None:
 
 app.command("import")(import_)
 app.command()(network)
-
-
-def _search_options(
-    instance: Instance,
-    time_limit: float | None,
-    threads: int | None,
-    seed: int | None,
-    budget: int | None,
-) -> SearchOptions:
-    """Join the command line with the instance's ``[search]`` table."""
-    given: dict[str, Any] = {"time_limit": time_limit, "threads": threads, "seed": seed}
-    given = {key: value for key, value in given.items() if value is not None}
-    if budget is not None:
-        if not 1 <= budget <= _BUDGET_LIMIT:
-            raise InputError(f"--budget: must be from 1 to {_BUDGET_LIMIT}, not {budget}")
-        if given.setdefault("threads", 1) != 1:
-            raise InputError(f"--threads: must be 1 with --budget, not {threads}")
-        if time_limit is not None:
-            raise InputError("--time-limit: --budget replaces it; give one of them")
-    try:
-        return SearchOptions.model_validate(instance.search.model_dump() | given)
-    except ValidationError as error:
-        key, reason = explain(error).split(":", 1)
-        raise InputError(f"--{key.replace('_', '-')}:{reason}") from None
+for _command in (report, plot, export, compare):
+    app.command()(_command)
 
 
 def _require_cuts(rules: Rules, names: Sequence[str]) -> None:

@@ -9,10 +9,10 @@ from pydantic import ValidationError
 
 from offloadasp.catalogue import find_accelerator
 from offloadasp.errors import InputError
+from offloadasp.extras import require
 from offloadasp.instance import SearchOptions, explain
 from offloadasp.memory import require_memory
 from offloadasp.network.accelerators import load_machine
-from offloadasp.network.extra import require_onnx
 from offloadasp.usage import InterruptedEarly, MemoryOption, require_between, require_folder
 
 _Model = Annotated[Path, typer.Argument(metavar="MODEL", help="An ONNX model.")]
@@ -38,7 +38,7 @@ def import_(
     machine = load_machine(find_accelerator(accelerator))
     require_between("--batch", batch, _BATCH_LIMIT)
     require_folder(out)
-    require_onnx()
+    require("onnx", "onnx", "reading ONNX models")
     from offloadasp.network_runs import import_model
 
     import_model(model, machine, out, batch, json=json)
@@ -90,7 +90,7 @@ def network(
     require_folder(out)
     if data is not None and verify:
         raise InputError("--verify: --data verifies too, on recorded tensors; give one of them")
-    require_onnx()
+    require("onnx", "onnx", "reading ONNX models")
     from offloadasp.network_runs import plan_network
 
     try:

@@ -14,8 +14,8 @@ from offloadasp.objective import DURATION, Goal
 from offloadasp.rules import Rules
 from offloadasp.search.clock import Clock
 from offloadasp.search.edited import EditedSearch
+from offloadasp.search.found import Found, Limits, Status
 from offloadasp.search.lexicographic import Lexicographic, Ranked
-from offloadasp.search.solve import Found, Limits, Status
 from offloadasp.simulate import Replay, simulate
 from offloadasp.strategy import Objective, Strategy, plan_of, save, steps_of
 

@@ -108,6 +108,19 @@ class Plan:
         return first, last, np.arange(total) // problem.positions
 
 
+@dataclass(frozen=True)
+class Planned:
+    """A plan, and the problem that it solves."""
+
+    problem: Problem
+    plan: Plan
+
+    @property
+    def duration(self) -> Fraction:
+        """Cycles."""
+        return self.plan.duration(self.problem)
+
+
 def table(rows: list[tuple[int, ...]], width: int) -> IntArray:
     """Return rows of actions as an array of shape (len(rows), width), sorted."""
     return np.array(sorted(rows), dtype=np.int64).reshape(-1, width)

@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 from hypothesis import strategies as st
 
+from offloadasp import baselines
 from offloadasp.instance import (
     Accelerator,
     Layer,
@@ -13,8 +14,13 @@ from offloadasp.instance import (
     Resolved,
     SearchOptions,
 )
-from offloadasp.plan import Plan
+from offloadasp.plan import Plan, Planned
 from offloadasp.problem import Problem
+from offloadasp.rules import shipped_rules
+from offloadasp.search.clock import Clock
+from offloadasp.search.construct import Constructor
+from offloadasp.search.keep import plan_of
+from offloadasp.search.traversal import Traversals
 from offloadasp.strategy import Strategy, steps_of
 
 Span = tuple[int, int]
@@ -152,3 +158,16 @@ def strategy_of(problem: Problem, plan: Plan) -> Strategy:
         status="feasible",
         steps=steps_of(plan),
     )
+
+
+def plan_by_one_traversal(layer: Layer, memory: int, macs_per_step: int) -> Strategy:
+    """Return a strategy along the traversal that looks best, without any further search."""
+    resolved = Resolved(kernel_groups=((0, layer.kernels),), channel_groups=((0, layer.input[0]),))
+    rates = {"load_cycles": 1, "write_cycles": 1, "compute_cycles": 16}
+    accelerator = Accelerator.model_validate(
+        {"memory": memory, "macs_per_step": macs_per_step, **rates}
+    )
+    given = Problem("planned", layer, accelerator, Precision(), resolved, SearchOptions())
+    best = Constructor(Traversals(shipped_rules()), [given], Clock(evaluations=1), 0).run().overall
+    assert best is not None
+    return baselines.strategy_of(Planned(given, plan_of(given, best.schedule)))

@@ -25,18 +25,19 @@ from offloadasp.problem import Problem
 from offloadasp.rules import shipped_rules
 from offloadasp.search.anneal import Annealer
 from offloadasp.search.arrangement import Arrangement, arrange, schedule_of
-from offloadasp.search.blocking import blockings
 from offloadasp.search.careful import careful_order
 from offloadasp.search.clock import Clock
 from offloadasp.search.compiled import COMPILES
 from offloadasp.search.construct import Best, Constructed
 from offloadasp.search.exact import plan_of_model
 from offloadasp.search.improve import Improver, Proposal, preparation, starts_of
-from offloadasp.search.keep import Schedule, plan_of, schedule, steps_of_order
+from offloadasp.search.keep import Schedule, plan_of, schedule
 from offloadasp.search.moves import FLIP, change, settle, undo
 from offloadasp.search.order import order_of
 from offloadasp.search.reach import GROUND_LIMIT, operations, within_reach
 from offloadasp.search.refute import Refuter, cost_of_plan, ledger_of
+from offloadasp.search.shortlist import blockings
+from offloadasp.search.steps import steps_of_order
 from offloadasp.search.strips import even, walk
 from offloadasp.search.sweep import COST, HIGH, LOW, SAVE, TRY, sweep
 from offloadasp.search.traversal import ROW_BY_ROW
@@ -256,10 +257,10 @@ def test_compiled_and_plain_the_search_is_the_same() -> None:
     assert json.loads(plain.stdout) == trail()
 
 
-def improver(enough: int = 0) -> Improver:
+def improver(side: int = 7, enough: int = 0) -> Improver:
     """The local search from a plan of two column strips, ready to go."""
     preparation().join()
-    return Improver(Proposal(*flat(7, 4, 20), "two strips"), 0, enough)
+    return Improver(Proposal(*flat(side, 4, 20), "two strips"), 0, enough)
 
 
 def test_it_looks_at_the_clock_and_at_interruptions() -> None:
@@ -283,9 +284,11 @@ def test_it_ends_where_it_is_good_enough_or_has_no_hope_of_a_gain() -> None:
     assert told == sorted(told, reverse=True)
     assert told[-1] == search.cost == search.best.cost <= search.enough
     assert search.best.method.startswith("local search")
-    search.enough = 0
-    search.until(Clock(60), 1.0)
+    search = improver(side=4)  # it waits longer where there are more operations
+    assert search.hopeful()
+    search.until(clock := Clock(60), 1.0)
     assert not search.hopeful()
+    assert not clock.expired()
 
 
 def test_beside_a_refutation_it_lowers_the_cost_to_beat_until_both_meet() -> None:

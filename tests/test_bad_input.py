@@ -43,8 +43,10 @@ Command = Callable[[dict[str, Path], Path], list[str | Path]]
 # Every way to hand over a file: its kind, and the command that reads it.
 READERS: dict[str, tuple[str, Command]] = {
     "run": ("instance", lambda f, out: ["run", f["instance"], "--out", out]),
+    "compare": ("instance", lambda f, out: ["compare", f["instance"], "--out", out]),
     "facts": ("instance", lambda f, out: ["facts", f["instance"]]),
     "check": ("strategy", lambda f, out: ["check", f["strategy"]]),
+    "export": ("strategy", lambda f, out: ["export", f["strategy"], "--format", "csv"]),
     "simulate": ("strategy", lambda f, out: ["simulate", f["strategy"]]),
     "run --encoding": (
         "rules",
@@ -133,7 +135,7 @@ def test_a_file_may_have_any_name(reader: str, tmp_path: Path) -> None:
     kind, make = READERS[reader]
     files[kind] = files[kind].rename(tmp_path / f"{ODD_NAME}{files[kind].suffix}")
     words = make(files, tmp_path / ODD_NAME)
-    if words[0] in ("run", "network"):
+    if words[0] in ("run", "compare", "network"):
         words += ["--time-limit", "0.2"]
     if reader == "simulate --weights":
         words = ["simulate", files["strategy"], "--input", files["tensor"]]
@@ -228,6 +230,7 @@ def test_zero_is_no_size(key: str, tmp_path: Path) -> None:
 ODD = ("", "-1", "x", "nan", str(HUGE), "1e400", ":- a.")
 NUMBERS = {
     "run": ("--time-limit", "--threads", "--seed", "--budget", "--memory-limit"),
+    "compare": ("--time-limit", "--threads", "--seed", "--budget", "--memory-limit"),
     "simulate": ("--seed",),
     "import": ("--batch",),
     "network": ("--time-limit", "--jobs", "--batch", "--seed", "--memory-limit"),

@@ -474,7 +474,7 @@ def test_a_batch_is_refused_where_none_is_symbolic(tmp_path: Path) -> None:
 def test_without_onnx_both_commands_say_how_to_install_it(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    monkeypatch.setitem(sys.modules, "onnx", None)
     ran = offload_asp(name, "m.onnx", f"--accelerator={accelerator(tmp_path)}", "--out=o")
     assert ran.code == 2
     assert "pip install 'offload-asp[onnx]'" in ran.error_line

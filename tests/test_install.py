@@ -101,6 +101,12 @@ def test_a_wheel_carries_the_rules_and_the_instances(installed: Environment) -> 
         assert contents(folder) == contents(ROOT / name)
 
 
+def test_a_wheel_carries_the_page_of_the_report(installed: Environment) -> None:
+    inside = Path("offloadasp", "report", "page")
+    assert {"page.html", "page.css", "player.js"} <= set(contents(ROOT / inside))
+    assert contents(installed.packages / inside) == contents(ROOT / inside)
+
+
 def test_a_wheel_carries_no_tests_and_leaves_no_name_of_the_standard_library(
     installed: Environment,
 ) -> None:

@@ -14,8 +14,9 @@ from offloadasp.facts import scale_of
 from offloadasp.instance import Layer, Precision, Resolved
 from offloadasp.problem import IntArray, Problem
 from offloadasp.rules import shipped_rules
-from offloadasp.search.keep import Schedule, plan_of, schedule, steps_of_order
+from offloadasp.search.keep import Schedule, plan_of, schedule
 from offloadasp.search.order import NESTS, Order, order_of
+from offloadasp.search.steps import steps_of_order
 from offloadasp.search.strips import evens
 from offloadasp.search.traversal import ROW_BY_ROW, ZIGZAG, Traversals
 

@@ -26,8 +26,8 @@ from offloadasp.resources import encodings_folder
 from offloadasp.rules import shipped_rules
 from offloadasp.search.clock import Clock
 from offloadasp.search.decompose import scope
+from offloadasp.search.found import Limits
 from offloadasp.search.lexicographic import Lexicographic, Ranked
-from offloadasp.search.solve import Limits
 from offloadasp.search.weights import combine, thrifty_ranges
 from offloadasp.simulate import simulate
 

@@ -23,7 +23,7 @@ from offloadasp.report.words import (
     scope_words,
 )
 from offloadasp.search.clock import Clock
-from offloadasp.search.solve import Status
+from offloadasp.search.found import Status
 
 
 def on_a_terminal(*arguments: str | Path, cwd: Path, **variables: str) -> str:

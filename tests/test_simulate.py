@@ -34,9 +34,9 @@ from offloadasp.instance import Layer, Precision, Resolved, ResolvedInstance
 from offloadasp.problem import Problem
 from offloadasp.simulate import RULES, Loads, Replay, TraceRow, Violation, Writes, chip, simulate
 from offloadasp.simulate import replay as replaying
+from offloadasp.simulate.account import Actions
 from offloadasp.simulate.blocks import Blocks, Box
 from offloadasp.simulate.convolution import convolve
-from offloadasp.simulate.ledger import Actions
 from offloadasp.simulate.tensors import Array, Tensors, is_poison
 from offloadasp.strategy import Step, Strategy, steps_of
 

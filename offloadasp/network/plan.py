@@ -17,7 +17,7 @@ from offloadasp.network.record import Planned, finished, keep, planned
 from offloadasp.pipeline import run
 from offloadasp.rules import SMALLER, shipped_rules
 from offloadasp.search.clock import Clock
-from offloadasp.search.solve import Limits
+from offloadasp.search.found import Limits
 
 
 @dataclass(frozen=True)

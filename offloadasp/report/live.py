@@ -10,7 +10,7 @@ from rich.text import Text
 from offloadasp.instance import exact_number
 from offloadasp.report.words import percent
 from offloadasp.search.clock import Clock
-from offloadasp.search.solve import Status
+from offloadasp.search.found import Status
 
 _REFRESHES_PER_SECOND = 8
 

@@ -61,7 +61,8 @@ def show_table(
     columns = list(zip(head, *rows, strict=True))
     widths = [max(map(len, column)) for column in columns]
     numbers = [all(map(_is_number, column[1:])) for column in columns]
-    others = sum(widths) - widths[flexible] + len(_GAP) * (len(widths) - 1)
+    gap = _GAP if sum(widths) + len(_GAP) * (len(widths) - 1) <= screen.width else " "
+    others = sum(widths) - widths[flexible] + len(gap) * (len(widths) - 1)
     widths[flexible] = min(widths[flexible], max(screen.width - others, _NARROWEST))
     for number, row in enumerate((head, *rows)):
         style = _LABEL if number == 0 else ""
@@ -73,7 +74,7 @@ def show_table(
                 cell.rjust(width) if right else cell.ljust(width)
                 for cell, width, right in zip(cells, widths, numbers, strict=True)
             )
-            _print_line(screen, Text(_GAP.join(padded).rstrip(), style))
+            _print_line(screen, Text(gap.join(padded).rstrip(), style))
 
 
 def print_json(found: object) -> None:

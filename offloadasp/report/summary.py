@@ -10,6 +10,7 @@ from rich.text import Text
 from offloadasp.instance import Instance, exact_number
 from offloadasp.objective import DURATION, Goal
 from offloadasp.pipeline import Result
+from offloadasp.plan import Planned
 from offloadasp.report.screen import Rows, console, show_path, show_rows, show_table
 from offloadasp.report.words import (
     BASELINES,
@@ -71,7 +72,7 @@ def run_object(result: Result, *, edited: bool, written: bool = True) -> dict[st
         **moved_object(strategy, replay),
         "verified": replay.verified and result.verdict.accepted,
         "max_abs_error": replay.max_abs_error,
-        "baselines": {name: exact_number(value) for name, value in found.baselines.items()},
+        "baselines": {name: exact_number(one.duration) for name, one in found.baselines.items()},
         "decomposition": decomposition.model_dump(mode="json"),
         "seconds": {name: round(value, 3) for name, value in result.seconds.items()},
         "strategy": str(result.path) if written else None,
@@ -179,11 +180,11 @@ def _verified(replay: Replay) -> Text:
     return Text.assemble(("verified", "green"), f": {words}; accepted by check.lp")
 
 
-def _baselines(baselines: dict[str, Fraction], duration: Fraction) -> list[tuple[str, str, str]]:
+def _baselines(baselines: dict[str, Planned], duration: Fraction) -> list[tuple[str, str, str]]:
     def longer(value: Fraction) -> str:
         return percent((value - duration) / duration) if duration else "-"
 
     return [
-        (BASELINES.get(name, name), str(exact_number(value)), longer(value))
-        for name, value in baselines.items()
+        (BASELINES.get(name, name), str(exact_number(one.duration)), longer(one.duration))
+        for name, one in baselines.items()
     ]

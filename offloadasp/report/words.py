@@ -3,11 +3,16 @@
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
-from offloadasp.instance import Choice, Layer, Resolved, exact_number
+from offloadasp.instance import Accelerator, Choice, Layer, Resolved, exact_number
 from offloadasp.objective import UNITS
 
-BASELINES = {"row_by_row": "row by row", "zigzag": "zigzag", "strips": "best strip"}
-"""The baselines by the names of their rules in ``encodings/traversal``."""
+BASELINES = {
+    "row_by_row": "row by row",
+    "zigzag": "zigzag",
+    "strips": "best strip",
+    "no_reuse": "no reuse",
+}
+"""The baselines by the names of their rules in ``encodings/traversal``, and no reuse at all."""
 
 _LISTED_SIZES = 8
 _PARTS = {"tile": "tile", "kernel_groups": "kernel groups", "channel_groups": "channel groups"}
@@ -75,6 +80,21 @@ def layer_words(layer: Layer) -> str:
     if layer.bias:
         words.append("bias")
     return ", ".join(words)
+
+
+def accelerator_words(accelerator: Accelerator) -> str:
+    """Return an accelerator's memory, rates and width."""
+    rates = (
+        f"{exact_number(rate)} a {what}"
+        for rate, what in (
+            (accelerator.load_cycles, "byte loaded"),
+            (accelerator.write_cycles, "byte written"),
+            (accelerator.compute_cycles, "compute action"),
+        )
+    )
+    width = plural(accelerator.macs_per_step, "multiply-accumulate")
+    memory = plural(accelerator.memory, "byte")
+    return f"{memory} of memory; cycles: {', '.join(rates)} of at most {width}"
 
 
 def decomposition_words(decomposition: Resolved) -> str:

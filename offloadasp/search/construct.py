@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from offloadasp.problem import IntArray, Problem
-from offloadasp.search.blocking import Blocking, blockings, most_operations, set_counts
+from offloadasp.search.blocking import Blocking, most_operations
 from offloadasp.search.clock import Clock
 from offloadasp.search.explore import near, sparse
-from offloadasp.search.keep import Schedule, schedule, steps_of_order
+from offloadasp.search.keep import Schedule, schedule
 from offloadasp.search.order import order_of
 from offloadasp.search.reach import within_reach
+from offloadasp.search.shortlist import blockings, set_counts
+from offloadasp.search.steps import steps_of_order
 from offloadasp.search.strips import evens, trials, walk
 from offloadasp.search.traversal import ROW_BY_ROW, ZIGZAG, Traversal, Traversals
 from offloadasp.search.vary import smaller, variations

@@ -25,9 +25,9 @@ from offloadasp.rules import GroundingStoppedError, Rules, ground
 from offloadasp.search.clock import Clock
 from offloadasp.search.decompose import decompositions, scope
 from offloadasp.search.exact import Effort, Outcome, Progress, minimise, plan_of_model
+from offloadasp.search.found import Found, Limits, Status
 from offloadasp.search.lexicographic import Ranked
 from offloadasp.search.reach import GROUND_LIMIT, operations, require_feasible, rules_estimate
-from offloadasp.search.solve import Found, Limits, Status
 
 _DEFINITION = "definition.lp"
 _OF_THE_RULES = "edited"

@@ -17,9 +17,9 @@ from offloadasp.objective import DURATION, PEAK, Goal, measure
 from offloadasp.problem import problem_of
 from offloadasp.rules import Rules
 from offloadasp.search.clock import Clock
+from offloadasp.search.found import Found, Limits, Status
 from offloadasp.search.linear import Linear, Proven, whole_at
 from offloadasp.search.shrink import Shrinker
-from offloadasp.search.solve import Found, Limits, Status
 from offloadasp.search.traversal import Traversals
 
 # Of the time, what the objectives before the peak may use; and of the rest, what the peak may use

@@ -14,8 +14,9 @@ from offloadasp.problem import Problem, problem_of
 from offloadasp.rules import Rules
 from offloadasp.search.clock import Clock
 from offloadasp.search.decompose import decompositions, scope
+from offloadasp.search.found import Found, Limits, Status
 from offloadasp.search.reach import checkable, operations
-from offloadasp.search.solve import Found, Limits, Search, Status
+from offloadasp.search.solve import Search
 from offloadasp.search.traversal import Traversals
 from offloadasp.search.weights import Combined, combine, thrifty_ranges
 

@@ -14,9 +14,9 @@ from typing import Any
 from offloadasp.bounds import least_memory, lower_bound
 from offloadasp.errors import NoStrategyError
 from offloadasp.search.clock import Clock
+from offloadasp.search.found import Found, Status
 from offloadasp.search.ladder import granularity
 from offloadasp.search.linear import Linear, Proven, whole_at
-from offloadasp.search.solve import Found, Status
 
 # Of the time that is left, what one capacity may take.
 _PATIENCE = 0.5

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from offloadasp.simulate.account import Actions
 from offloadasp.simulate.blocks import Blocks, Box, Piece
-from offloadasp.simulate.ledger import Actions
 from offloadasp.simulate.tensors import Array, is_poison, poison
 
 # A product of at most this many multiply-accumulates stays on one thread in OpenBLAS

@@ -6,48 +6,15 @@ No data is touched here. What remains of a step when everything impossible is le
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from offloadasp.problem import BoolArray
+from offloadasp.simulate.account import Account, Actions, Held
 from offloadasp.simulate.blocks import Blocks, Box, Grid, cells, cut
 from offloadasp.simulate.sieve import Sieve
 from offloadasp.simulate.violations import LIMIT, Log
 from offloadasp.strategy import Free, Load, Step, Write
-
-
-@dataclass(slots=True)
-class Actions:
-    """What a step really does: boxes of existing, disjoint blocks in a state that allows it.
-
-    ``create`` are outputs whose accumulators are set to zero just before computing. The ledger
-    gives tuples: there are many steps, and the garbage collector does not look at those again.
-    """
-
-    free_pixels: Sequence[Box] = ()
-    free_kernels: Sequence[Box] = ()
-    write_outputs: Sequence[Box] = ()
-    write_partial_sums: Sequence[Box] = ()
-    load_pixels: Sequence[Box] = ()
-    load_kernels: Sequence[Box] = ()
-    load_partial_sums: Sequence[Box] = ()
-    create: Sequence[Box] = ()
-    compute: Sequence[Box] = ()
-
-
-@dataclass(slots=True)
-class Account:
-    """Bytes moved in a step by kind, the peak of bytes on chip, and multiply-accumulates."""
-
-    freed: int = 0
-    outputs_written: int = 0
-    partial_sums_written: int = 0
-    pixels_loaded: int = 0
-    kernels_loaded: int = 0
-    partial_sums_loaded: int = 0
-    peak: int = 0
-    macs: int = 0
 
 
 class Ledger:
@@ -64,7 +31,7 @@ class Ledger:
         self._memory, self._macs_per_step = memory, macs_per_step
         kernel_groups, channel_groups = blocks.pairs.shape
         outputs = (kernel_groups, *blocks.outputs.positions.shape)
-        self._on_chip = 0  # bytes
+        self._held = Held()
         self._pixels = np.zeros((channel_groups, *blocks.pixels.positions.shape), dtype=bool)
         self._kernels: set[Box] = set()
         self._outputs = np.zeros(outputs, dtype=bool)
@@ -81,7 +48,7 @@ class Ledger:
         self._free(step.free, actions, account)
         self._write(step.write, actions, account)
         self._load(step.load, actions, account)
-        account.peak = self._on_chip
+        account.hold(self._held)
         if step.compute:
             self._compute(step.compute, actions, account)
         elif not any(any(vars(lists).values()) for lists in (step.free, step.write, step.load)):
@@ -110,6 +77,7 @@ class Ledger:
             boxes = self._sieve.boxes(blocks.pixels, listed.pixels)
             boxes = self._flip(blocks.pixels, boxes, self._pixels, True, "free_absent")
             account.freed = sum(cells(box) * blocks.pixel_bytes(box[0]) for box in boxes)
+            self._held.pixels -= account.freed
             actions.free_pixels = tuple(boxes)
         if listed.kernels:
             pairs = self._sieve.kernels(listed.kernels)
@@ -117,8 +85,9 @@ class Ledger:
                 self._log.report("free_absent", f"kernel({n},{q})")
             actions.free_kernels = tuple(pair for pair in pairs if pair in self._kernels)
             self._kernels.difference_update(actions.free_kernels)
-            account.freed += sum(blocks.kernel_bytes(*pair) for pair in actions.free_kernels)
-        self._on_chip -= account.freed
+            freed = sum(blocks.kernel_bytes(*pair) for pair in actions.free_kernels)
+            self._held.kernels -= freed
+            account.freed += freed
 
     def _write(self, listed: Write, actions: Actions, account: Account) -> None:
         blocks, grid, log = self._blocks, self._blocks.outputs, self._log
@@ -144,7 +113,8 @@ class Ledger:
         boxes = self._sieve.boxes(grid, listed)
         boxes = self._flip(grid, boxes, self._outputs, True, "write_absent")
         leaving = {box: int(np.count_nonzero(self._complete(box))) for box in boxes}
-        self._on_chip -= sum(self._held(box, complete) for box, complete in leaving.items())
+        for box, complete in leaving.items():
+            self._hold(box, complete, -1)
         return leaving
 
     def _load(self, listed: Load, actions: Actions, account: Account) -> None:
@@ -165,7 +135,8 @@ class Ledger:
             )
         if listed.partial_sums:
             self._load_partial_sums(listed.partial_sums, actions, account)
-        self._on_chip += account.pixels_loaded + account.kernels_loaded
+        self._held.pixels += account.pixels_loaded
+        self._held.kernels += account.kernels_loaded
 
     def _load_partial_sums(self, listed: Sequence[Box], actions: Actions, account: Account) -> None:
         blocks, grid = self._blocks, self._blocks.outputs
@@ -179,7 +150,7 @@ class Ledger:
         )
         actions.load_partial_sums = tuple(boxes)
         for box in boxes:
-            self._on_chip += self._held(box, int(np.count_nonzero(self._complete(box))))
+            self._hold(box, int(np.count_nonzero(self._complete(box))), 1)
 
     def _compute(self, listed: Sequence[Box], actions: Actions, account: Account) -> None:
         """All operations of a step happen together: check them all, then count them all."""
@@ -210,10 +181,10 @@ class Ledger:
             touched[n, *place] = touched.get((n, *place), 0) + 1
         for output in touched:
             self._check_partial_sums(output)
-        during, after = self._accumulate(touched)
-        created_bytes, actions.create = self._create(touched)
-        account.peak = self._on_chip + during + created_bytes
-        self._on_chip += after + created_bytes
+        larger = self._accumulate(touched)
+        actions.create = self._create(touched)
+        account.hold(self._held)
+        account.held_outputs += larger
 
     def _check_pixels(self, patch: Box) -> None:
         """Report what is absent of the pixels that a box of output positions reads."""
@@ -237,15 +208,15 @@ class Ledger:
         if np.count_nonzero(lost):
             self._log.keep(self._blocks.outputs, box, ~lost, "use_absent")
             present |= lost
-            self._on_chip += int(np.count_nonzero(lost)) * self._blocks.partial_bytes(n)
+            self._held.partial_sums += int(np.count_nonzero(lost)) * self._blocks.partial_bytes(n)
 
-    def _accumulate(self, touched: Mapping[Box, int]) -> tuple[int, int]:
-        """Count operations done; return by how much outputs that they complete grow.
+    def _accumulate(self, touched: Mapping[Box, int]) -> int:
+        """Count operations done; return the bytes that completed outputs take only while computing.
 
-        In bytes, against partial sums: while computing, when a block counts the larger of before
-        and after, and after it. Both are negative or zero if outputs are smaller.
+        A block counts the larger of its bytes before and after: one that was on chip as partial
+        sums counts as these, if they are larger than the output that it becomes.
         """
-        during = after = 0
+        larger = 0
         for box, operations in touched.items():
             n, i0, i1, j0, j1 = box
             self._done[n, i0:i1, j0:j1] += operations
@@ -253,28 +224,32 @@ class Ledger:
             total = int(np.count_nonzero(complete))
             if total == 0:
                 continue
-            grows = self._blocks.output_bytes(n) - self._blocks.partial_bytes(n)
-            before = int(np.count_nonzero(complete & self._outputs[n, i0:i1, j0:j1]))
-            after += total * grows
-            during += (total - before) * grows + before * max(grows, 0)
-        return during, after
+            partial, output = self._blocks.partial_bytes(n), self._blocks.output_bytes(n)
+            # Blocks that are not on chip yet are counted as partial sums when they are created.
+            self._held.partial_sums -= total * partial
+            self._held.outputs += total * output
+            if partial > output:
+                before = int(np.count_nonzero(complete & self._outputs[n, i0:i1, j0:j1]))
+                larger += before * (partial - output)
+        return larger
 
-    def _create(self, touched: Iterable[Box]) -> tuple[int, tuple[Box, ...]]:
-        """Put touched outputs on chip; return the bytes of those that are new, and their boxes."""
-        size, created = 0, []
+    def _create(self, touched: Iterable[Box]) -> tuple[Box, ...]:
+        """Put touched outputs on chip; return boxes of those that are new."""
+        created = []
         for box in touched:
             n, i0, i1, j0, j1 = box
             present = self._outputs[n, i0:i1, j0:j1]
             for part in cut(box, ~present):
-                size += cells(part) * self._blocks.partial_bytes(n)
+                self._held.partial_sums += cells(part) * self._blocks.partial_bytes(n)
                 created.append(part)
             present[...] = True
-        return size, tuple(created)
+        return tuple(created)
 
-    def _held(self, box: Box, complete: int) -> int:
-        """Bytes that outputs take on chip, of which so many are complete."""
+    def _hold(self, box: Box, complete: int, sign: int) -> None:
+        """Count outputs, of which so many are complete, that come on chip (1) or leave it (−1)."""
         partial = (cells(box) - complete) * self._blocks.partial_bytes(box[0])
-        return partial + complete * self._blocks.output_bytes(box[0])
+        self._held.partial_sums += sign * partial
+        self._held.outputs += sign * complete * self._blocks.output_bytes(box[0])
 
     def _complete(self, box: Box) -> BoolArray:
         n, i0, i1, j0, j1 = box

@@ -1,0 +1,91 @@
+"""A replayed strategy as a list of actions in time: when each box moves, and what is computed."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+from offloadasp.instance import ResolvedInstance
+from offloadasp.simulate import Books
+from offloadasp.simulate.account import Actions
+from offloadasp.simulate.blocks import Blocks, Box
+
+FREE, WRITE, LOAD, COMPUTE = "free", "write", "load", "compute"
+
+
+@dataclass(frozen=True)
+class Action:
+    """One box of blocks that is freed, written or loaded, or of operations that are computed.
+
+    Attributes
+    ----------
+    step
+        Counted from 1.
+    action
+        ``free``, ``write``, ``load`` or ``compute``.
+    kind
+        ``pixels``, ``kernels``, ``outputs``, ``partial_sums`` or ``operations``.
+    n, q
+        Kernel group and channel group; None where the kind has none.
+    place
+        Rows and columns as half-open ranges (r0, r1, c0, c1); None for kernels.
+    size
+        Bytes; of operations their multiply-accumulates, padded taps included.
+    start, end
+        In cycles from the start of the strategy. All boxes of one compute action share its time.
+    """
+
+    step: int
+    action: str
+    kind: str
+    n: int | None
+    q: int | None
+    place: Box | None
+    size: int
+    start: Fraction
+    end: Fraction
+
+
+def actions_of(instance: ResolvedInstance, books: Books) -> Iterator[Action]:
+    """Yield all actions in the order of their time: free, write, load, compute in every step.
+
+    Transfers of a step follow each other box by box.
+    """
+    blocks, accelerator = Blocks(instance), instance.accelerator
+    rates = {FREE: Fraction(0), WRITE: accelerator.write_cycles, LOAD: accelerator.load_cycles}
+    now = Fraction(0)
+    for step, actions in enumerate(books.actions, start=1):
+        for action, kind, n, q, place, size in _moves(blocks, actions):
+            end = now + rates[action] * size
+            yield Action(step, action, kind, n, q, place, size, now, end)
+            now = end
+        if actions.compute:
+            end = now + accelerator.compute_cycles
+            for n, q, *box in actions.compute:
+                size = _cells(box) * blocks.macs(n, q)
+                yield Action(step, COMPUTE, "operations", n, q, tuple(box), size, now, end)
+            now = end
+
+
+_Move = tuple[str, str, int | None, int | None, Box | None, int]
+
+
+def _moves(blocks: Blocks, actions: Actions) -> Iterator[_Move]:
+    for q, *place in actions.free_pixels:
+        yield FREE, "pixels", None, q, tuple(place), _cells(place) * blocks.pixel_bytes(q)
+    for n, q in actions.free_kernels:
+        yield FREE, "kernels", n, q, None, blocks.kernel_bytes(n, q)
+    for n, *place in actions.write_outputs:
+        yield WRITE, "outputs", n, None, tuple(place), _cells(place) * blocks.output_bytes(n)
+    for n, *place in actions.write_partial_sums:
+        yield WRITE, "partial_sums", n, None, tuple(place), _cells(place) * blocks.partial_bytes(n)
+    for q, *place in actions.load_pixels:
+        yield LOAD, "pixels", None, q, tuple(place), _cells(place) * blocks.pixel_bytes(q)
+    for n, q in actions.load_kernels:
+        yield LOAD, "kernels", n, q, None, blocks.kernel_bytes(n, q)
+    for n, *place in actions.load_partial_sums:
+        yield LOAD, "partial_sums", n, None, tuple(place), _cells(place) * blocks.partial_bytes(n)
+
+
+def _cells(place: Box | list[int]) -> int:
+    r0, r1, c0, c1 = place
+    return (r1 - r0) * (c1 - c0)

@@ -1,0 +1,61 @@
+"""What proves a lower bound, in sentences."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from offloadasp.proof import Proof
+from offloadasp.report.words import amount, given_words, objective_words
+
+_LOADS = {
+    "compulsory": "every input and every weight that is needed is loaded at least once",
+    "cut": "a cut through the output needs what both of its sides share",
+    "lines": "turns between rows or columns of the output load again what they have in common",
+    "passes": "where only a part of the weights, or of the inputs, fits, the others pass again",
+    "phases": "phases of the computation need more inputs than the memory holds over from before",
+}
+_STEPS = {
+    "macs": "a compute action does at most so many multiply-accumulates",
+    "size": "a compute action does at most so many whole operations",
+    "memory": "the memory holds the data of only so many operations at once",
+}
+_TOGETHER = {
+    "pace": "fewer steps must each hold more, which leaves less room to keep data",
+    "step_sizes": "few steps must be full, which takes room and makes them load more",
+}
+
+
+def proof_sentences(proof: Proof, certificate: Mapping[str, Any]) -> list[str]:
+    """Return what the bound is, for what it holds, by which arguments, and how sure that is."""
+    given = given_words((part.name, part.value) for part in proof.given)
+    stated = amount(proof.name, proof.stated)
+    head = f"No strategy has less than {stated} of {objective_words(proof.name)}{given}."
+    if proof.stated == 0:
+        return [f"Nothing is proved of the {objective_words(proof.name)}."]
+    return [head, *_arguments(certificate), _standing(proof)]
+
+
+def _arguments(certificate: Mapping[str, Any]) -> list[str]:
+    parts = (
+        ("loads", "Loads", _LOADS),
+        ("writes", "Writes", {"compulsory": "every output is written once"}),
+        ("steps", "Compute actions", _STEPS),
+        ("together", "Loads and compute actions together", _TOGETHER),
+    )
+    found = []
+    for key, what, known in parts:
+        entry = certificate.get(key)
+        if isinstance(entry, Mapping) and isinstance(name := entry.get("bound"), str):
+            found.append(f"{what}: {known.get(name, name)} (bound “{name}”).")
+    return found
+
+
+def _standing(proof: Proof) -> str:
+    if proof.verified:
+        return f"Computed again from the certificate for this page; it holds for {proof.scope}."
+    again = "the certificate alone proves nothing of it"
+    if proof.proved is not None:
+        proved = amount(proof.name, proof.proved)
+        again = f"computed again for this page: {proved}, for {proof.scope}"
+    if proof.complete_search:
+        return f"The rest is by complete search, which is not repeated here; {again}."
+    return f"NOT PROVED by the file’s certificate: {again}."

@@ -1,0 +1,108 @@
+"""A table of strategies for one layer: the one found, the plain orders, and no reuse."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from rich.text import Text
+
+from offloadasp.instance import exact_number
+from offloadasp.plan import Planned
+from offloadasp.report.screen import console, show_rows, show_table
+from offloadasp.report.words import BASELINES, cycles, decomposition_words, layer_words, percent
+from offloadasp.simulate import Books
+from offloadasp.strategy import Strategy
+
+
+@dataclass(frozen=True)
+class Row:
+    """A strategy in the table.
+
+    Attributes
+    ----------
+    name
+        ``found``, or of a baseline.
+    planned
+        None for the strategy found.
+    """
+
+    name: str
+    books: Books
+    planned: Planned | None = None
+
+
+def show_comparison(
+    strategy: Strategy, scope: str, rows: list[Row], bound: Fraction, missing: list[str]
+) -> None:
+    """Print a row a strategy."""
+    screen = console()
+    instance = strategy.instance
+    screen.print(Text(instance.name, "bold"))
+    screen.print()
+    show_rows(
+        screen,
+        [
+            ("layer", layer_words(instance.layer)),
+            ("lower bound", f"{cycles(bound)}, for {scope}"),
+            ("found", f"{strategy.status}; {decomposition_words(instance.decomposition)}"),
+        ],
+    )
+    screen.print()
+    head = ("strategy", "cycles", "longer", "gap", "loaded", "written", "steps", "peak")
+    show_table(screen, head, [_cells(row, rows[0], strategy, bound) for row in rows])
+    screen.print()
+    screen.print("longer: than the first row; gap: to the lower bound; loaded, written and peak")
+    screen.print("of memory in bytes; steps: compute actions. No reuse: row by row in the first")
+    screen.print("row's decomposition, where every step loads all that it needs.")
+    for name in missing:
+        screen.print(f"No strategy of the kind '{BASELINES[name]}' was found in time.")
+
+
+def comparison_object(
+    strategy: Strategy, scope: str, rows: list[Row], bound: Fraction
+) -> dict[str, Any]:
+    """Return the table as JSON."""
+    return {
+        "name": strategy.instance.name,
+        "status": strategy.status,
+        "lower_bound": exact_number(bound),
+        "bound_holds_for": scope,
+        "strategies": {row.name: _object(row, bound, strategy) for row in rows},
+    }
+
+
+def _object(row: Row, bound: Fraction, strategy: Strategy) -> Mapping[str, Any]:
+    books = row.books
+    decomposition = strategy.instance.decomposition
+    if row.planned is not None:
+        decomposition = row.planned.problem.decomposition
+    return {
+        "duration": exact_number(books.duration),
+        "gap": float(_share(books.duration - bound, books.duration)),
+        "loaded": books.loads.total,
+        "written": books.writes.total,
+        "steps": books.compute_steps,
+        "peak_memory": books.peak_memory,
+        "decomposition": decomposition.model_dump(mode="json"),
+    }
+
+
+def _cells(row: Row, first: Row, strategy: Strategy, bound: Fraction) -> tuple[str, ...]:
+    books = row.books
+    duration = books.duration
+    best = "optimal" if strategy.status == "optimal" else "best found"
+    return (
+        best if row.planned is None else BASELINES[row.name],
+        str(exact_number(duration)),
+        percent(_share(duration - first.books.duration, first.books.duration)),
+        percent(_share(duration - bound, duration)),
+        str(books.loads.total),
+        str(books.writes.total),
+        str(books.compute_steps),
+        str(books.peak_memory),
+    )
+
+
+def _share(part: Fraction, whole: Fraction) -> Fraction:
+    return part / whole if whole else Fraction(0)
