@@ -29,8 +29,8 @@ from offloadasp.strategy import Strategy, load
 PATIENCE = 2.0
 # The least share of a processor that a process is taken to get on a busy machine.
 _SHARE = 8
-# Before that a process may not have begun to read this program at all.
-_STARTUP = 0.3
+# Processor seconds before which Python may not have begun to read this program at all.
+_STARTUP = 0.1
 # Grounds for long, and has strategies from early on.
 RULES = "{ p(X, Y, Z) : X = 1..90, Y = 1..90, Z = 1..90 }.\n:~ p(X, Y, Z). [1@-1, X, Y, Z]\n"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
@@ -111,22 +111,25 @@ def attempt(planned: Trial, folder: Path) -> Left:
     limit = "60" if planned.number is not None else str(planned.delay)
     process = start("run", "instance.toml", "--time-limit", limit, *planned.options, cwd=folder)
     busy_before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    sent, busy = time.monotonic(), 0.0
+    sent, before_signal = time.monotonic(), 0.0
     if planned.number is not None:
         try:
             process.wait(planned.delay)
         except subprocess.TimeoutExpired:
-            busy = _processor_seconds(process.pid)
+            before_signal = _processor_seconds(process.pid)
             process.send_signal(planned.number)
         sent = time.monotonic()
     _, error = process.communicate()
     seconds = time.monotonic() - sent - (0 if planned.number is not None else planned.delay)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    busy = used.ru_utime + used.ru_stime - busy_before.ru_utime - busy_before.ru_stime - busy
+    busy = used.ru_utime + used.ru_stime - busy_before.ru_utime - busy_before.ru_stime
+    busy -= before_signal
     # Where others use the processors as well, the wall clock says little of this process.
     seconds = min(seconds, max(busy, seconds / _SHARE))
     file, complaint = _file(path, before)
-    complaint = complaint or _end(planned, process.returncode, error, seconds)
+    complaint = complaint or _end(
+        planned, process.returncode, error, seconds, early=before_signal < _STARTUP
+    )
     hidden = [p.name for p in path.parent.glob(".*")] if path.parent.exists() else []
     # What is killed cannot clean up.
     if hidden and planned.number != signal.SIGKILL:
@@ -141,12 +144,12 @@ def _processor_seconds(process: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _end(planned: Trial, code: int, error: str, seconds: float) -> str:
+def _end(planned: Trial, code: int, error: str, seconds: float, *, early: bool) -> str:
     """Return what is wrong with the way a run ended, or nothing."""
     codes = {0, 4} if planned.number is None else {0, 4, 130}
     if planned.number == signal.SIGKILL:
         codes = {0, 4, -signal.SIGKILL}
-    elif planned.number is not None and planned.delay < _STARTUP:
+    elif planned.number is not None and early:
         codes.add(-planned.number)
     if code not in codes:
         return f"exit code {code}: {error[-300:]}"

@@ -286,6 +286,9 @@ def _mirrored() -> list[Problem]:
         made(layer(1, 2, 2, pads=(0, 0, 1, 0))),
         made(layer(1, 2, 2, pads=(0, 0, 0, 1))),
         made(layer(1, 3, 3, strides=(2, 2))),
+        # All rows, or all columns, lie in the padding.
+        made(layer(1, 1, 1, strides=(2, 1), pads=(1, 0, 0, 0))),
+        made(layer(1, 1, 1, strides=(1, 2), pads=(0, 1, 0, 0))),
         made(layer(1, 5, 1, strides=(2, 1), kernel_shape=(2, 1))),
     ]
     tiles: list[tuple[tuple[int, int], Layer]] = [
