@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO
 
 from offloadasp.interrupt import EXIT_CODE
@@ -67,7 +68,20 @@ class Children:
             It, or all, were ended from outside.
         """
         # Not the folder that happens to be the current one: it may hold other modules of the name.
-        command = [sys.executable, "-P", "-m", module, *arguments]
+        # Not from the current folder: it may hold other modules of the name.
+        return self._run([sys.executable, "-P", "-m", module, *arguments])
+
+    def run_file(self, path: Path, *arguments: str) -> Ended:
+        """Run a Python file, beside which it finds its modules, to its end.
+
+        Raises
+        ------
+        Stopped
+            It, or all, were ended from outside.
+        """
+        return self._run([sys.executable, str(path), *arguments])
+
+    def _run(self, command: Sequence[str]) -> Ended:
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as error:
             process = self._start(command, out, error)
             started = time.monotonic()

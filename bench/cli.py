@@ -9,7 +9,21 @@ from typing import Annotated
 
 import typer
 
-from bench import ablation, flat, layers, peers, scale, scaled, serial, simulate, whole
+from bench import (
+    ablation,
+    deletions,
+    flat,
+    fuzz,
+    interruptions,
+    layers,
+    mutants,
+    peers,
+    scale,
+    scaled,
+    serial,
+    simulate,
+    whole,
+)
 from bench.record import Record
 from bench.show import markdown, show
 from bench.suite import Limits, Options, Suite, Task, measure, selected
@@ -31,6 +45,10 @@ SUITES = (
     scale.SUITE,
     simulate.SUITE,
     ablation.SUITE,
+    mutants.SUITE,
+    deletions.SUITE,
+    fuzz.SUITE,
+    interruptions.SUITE,
 )
 
 app = typer.Typer(
@@ -104,6 +122,10 @@ for _suite, _tasks in (
     (scale.SUITE, scale.tasks),
     (simulate.SUITE, simulate.tasks),
     (ablation.SUITE, ablation.tasks),
+    (mutants.SUITE, mutants.tasks),
+    (deletions.SUITE, deletions.tasks),
+    (fuzz.SUITE, fuzz.tasks),
+    (interruptions.SUITE, interruptions.tasks),
 ):
     _add(_suite, _tasks)
 

@@ -1,18 +1,42 @@
 """The entry point of ``offload-asp``: loads the commands, and ends quietly at Ctrl-C meanwhile."""
 
+import contextlib
+import os
+import signal
 import sys
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def main() -> None:
     """Run the command line."""
-    try:
-        # Loading the solver takes a moment in which Ctrl-C must not end in a traceback.
-        from offloadasp.commands import app
+    # Loading the solver takes a moment in which Ctrl-C must not end in a traceback; an exception
+    # that is raised while modules are loaded may also be lost. There is nothing to clean up yet.
+    _handle(_end)
+    from offloadasp.commands import app
 
+    try:
+        # From here on SIGTERM ends a command like Ctrl-C.
+        _handle(signal.default_int_handler)
         app()
     except KeyboardInterrupt:
-        print("offload-asp: error: interrupted", file=sys.stderr)
-        sys.exit(130)
+        # Not sys.exit: Python may remember that something was interrupted, and end by a signal.
+        _end()
+    finally:
+        # How this ends is decided. While Python ends, a signal must not change it.
+        _handle(signal.SIG_IGN)
+
+
+def _handle(handler: "signal._HANDLER") -> None:
+    for number in _SIGNALS:
+        signal.signal(number, handler)
+
+
+def _end(*_: object) -> None:
+    with contextlib.suppress(Exception):  # whatever becomes of the output, this is the end
+        sys.stdout.flush()
+    os.write(2, b"offload-asp: error: interrupted\n")
+    os._exit(130)
 
 
 if __name__ == "__main__":

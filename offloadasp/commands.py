@@ -14,11 +14,14 @@ from offloadasp.audit import audit as audit_strategy
 from offloadasp.catalogue import find_instance, load_shipped
 from offloadasp.errors import InputError, NoStrategyError
 from offloadasp.facts import facts as facts_of
+from offloadasp.facts import fits_clingo
 from offloadasp.instance import load_instance
 from offloadasp.interrupt import EXIT_CODE, Interrupts
+from offloadasp.memory import MemoryLimit
 from offloadasp.network_commands import import_, network
 from offloadasp.objective import DURATION, objectives
 from offloadasp.options import search_options
+from offloadasp.pipeline import UnwrittenError
 from offloadasp.pipeline import run as run_pipeline
 from offloadasp.problem import problem_of
 from offloadasp.report.instances import instances_object, show_instances
@@ -41,7 +44,12 @@ from offloadasp.search.refute import cut_files
 from offloadasp.simulate import simulate as simulate_strategy
 from offloadasp.strategy import load as load_strategy
 from offloadasp.tensorfile import load_tensor, save_tensor
-from offloadasp.usage import Commands, InterruptedEarly, require_folder
+from offloadasp.usage import (
+    Commands,
+    MemoryOption,
+    require_folder,
+    without_strategy,
+)
 from offloadasp.view_commands import compare, export, plot, report
 
 _REFUSED = 5
@@ -106,6 +114,7 @@ def run(
         list[str] | None,
         typer.Option(metavar="CUT", help="A cut to search without; may be repeated."),
     ] = None,
+    memory_limit: MemoryOption = None,
 ) -> None:
     """Find a strategy of least duration, or of another objective, verify it, and write it."""
     names = objectives(objective)
@@ -118,19 +127,20 @@ def run(
     clock = Clock() if budget is not None else Clock(options.time_limit)
     limits = Limits(options.threads, options.seed, budget, frozenset(without or ()))
     line = LiveLine(clock, shown=not json)
-    with Interrupts(clock), line.shown():
+    unwritten: UnwrittenError | None = None
+    with MemoryLimit(memory_limit, clock), Interrupts(clock), line.shown():
         try:
             result = run_pipeline(described, rules, limits, clock, out, line.tell, names)
-        except NoStrategyError as error:
-            if clock.interrupted:
-                raise InterruptedEarly(
-                    f"{described.name}: interrupted before the first strategy was found"
-                ) from None
-            raise error from None
+        except UnwrittenError as error:
+            result, unwritten = error.result, error
+        except (NoStrategyError, MemoryError) as error:
+            raise without_strategy(described.name, error, clock, memory_limit) from None
     if json:
-        print_json(run_object(result, edited=rules.edited))
+        print_json(run_object(result, edited=rules.edited, written=unwritten is None))
     else:
-        show_run(result, described, edited=rules.edited)
+        show_run(result, described, edited=rules.edited, written=unwritten is None)
+    if unwritten is not None:
+        raise unwritten
     if result.interrupted:
         raise typer.Exit(EXIT_CODE)
 
@@ -189,7 +199,12 @@ def facts(instance: _Instance) -> None:
     described = load_instance(find_instance(instance))
     problem = problem_of(described, scope(described))
     # The last write-back takes a step of its own.
-    typer.echo(facts_of(problem, operations(problem) + 1), nl=False)
+    steps = operations(problem) + 1
+    if not fits_clingo(problem, steps):
+        typer.echo(
+            f"% Costs of {steps} steps can leave clingo's 32-bit integers: they wrap silently."
+        )
+    typer.echo(facts_of(problem, steps), nl=False)
 
 
 @app.command()

@@ -82,12 +82,13 @@ def facts(problem: Problem, steps: int) -> str:
 
 
 def fits_clingo(problem: Problem, steps: int) -> bool:
-    """Whether no sum of costs over that many steps can leave clingo's 32-bit integers.
+    """Whether no sum over that many steps can leave clingo's 32-bit integers.
 
     The worst plan of the solving rules loads every block in every step and spills every partial
-    sum in every step.
+    sum in every step. The pace cut multiplies the work of a step by steps. The live cut adds the
+    memory to a budget of costs.
     """
     scale = scale_of(problem)
     moved = problem.all_bytes * steps
     worst = moved * scale.load + moved * scale.write + steps * scale.compute
-    return worst <= CLINGO_LIMIT
+    return max(worst + problem.all_bytes, problem.total_windows * steps) <= CLINGO_LIMIT

@@ -11,8 +11,9 @@ from offloadasp.catalogue import find_accelerator
 from offloadasp.errors import InputError
 from offloadasp.extras import require
 from offloadasp.instance import SearchOptions, explain
+from offloadasp.memory import require_memory
 from offloadasp.network.accelerators import load_machine
-from offloadasp.usage import InterruptedEarly, require_between, require_folder
+from offloadasp.usage import InterruptedEarly, MemoryOption, require_between, require_folder
 
 _Model = Annotated[Path, typer.Argument(metavar="MODEL", help="An ONNX model.")]
 _Accelerator = Annotated[
@@ -71,6 +72,7 @@ def network(
             "own evaluator.",
         ),
     ] = False,
+    memory_limit: MemoryOption = None,
     json: _Json = False,
 ) -> None:
     """Plan every convolution of an ONNX model; a run that was interrupted goes on."""
@@ -83,6 +85,7 @@ def network(
         raise InputError(f"--{key.replace('_', '-')}:{reason}") from None
     require_between("--batch", batch, _BATCH_LIMIT)
     require_between("--jobs", jobs, _JOBS_LIMIT)
+    require_memory(memory_limit)
     out = Path("out") / model.stem if out is None else out
     require_folder(out)
     if data is not None and verify:
@@ -99,6 +102,7 @@ def network(
             search,
             jobs or os.cpu_count() or 1,
             data,
+            memory_limit=memory_limit,
             check=verify,
             json=json,
         )

@@ -49,6 +49,7 @@ def plan_network(
     jobs: int,
     data: Path | None,
     *,
+    memory_limit: int | None,
     check: bool,
     json: bool,
 ) -> int:
@@ -58,6 +59,8 @@ def plan_network(
     ----------
     data
         Folder of a recorded data set to execute the network on.
+    memory_limit
+        Megabytes of data that the process of each layer may hold.
     check
         Whether to execute it, on random inputs if there is no data set.
 
@@ -74,7 +77,7 @@ def plan_network(
     recorded = None if data is None else read_data_set(model, data)
     ready = recorded or (draw_inputs(model, search.seed) if check else None)
     with progress(shown=not json) as tell:
-        outcomes = plan(found, out, jobs, tell)
+        outcomes = plan(found, out, jobs, tell, memory_limit)
     verification = None
     if ready is not None:
         paths = {

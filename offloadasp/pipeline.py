@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 from offloadasp.check import Verdict, check
-from offloadasp.errors import VerificationError
+from offloadasp.earlier import better
+from offloadasp.errors import InputError, VerificationError
 from offloadasp.instance import Instance
 from offloadasp.objective import DURATION, Goal
 from offloadasp.rules import Rules
@@ -16,7 +17,7 @@ from offloadasp.search.edited import EditedSearch
 from offloadasp.search.found import Found, Limits, Status
 from offloadasp.search.lexicographic import Lexicographic, Ranked
 from offloadasp.simulate import Replay, simulate
-from offloadasp.strategy import Objective, Strategy, save, steps_of
+from offloadasp.strategy import Objective, Strategy, plan_of, save, steps_of
 
 # Violations named in the message of a failed verification; `check` lists all.
 _NAMED = 3
@@ -58,6 +59,14 @@ class Result:
         return (duration - self.strategy.lower_bound) / duration if duration else Fraction(0)
 
 
+class UnwrittenError(InputError):
+    """A verified strategy whose file cannot be written: it must not be lost."""
+
+    def __init__(self, message: str, result: Result) -> None:
+        super().__init__(message)
+        self.result = result
+
+
 def run(
     instance: Instance,
     rules: Rules,
@@ -77,14 +86,21 @@ def run(
     Raises
     ------
     InputError, InfeasibleError, NoStrategyError
-        From the search, or because the file cannot be written.
+        From the search.
+    UnwrittenError
+        The file cannot be written; the result comes with the error.
     VerificationError
         The rules or the simulator refuse what was found; nothing is written.
     """
     search = EditedSearch if rules.edited else Lexicographic
     ranked = search(instance, rules, limits, clock, names, tell).run()
     found, goals = ranked.found, ranked.goals
-    strategy = _strategy(ranked)
+    strategy, path = _strategy(ranked), out / f"{instance.name}.strategy.json"
+    # A budget promises the same file each time, and edited rules make another problem.
+    if limits.budget is None and not rules.edited:
+        kept = better(path, strategy, instance, rules)
+        if kept is not None:
+            strategy, found, goals = kept, _kept(found, kept), _goals(kept)
     tell(Status(goals[0].value, goals[0].lower_bound, "check.lp"))
     verdict = check(strategy, rules)
     tell(Status(goals[0].value, goals[0].lower_bound, "simulator"))
@@ -92,10 +108,35 @@ def run(
     replay = simulate(strategy, seed=limits.seed)
     simulated = time.monotonic() - started
     _require_verified(strategy, verdict, replay, rules)
-    path = out / f"{instance.name}.strategy.json"
-    save(strategy, path)
+    error = _save(strategy, path)
     seconds = found.seconds | {"simulate": simulated, "total": clock.elapsed}
-    return Result(strategy, path, found, goals, verdict, replay, seconds, clock.interrupted)
+    result = Result(strategy, path, found, goals, verdict, replay, seconds, clock.interrupted)
+    if error:
+        raise UnwrittenError(error, result)
+    return result
+
+
+def _save(strategy: Strategy, path: Path) -> str:
+    """Write the file; return why it cannot be written, or nothing."""
+    try:
+        save(strategy, path)
+    except InputError as error:
+        return str(error)
+    return ""
+
+
+def _kept(found: Found, kept: Strategy) -> Found:
+    return replace(
+        found,
+        problem=kept.problem,
+        plan=plan_of(kept),
+        value=kept.ranking[0].value,
+        method="an earlier run, whose file held a better strategy than this run found",
+    )
+
+
+def _goals(strategy: Strategy) -> tuple[Goal, ...]:
+    return tuple(Goal(part.name, part.value, part.lower_bound) for part in strategy.ranking)
 
 
 def _strategy(ranked: Ranked) -> Strategy:

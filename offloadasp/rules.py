@@ -1,28 +1,25 @@
-"""The rules in force: which ``.lp`` files, whether they are the shipped ones, and grounding them.
-
-Users edit and add rules, so every file that is not shipped is parsed and looked through before
-clingo loads it: nothing in it is ever executed, and it includes nothing from elsewhere.
-"""
+"""The rules in force: which ``.lp`` files, whether they are the shipped ones, how they ground."""
 
 import filecmp
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import clingo
-import clingo.ast
 
 from offloadasp.errors import InputError, NoStrategyError
-from offloadasp.files import read_text
+from offloadasp.problem import CLINGO_LIMIT
 from offloadasp.resources import encodings_folder
+from offloadasp.rulefile import MINIMIZE, look_through, one_line, resolved
+
+# What to do where a program is too large for the memory.
+SMALLER = "choose a coarser tile or fewer groups: fewer operations and steps"
 
 # What decides the value of each objective: predicates in heads, and every minimize statement.
-_MINIMIZE = "#minimize"
 _PRICES = {
-    "duration": {_MINIMIZE, "cost", "moved", "computing"},
-    "traffic": {_MINIMIZE, "moved"},
-    "peak_memory": {_MINIMIZE, "occupies", "all_bytes", "power", "room", "filled"},
+    "duration": {MINIMIZE, "cost", "moved", "computing"},
+    "traffic": {MINIMIZE, "moved"},
+    "peak_memory": {MINIMIZE, "occupies", "all_bytes", "power", "room", "filled"},
 }
 
 
@@ -64,8 +61,9 @@ def rules_in_force(folder: Path | None, added: Sequence[Path]) -> Rules:
     Raises
     ------
     InputError
-        A file is missing, cannot be parsed, holds a script or an ``@`` term, or includes a file
-        outside the folders given.
+        A file is missing, cannot be parsed, holds a script, an ``@`` term, an ``#external`` of
+        what the encodings or the instance define, a ``#program`` part (which would not be solved)
+        or a theory (which nobody would decide), or includes a file outside the folders given.
     """
     shipped = encodings_folder()
     folder = shipped if folder is None else folder
@@ -80,100 +78,9 @@ def rules_in_force(folder: Path | None, added: Sequence[Path]) -> Rules:
             )
         if not filecmp.cmp(folder / name, shipped / name, shallow=False):
             changed.append(folder / name)
-    allowed = [folder.resolve(), *(path.resolve().parent for path in added)]
-    heads = [_look_through(path, allowed) for path in [*changed, *added]]
+    allowed = [resolved(folder), *(resolved(path).parent for path in added)]
+    heads = [look_through(path, allowed) for path in [*changed, *added]]
     return Rules(folder, tuple(added), bool(heads), frozenset().union(*heads))
-
-
-def _look_through(path: Path, allowed: Sequence[Path]) -> frozenset[str]:
-    """Refuse a file that may not be loaded; return the predicates in its heads."""
-    if not path.is_file():
-        raise InputError(f"{path}: is no file of rules (.lp)")
-    _scan(path, allowed, set())
-    messages: list[str] = []
-    findings: list[str] = []
-    heads: set[str] = set()
-
-    def visit(node: clingo.ast.AST) -> None:
-        heads.update(_heads(node))
-        place = f"{node.location.begin.filename}:{node.location.begin.line}"
-        source = Path(node.location.begin.filename)
-        if not any(source.resolve().is_relative_to(folder) for folder in allowed):
-            findings.append(f"{path}: includes {source}, which is outside the folders given")
-        elif node.ast_type == clingo.ast.ASTType.Script:
-            findings.append(f"{place}: scripts are not allowed in rules")
-        elif _holds_external_function(node):
-            findings.append(f"{place}: @ terms are not allowed in rules")
-
-    try:
-        clingo.ast.parse_files([str(path)], visit, logger=lambda _, text: messages.append(text))
-    except RuntimeError as error:
-        raise InputError(_one_line(messages[0] if messages else f"{path}: {error}")) from None
-    if findings:
-        raise InputError(findings[0])
-    return frozenset(heads)
-
-
-def _scan(path: Path, allowed: Sequence[Path], seen: set[Path]) -> None:
-    """Refuse, before clingo opens anything, includes from elsewhere and odd characters.
-
-    clingo ends the process where it has to quote a character outside ASCII byte by byte.
-    """
-    if path.resolve() in seen:
-        return
-    seen.add(path.resolve())
-    code = _TOKENS.sub(_blank_comment, read_text(path))
-    for number, line in enumerate(_TOKENS.sub(_blank, code).splitlines(), start=1):
-        wrong = re.search(r"[^\x00-\x7f]", line)
-        if wrong:
-            raise InputError(
-                f"{path}:{number}: {wrong.group()!a} is allowed in strings and comments only"
-            )
-    for name in re.findall(r"#include\s*([\"<][^\">]*)", code):
-        inner = path.parent / name[1:]
-        inside = any(inner.resolve().is_relative_to(folder) for folder in allowed)
-        if name.startswith("<") or not inside:
-            raise InputError(f"{path}: includes {name[1:]}, which is outside the folders given")
-        if not inner.is_file():
-            raise InputError(f"{path}: includes {name[1:]}, which is no file beside it")
-        _scan(inner, allowed, seen)
-
-
-_TOKENS = re.compile(r'%\*.*?\*%|%[^\n]*|"(?:\\.|[^"\\\n])*"', re.DOTALL)
-
-
-def _blank(token: re.Match[str]) -> str:
-    return re.sub(r"[^\n]", " ", token.group())
-
-
-def _blank_comment(token: re.Match[str]) -> str:
-    return _blank(token) if token.group().startswith("%") else token.group()
-
-
-def _heads(node: clingo.ast.AST) -> set[str]:
-    if node.ast_type == clingo.ast.ASTType.Minimize:
-        return {_MINIMIZE}
-    if node.ast_type != clingo.ast.ASTType.Rule:
-        return set()
-    # Terms inside an atom are among them; their names are no predicates of objectives.
-    return set(re.findall(r"\b[a-z]\w*(?=\()", str(node.head)))
-
-
-def _holds_external_function(node: clingo.ast.AST) -> bool:
-    found = False
-
-    class Visitor(clingo.ast.Transformer):
-        def visit_Function(self, function: clingo.ast.AST) -> clingo.ast.AST:  # noqa: N802 (clingo's name)
-            nonlocal found
-            found = found or bool(function.external)
-            return function.update(**self.visit_children(function))
-
-    Visitor().visit(node)
-    return found
-
-
-def _one_line(message: str) -> str:
-    return re.sub(r"\s+", " ", message).strip()
 
 
 class _Meter(clingo.Observer):
@@ -184,6 +91,11 @@ class _Meter(clingo.Observer):
 
     def __init__(self, limit: int, stop: Callable[[], bool]) -> None:
         self.limit, self.stop, self.count = limit, stop, 0
+        self.largest = 0
+
+    def minimize(self, priority: int, literals: Sequence[tuple[int, int]]) -> None:  # noqa: ARG002
+        """Note the largest amount that a sum can reach; called once a priority."""
+        self.largest = max(self.largest, sum(abs(weight) for _, weight in literals))
 
     def rule(self, choice: bool, head: Sequence[int], body: Sequence[int]) -> None:  # noqa: ARG002
         self.count += 1
@@ -233,7 +145,8 @@ def ground(
     Raises
     ------
     InputError
-        A file is wrong: clingo's first message, or a predicate that nothing defines.
+        A file is wrong: clingo's first message, or a predicate that nothing defines; or a sum can
+        leave clingo's 32-bit integers, in which it would wrap silently.
     GroundingStoppedError
         The limit was reached.
     """
@@ -252,19 +165,34 @@ def ground(
                 control.load(str(path))
         control.add("base", [], program)
         control.ground([("base", [])])
+    except MemoryError:
+        raise GroundingStoppedError(
+            f"the ground program takes too much memory; {SMALLER}"
+        ) from None
     except (GroundingStoppedError, RuntimeError) as error:
-        if (
-            isinstance(error, GroundingStoppedError)
-            or (meter and meter.count > meter.limit)
-            or stop()
-        ):
+        exceeded = meter is not None and meter.count > meter.limit
+        if isinstance(error, GroundingStoppedError) or exceeded or stop():
             raise GroundingStoppedError("the ground program is too large") from None
         text = messages[0][1] if messages else str(error)
-        raise InputError(_one_line(text)) from None
+        if "Integer overflow" in text:
+            text = "a sum of the rules can leave clingo's 32-bit integers; use smaller weights"
+        raise InputError(one_line(text)) from None
+    _require_sound(rules, messages, 0 if meter is None else meter.largest)
+    return control
+
+
+def _require_sound(
+    rules: Rules, messages: Sequence[tuple[clingo.MessageCode, str]], largest: int
+) -> None:
+    """Refuse what clingo only notes, and sums of costs that it would let wrap."""
+    if largest > CLINGO_LIMIT:
+        raise InputError(
+            f"{rules.folder}: what the rules minimise can reach {largest}; clingo's integers "
+            f"end at {CLINGO_LIMIT}: use smaller weights"
+        )
     for code, text in messages:
         if code in (clingo.MessageCode.AtomUndefined, clingo.MessageCode.OperationUndefined):
-            raise InputError(_one_line(text))
-    return control
+            raise InputError(one_line(text))
 
 
 _SEMANTICS = ("definition.lp", "solve.lp")

@@ -23,6 +23,7 @@ from offloadasp.errors import InputError
 from offloadasp.files import read_text, write_whole
 from offloadasp.instance import ResolvedInstance, exact_number, explain
 from offloadasp.plan import Plan
+from offloadasp.plan import table as table_of
 from offloadasp.problem import IntArray, Problem, problem_of
 
 _DURATION = re.compile(r"\d{1,999}/0*[1-9]\d{0,999}", re.ASCII)
@@ -207,6 +208,23 @@ def steps_of(plan: Plan) -> tuple[Step, ...]:
         )
         for t in range(1, count + 1)
     )
+
+
+def plan_of(strategy: Strategy) -> Plan:
+    """Return the actions of a strategy, block by block: the reverse of `steps_of`."""
+    rows: dict[str, list[tuple[int, ...]]] = {name: [] for name in Plan.__dataclass_fields__}
+    for t, step in enumerate(strategy.steps, start=1):
+        for name, found in rows.items():
+            action, _, kind = name.partition("_")
+            table = getattr(step, action)
+            entries: tuple[tuple[int, ...], ...] = getattr(table, kind) if kind else table
+            if kind == "kernels":
+                found += [(t, *entry) for entry in entries]
+                continue
+            for *key, r0, r1, c0, c1 in entries:
+                found += [(t, *key, r, c) for r in range(r0, r1) for c in range(c0, c1)]
+    widths = {"free_kernels": 3, "load_kernels": 3, "compute": 5}
+    return Plan(**{name: table_of(found, widths.get(name, 4)) for name, found in rows.items()})
 
 
 def dumps(strategy: Strategy) -> str:

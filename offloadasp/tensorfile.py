@@ -1,6 +1,7 @@
 """Tensors in ``.npy`` files: nothing in them is executed, and they are written whole or not."""
 
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,9 @@ def load_tensor(path: Path) -> NDArray[Any]:
     """
     try:
         # Mapped first, so that a header that claims more than the file holds costs nothing.
-        found = np.load(path, mmap_mode="r", allow_pickle=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of files as Python 2 wrote them
+            found = np.load(path, mmap_mode="r", allow_pickle=False)
         if isinstance(found, np.ndarray):
             return np.array(found)
         reason = "an archive of several arrays"

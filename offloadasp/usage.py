@@ -4,13 +4,20 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
 from offloadasp.errors import InputError, NoStrategyError, OffloadError
 from offloadasp.interrupt import EXIT_CODE
+from offloadasp.rules import SMALLER
+from offloadasp.search.clock import Clock
+
+MemoryOption = Annotated[
+    int | None,
+    typer.Option(help="Megabytes of data that the process of the solver may hold."),
+]
 
 
 class InterruptedEarly(OffloadError):  # noqa: N818 (what happened, and nobody's error)
@@ -74,3 +81,17 @@ def require_between(option: str, value: int | None, most: int) -> None:
     """Refuse a number below 1 or above the most allowed."""
     if value is not None and not 1 <= value <= most:
         raise InputError(f"{option}: must be from 1 to {most}, not {value}")
+
+
+def without_strategy(
+    name: str, error: NoStrategyError | MemoryError, clock: Clock, memory_limit: int | None
+) -> OffloadError:
+    """Return what to say of a run that ended without a strategy."""
+    if clock.interrupted:
+        return InterruptedEarly(f"{name}: interrupted before the first strategy was found")
+    if memory_limit is not None and (isinstance(error, MemoryError) or clock.full.is_set()):
+        return NoStrategyError(
+            f"{name}: more than the {memory_limit} megabytes of --memory-limit are needed: "
+            f"raise it, or {SMALLER}"
+        )
+    return NoStrategyError(str(error) or f"{name}: out of memory")

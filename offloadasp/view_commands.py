@@ -10,11 +10,12 @@ import typer
 
 from offloadasp.baselines import baselines, compared, strategy_of
 from offloadasp.catalogue import find_instance
-from offloadasp.errors import InputError, VerificationError
+from offloadasp.errors import InputError, NoStrategyError, VerificationError
 from offloadasp.extras import plotly_source, require
 from offloadasp.files import write_whole
 from offloadasp.instance import Accelerator, Resolved, load_instance
 from offloadasp.interrupt import Interrupts
+from offloadasp.memory import MemoryLimit
 from offloadasp.options import search_options
 from offloadasp.pipeline import run as run_pipeline
 from offloadasp.problem import Problem
@@ -34,7 +35,7 @@ from offloadasp.simulate import Books, keep_books, simulate
 from offloadasp.strategy import Strategy
 from offloadasp.strategy import load as load_strategy
 from offloadasp.strategy import save as save_strategy
-from offloadasp.usage import require_folder
+from offloadasp.usage import MemoryOption, require_folder, without_strategy
 
 _REFUSED = 5
 
@@ -128,6 +129,7 @@ def compare(
         typer.Option(help="Deterministic effort instead of a time limit; implies one thread."),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the strategy files.")] = Path("out"),
+    memory_limit: MemoryOption = None,
     json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object and nothing else.")
     ] = False,
@@ -140,8 +142,11 @@ def compare(
     clock = Clock() if budget is not None else Clock(options.time_limit)
     line = LiveLine(clock, shown=not json)
     limits = Limits(options.threads, options.seed, budget)
-    with Interrupts(clock), line.shown():
-        result = run_pipeline(described, shipped_rules(), limits, clock, out, line.tell)
+    with MemoryLimit(memory_limit, clock), Interrupts(clock), line.shown():
+        try:
+            result = run_pipeline(described, shipped_rules(), limits, clock, out, line.tell)
+        except (NoStrategyError, MemoryError) as error:
+            raise without_strategy(described.name, error, clock, memory_limit) from None
     bound = result.strategy.lower_bound
     rows = [Row("found", result.replay)]
     for name, planned in compared(result.found, shipped_rules()).items():

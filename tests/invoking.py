@@ -99,17 +99,19 @@ def start(
     stderr: int = subprocess.PIPE,
     variables: Mapping[str, str] | None = None,
     session: bool = False,
+    program: str | None = None,
 ) -> subprocess.Popen[str]:
     """Start a process of its own, from another folder, with environment variables.
 
-    With ``session``, it leads a group that whatever it starts belongs to as well.
+    With ``session``, it leads a group that whatever it starts belongs to as well. A ``program`` in
+    Python may take the place of the command, to which it may lead.
     """
     root = Path(__file__).resolve().parent.parent
     inherited = {key: os.environ[key] for key in os.environ if key not in _ABOUT_TERMINALS}
     environment = inherited | {"PYTHONPATH": str(root), "TERM": "xterm-256color"}
     environment |= variables or {}
     return subprocess.Popen(
-        command(*arguments),
+        [sys.executable, "-c", program, *map(str, arguments)] if program else command(*arguments),
         cwd=cwd,
         env=environment,
         stdout=stdout,

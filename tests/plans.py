@@ -129,6 +129,13 @@ THRIFTY = Habits(keep=1.0)
 SPILLING = Habits(keep=0.5, spill=1.0)
 PRELOADING = Habits(keep=0.5, preload=0.5, pause=0.5)
 MIXED = Habits(keep=0.5, spill=0.5, delay=0.5, preload=0.3, pause=0.3)
+HABITS = {
+    "lean": LEAN,
+    "thrifty": THRIFTY,
+    "spilling": SPILLING,
+    "preloading": PRELOADING,
+    "mixed": MIXED,
+}
 
 
 @dataclass(frozen=True)
@@ -251,7 +258,7 @@ def random_plan(problem: Problem, seed: int, habits: Habits | None = None) -> Pl
         groups.append(order[:size])
         order = order[size:]
     if habits is None:
-        habits = draw.choice([LEAN, THRIFTY, SPILLING, PRELOADING, MIXED])
+        habits = draw.choice(list(HABITS.values()))
     return make_plan(problem, groups, habits, seed)
 
 
@@ -265,7 +272,7 @@ PLACES = {
 KINDS = tuple(PLACES)
 
 
-class _Sizes:
+class Sizes:
     """Bytes of blocks, outputs by how many operations they miss."""
 
     def __init__(self, problem: Problem) -> None:
@@ -293,7 +300,7 @@ class Cost:
 
 def cost(problem: Problem, plan: Plan) -> Cost:
     """Add up a valid plan's costs block by block."""
-    accelerator, sizes = problem.accelerator, _Sizes(problem)
+    accelerator, sizes = problem.accelerator, Sizes(problem)
     on_chip: dict[tuple[str, Block], int] = {}
     duration, memory, most_macs = Fraction(0), 0, 0
     for step in range(1, plan.steps + 1):

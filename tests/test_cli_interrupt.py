@@ -118,3 +118,17 @@ def test_a_signal_that_arrives_twice_counts_once() -> None:
 def test_without_a_signal_nothing_is_interrupted() -> None:
     out, error = waiting(0.0).communicate(timeout=10)
     assert (out, error) == ("False\n", "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("seconds", [0.1, 0.2, 0.3, 0.4])
+def test_a_signal_while_the_program_is_loaded_is_never_lost(
+    tmp_path: Path, number: int, seconds: float
+) -> None:
+    process = start("run", instance(tmp_path, LARGE), "--time-limit", "50", cwd=tmp_path)
+    time.sleep(seconds)
+    process.send_signal(number)
+    _, error = process.communicate(timeout=30)
+    # On a slow machine Python itself may not have started yet.
+    assert process.returncode in (130, -number)
+    assert "Traceback" not in error or process.returncode == -number

@@ -86,8 +86,75 @@ def test_several_files_of_rules_all_count(tmp_path: Path) -> None:
 def test_a_rule_that_forbids_every_plan_exits_3(tmp_path: Path) -> None:
     ran = run(instance(tmp_path), "--encoding", added(tmp_path, ":- compute(_, _).\n"), "--json")
     assert ran.code == 3
-    assert "infeasible under the added rules (added.lp)" in ran.error_line
+    assert "infeasible under your added rules (added.lp); feasible without them" in ran.error_line
     assert not (tmp_path / "out").exists()
+
+
+def test_without_any_rule_of_the_user_s_to_blame_the_instance_is(tmp_path: Path) -> None:
+    path = instance(tmp_path, memory="5")
+    ran = run(path, "--encoding", added(tmp_path, ":- compute(_, _).\n"), "--json")
+    assert ran.code == 3
+    assert "accelerator.memory = 5 bytes is too small; at least 9 are needed" in ran.error_line
+
+
+def test_an_edited_copy_that_forbids_every_plan_is_compared_with_the_shipped_rules(
+    tmp_path: Path,
+) -> None:
+    copy = copied(tmp_path)
+    with (copy / "step.lp").open("a") as file:
+        file.write(":- compute(_, _).\n")
+    ran = run(instance(tmp_path), "--encodings", copy, "--json")
+    assert ran.code == 3
+    assert f"under your edited rules ({copy}); feasible under the shipped rules" in ran.error_line
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("#external load(B, T) : block(B, _), step(T).\n", "added.lp:1: #external of load is not"),
+        ("\n#external -memory(1).\n", "added.lp:2: #external of memory is not allowed"),
+        ("a.\n#program late(t). :- compute(_, _).\n", "added.lp:2: #program late is not allowed"),
+        ("#theory t { x { }; &sum/0 : x, any }.\n", "added.lp:1: #theory is not allowed"),
+        ("\nmany(3000000000).\n", "added.lp:2: 3000000000 is too large; at most 2147483647"),
+        (":- step(T), T > 1 / 0.\n", "added.lp:1"),
+        (":- step(T), T > @f(T).\n", "added.lp:1: @ terms are not allowed"),
+        ("#include <incmode>.\n", "outside the folders given"),
+        ('#include "/etc/passwd".\n', "outside the folders given"),
+        ('#include "missing.lp".\n', "is no file beside it"),
+        ("\n:- not laod(3, 4).\n", "added.lp:2"),
+        (
+            "#minimize { 2000000000, T : computing(T) }.\n",
+            "clingo's integers end at 2147483647: use smaller weights",
+        ),
+        (
+            ":- #sum { 2000000000, T : computing(T) } > 5.\n",
+            "can leave clingo's 32-bit integers; use smaller weights",
+        ),
+    ],
+)
+def test_rules_that_would_not_mean_what_they_say_are_refused(
+    tmp_path: Path, text: str, what: str
+) -> None:
+    ran = run(instance(tmp_path), "--encoding", added(tmp_path, text), "--json")
+    assert ran.code == 2
+    assert what in ran.error_line
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_include_through_a_link_may_not_leave_the_folder_either(tmp_path: Path) -> None:
+    (tmp_path / "outside.lp").write_text("outside.\n")
+    folder = tmp_path / "rules"
+    folder.mkdir()
+    (folder / "inside.lp").symlink_to(tmp_path / "outside.lp")
+    rule = added(folder, '#include "inside.lp".\n')
+    ran = run(instance(tmp_path), "--encoding", rule, "--json")
+    assert ran.code == 2
+    assert "outside the folders given" in ran.error_line
+
+
+def test_what_the_user_alone_defines_may_be_external(tmp_path: Path) -> None:
+    rule = added(tmp_path, "#external mine(1).\n:- mine(1), compute(_, _).\n")
+    assert run(instance(tmp_path), "--encoding", rule).code == 0
 
 
 @pytest.mark.parametrize(

@@ -191,6 +191,28 @@ def test_a_budget_gives_the_same_file_byte_for_byte(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("tiny-3x3", ["--budget", "60", "--seed", "7", "--objective", "traffic,duration"]),
+        ("tiny-3x3", ["--threads", "1", "--time-limit", "60"]),
+    ],
+)
+def test_one_thread_writes_the_same_file_in_every_process(
+    tmp_path: Path, name: str, options: list[str]
+) -> None:
+    """Whatever the order of sets: it depends on a random number of each process."""
+    files = []
+    for k in (1, 2):
+        variables = {"PYTHONHASHSEED": str(k)}
+        words = ["run", name, *options, "--out", str(k)]
+        process = start(*words, cwd=tmp_path, variables=variables)
+        assert process.communicate(timeout=120)[1] == ""
+        assert process.returncode == 0
+        files.append((tmp_path / str(k) / f"{name}.strategy.json").read_bytes())
+    assert files[0] == files[1]
+
+
+@pytest.mark.parametrize(
     ("options", "what"),
     [
         (["--budget", "300", "--threads", "2"], "--threads: must be 1 with --budget, not 2"),

@@ -262,6 +262,15 @@ PROBES = {
         4,
         f":- not compute({FIRST}, 1). :- not compute({SECOND}, 2). :- write(output(0, 0, 0), 2).",
     ),
+    "a complete output stays, and fits": Probe(
+        problem(ONE_TAP, 4),
+        4,
+        f":- not compute({FIRST}, 1). :- not compute({SECOND}, 2). :- write(output(0, 0, 0), 2).",
+    ),
+    "a partial sum stays where a complete output would not fit": Probe(
+        problem(TWO_CHANNELS, 8, channel_groups=TWO, precision=Precision(output=5, partial_sum=1)),
+        5,
+    ),
     "a step that only computes": Probe(
         problem(ONE_OUTPUT, 100, channel_groups=TWO, macs=1), 3, ":- load(_, 2). :- free(_, 2)."
     ),

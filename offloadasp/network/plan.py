@@ -12,9 +12,10 @@ from pathlib import Path
 
 from offloadasp.errors import NoStrategyError, OffloadError
 from offloadasp.instance import Instance
+from offloadasp.memory import MemoryLimit
 from offloadasp.network.record import Planned, finished, keep, planned
 from offloadasp.pipeline import run
-from offloadasp.rules import shipped_rules
+from offloadasp.rules import SMALLER, shipped_rules
 from offloadasp.search.clock import Clock
 from offloadasp.search.found import Limits
 
@@ -60,6 +61,7 @@ def plan(
     out: Path,
     jobs: int,
     tell: Callable[[Progress], None] = lambda _: None,
+    memory_limit: int | None = None,
 ) -> dict[str, Outcome]:
     """Plan every instance that is not finished yet; return all outcomes by name.
 
@@ -70,6 +72,8 @@ def plan(
         of the same instance.
     jobs
         Processes at the same time; each plans one layer with the threads of its instance.
+    memory_limit
+        Megabytes of data that each of them may hold.
 
     Raises
     ------
@@ -87,29 +91,32 @@ def plan(
     missing = [entry for entry in instances if entry.name not in found]
     if missing:
         # Closed whatever happens here, so that its processes end.
-        with closing(_in_processes(missing, out, jobs)) as outcomes:
+        with closing(_in_processes(missing, out, jobs, memory_limit)) as outcomes:
             for outcome in outcomes:
                 found[outcome.name] = outcome
                 tell(Progress(len(found), len(instances), kept, outcome))
     return {entry.name: found[entry.name] for entry in instances}
 
 
-def plan_layer(instance: Instance, out: Path) -> Outcome:
+def plan_layer(instance: Instance, out: Path, memory_limit: int | None = None) -> Outcome:
     """Plan one layer, and keep its record."""
     clock = Clock(instance.search.time_limit)
     limits = Limits(instance.search.threads, instance.search.seed)
     try:
-        found = planned(run(instance, shipped_rules(), limits, clock, out))
+        with MemoryLimit(memory_limit, clock):
+            found = planned(run(instance, shipped_rules(), limits, clock, out))
     except OffloadError as error:
         return Failed(instance.name, error.exit_code, str(error))
     except MemoryError:
-        reason = f"{instance.name}: out of memory"
+        reason = f"{instance.name}: out of memory; {SMALLER}"
         return Failed(instance.name, NoStrategyError.exit_code, reason)
     keep(found, out)
     return found
 
 
-def _in_processes(instances: Sequence[Instance], out: Path, jobs: int) -> Generator[Outcome]:
+def _in_processes(
+    instances: Sequence[Instance], out: Path, jobs: int, memory_limit: int | None
+) -> Generator[Outcome]:
     """Yield outcomes as they come."""
     before = set(multiprocessing.active_children())
     # A fork would copy locks that threads of this process may hold.
@@ -117,7 +124,7 @@ def _in_processes(instances: Sequence[Instance], out: Path, jobs: int) -> Genera
     pool = ProcessPoolExecutor(min(jobs, len(instances)), mp_context=context)
     with _terminable():
         try:
-            yield from _collect(pool, instances, out)
+            yield from _collect(pool, instances, out, memory_limit)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             # Files are written whole or not at all, so the processes may end anywhere.
@@ -129,12 +136,12 @@ def _in_processes(instances: Sequence[Instance], out: Path, jobs: int) -> Genera
 
 
 def _collect(
-    pool: ProcessPoolExecutor, instances: Sequence[Instance], out: Path
+    pool: ProcessPoolExecutor, instances: Sequence[Instance], out: Path, memory_limit: int | None
 ) -> Iterator[Outcome]:
     # Processes inherit the mask: Ctrl-C is this one's affair, which ends them.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        open_ = {pool.submit(plan_layer, entry, out) for entry in instances}
+        open_ = {pool.submit(plan_layer, entry, out, memory_limit) for entry in instances}
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     while open_:

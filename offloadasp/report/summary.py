@@ -1,5 +1,6 @@
 """The summary of a run: what was found, how good it is, and that it was verified."""
 
+import json
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
@@ -26,11 +27,11 @@ from offloadasp.report.words import (
     scope_words,
 )
 from offloadasp.simulate import Replay
-from offloadasp.strategy import Strategy
+from offloadasp.strategy import Strategy, dumps
 
 
-def show_run(result: Result, instance: Instance, *, edited: bool) -> None:
-    """Print the summary of a run."""
+def show_run(result: Result, instance: Instance, *, edited: bool, written: bool = True) -> None:
+    """Print the summary of a run; and the strategy itself if its file could not be written."""
     screen = console()
     screen.print(Text(instance.name, "bold"))
     screen.print()
@@ -47,15 +48,18 @@ def show_run(result: Result, instance: Instance, *, edited: bool) -> None:
         ("seconds", ", ".join(f"{name} {value:.1f}" for name, value in result.seconds.items())),
     ]
     show_rows(screen, rows)
-    show_path(screen, "strategy", str(result.path), rows)
+    if written:
+        show_path(screen, "strategy", str(result.path), rows)
     if result.found.baselines:
         screen.print()
         head = ("baseline", "cycles", "longer by")
         show_table(screen, head, _baselines(result.found.baselines, result.strategy.duration))
+    if not written:
+        print(f"\n{dumps(result.strategy)}", end="")
 
 
-def run_object(result: Result, *, edited: bool) -> dict[str, Any]:
-    """Return the summary as JSON."""
+def run_object(result: Result, *, edited: bool, written: bool = True) -> dict[str, Any]:
+    """Return the summary as JSON; with the strategy itself if its file could not be written."""
     strategy, found, replay = result.strategy, result.found, result.replay
     decomposition = found.problem.decomposition
     return {
@@ -71,12 +75,13 @@ def run_object(result: Result, *, edited: bool) -> dict[str, Any]:
         "baselines": {name: exact_number(one.duration) for name, one in found.baselines.items()},
         "decomposition": decomposition.model_dump(mode="json"),
         "seconds": {name: round(value, 3) for name, value in result.seconds.items()},
-        "strategy": str(result.path),
+        "strategy": str(result.path) if written else None,
         "method": found.method,
         "scope": found.scope,
         "edited": edited,
         "interrupted": result.interrupted,
         "certificate": strategy.certificate,
+        **({} if written else {"unwritten": json.loads(dumps(strategy))}),
     }
 
 

@@ -17,11 +17,14 @@ class Clock:
         Schedules that may still be evaluated; None: any number.
     stop
         Set by the handler of Ctrl-C, through `interrupted`; every loop looks at it.
+    full
+        Set where the memory allowed is used up; it ends every search as the time limit does.
     """
 
     seconds: float = float("inf")
     evaluations: int | None = None
     stop: Event = field(default_factory=Event)
+    full: Event = field(default_factory=Event)
     started: float = field(default_factory=time.monotonic)
 
     @property
@@ -29,13 +32,18 @@ class Clock:
         """Whether the user ended the search, and so all of its parts."""
         return self.stop.is_set()
 
+    @property
+    def halted(self) -> bool:
+        """Whether the search must end at once: interrupted, or out of memory."""
+        return self.interrupted or self.full.is_set()
+
     def interrupt(self) -> None:
         """End the search."""
         self.stop.set()
 
     def part(self, share: float) -> "Clock":
         """Return a clock for a share of the time that is left; both are interrupted together."""
-        return Clock(self.remaining * share, self.evaluations, self.stop)
+        return Clock(self.remaining * share, self.evaluations, self.stop, self.full)
 
     @property
     def elapsed(self) -> float:
@@ -44,8 +52,8 @@ class Clock:
 
     @property
     def remaining(self) -> float:
-        """Seconds left; 0 when interrupted."""
-        return 0.0 if self.interrupted else max(0.0, self.seconds - self.elapsed)
+        """Seconds left; 0 when interrupted or out of memory."""
+        return 0.0 if self.halted else max(0.0, self.seconds - self.elapsed)
 
     def expired(self) -> bool:
         """Whether to stop now."""
@@ -59,7 +67,7 @@ class Clock:
         until
             The share of the wall-clock limit that evaluations may use.
         """
-        if self.interrupted or self.elapsed >= self.seconds * until:
+        if self.halted or self.elapsed >= self.seconds * until:
             return False
         if self.evaluations is not None:
             if self.evaluations == 0:

@@ -197,7 +197,7 @@ class Constructor:
                 self._satisfied() or not self.clock.spend(self.share * _SCREENING)
             ):
                 break
-            if self.clock.interrupted:
+            if self.clock.halted:
                 break
             plan = self._fitting(blocking, None if best is None else best * 2)
             if plan is not None:

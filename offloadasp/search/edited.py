@@ -20,13 +20,14 @@ from offloadasp.instance import Instance
 from offloadasp.objective import DURATION, PEAK, TRAFFIC, Goal, measure
 from offloadasp.plan import Plan
 from offloadasp.problem import CLINGO_LIMIT, Problem, problem_of
+from offloadasp.resources import encodings_folder
 from offloadasp.rules import GroundingStoppedError, Rules, ground
 from offloadasp.search.clock import Clock
 from offloadasp.search.decompose import decompositions, scope
 from offloadasp.search.exact import Effort, Outcome, Progress, minimise, plan_of_model
 from offloadasp.search.found import Found, Limits, Status
 from offloadasp.search.lexicographic import Ranked
-from offloadasp.search.reach import GROUND_LIMIT, operations, rules_estimate
+from offloadasp.search.reach import GROUND_LIMIT, operations, require_feasible, rules_estimate
 
 _DEFINITION = "definition.lp"
 _OF_THE_RULES = "edited"
@@ -86,6 +87,13 @@ class EditedSearch:
             names = ", ".join(path.name for path in self.rules.added)
             return f"added rules ({names})"
         return f"edited rules ({self.rules.folder})"
+
+    @property
+    def _without(self) -> str:
+        """What there is without the user's rules, for messages."""
+        if self.rules.added and self.rules.folder == encodings_folder():
+            return "without them"
+        return "under the shipped rules"
 
     @property
     def _priorities(self) -> list[str]:
@@ -159,9 +167,11 @@ class EditedSearch:
 
     def _refuse(self, last: int, *, complete: bool) -> NoReturn:
         if complete:
+            # Without a strategy under the shipped rules the fault is not the user's rules'.
+            require_feasible(problem_of(self.instance, scope(self.instance)))
             raise InfeasibleError(
-                f"{self.instance.name}: infeasible under the {self.named}: "
-                f"they permit no strategy of at most {last} steps"
+                f"{self.instance.name}: infeasible under your {self.named}; feasible "
+                f"{self._without}: they permit no strategy of at most {last} steps"
             )
         raise NoStrategyError(
             f"{self.instance.name}: no strategy was found under the {self.named} within the limits"

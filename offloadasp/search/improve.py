@@ -108,13 +108,13 @@ class Improver:
     def until(self, clock: Clock, share: float, *, late: bool = False) -> None:
         """Search until a share of the clock's time is over, or there is no hope of a gain."""
         while self.hopeful(late=late):
-            if clock.interrupted or clock.elapsed >= clock.seconds * share:
+            if clock.halted or clock.elapsed >= clock.seconds * share:
                 return
             self.go_on()
 
     def within(self, changes: int, clock: Clock) -> None:
         """Try so many changes at most."""
-        while changes > 0 and not clock.interrupted and self.hopeful(late=True):
+        while changes > 0 and not clock.halted and self.hopeful(late=True):
             self._annealer = self._annealer or _annealer(self.start, self.seed)
             portion = min(changes, _PORTION)
             self._annealer.run(portion)

@@ -1,0 +1,91 @@
+"""A better strategy in a file is not lost to a worse one: the file's takes the place of the new."""
+
+from pathlib import Path
+
+from offloadasp.check import check
+from offloadasp.errors import InputError
+from offloadasp.instance import Instance
+from offloadasp.objective import DURATION, PEAK, TRAFFIC
+from offloadasp.rules import Rules
+from offloadasp.simulate import simulate
+from offloadasp.strategy import Ranked, Strategy, load
+
+
+def better(path: Path, found: Strategy, instance: Instance, rules: Rules) -> Strategy | None:
+    """Return the strategy of an earlier file if it is of the same problem, valid, and better.
+
+    It comes with the bounds of the new one, which hold for it as well: they speak of everything
+    that the instance leaves open.
+
+    Parameters
+    ----------
+    found
+        What would be written.
+    """
+    try:
+        earlier = load(path)
+    except InputError:
+        return None
+    if not _comparable(earlier, found, instance) or _values(earlier) >= _values(found):
+        return None
+    # The file may hold anything: only what both readings say counts.
+    if not check(earlier, rules).accepted:
+        return None
+    replay = simulate(earlier, seed=instance.search.seed)
+    measured = {
+        DURATION: replay.duration,
+        TRAFFIC: replay.loads.total + replay.writes.total,
+        PEAK: replay.peak_memory,
+    }
+    stated = [(part.name, part.value) for part in earlier.ranking]
+    stated.append((DURATION, earlier.duration))
+    if any(measured.get(name) != value for name, value in stated) or replay.max_abs_error > (
+        replay.tolerance
+    ):
+        return None
+    return _joined(earlier, found)
+
+
+def _comparable(earlier: Strategy, found: Strategy, instance: Instance) -> bool:
+    """Whether both solve the instance, and for the same objectives."""
+    ours, theirs = found.instance, earlier.instance
+    same = ("name", "layer", "accelerator", "precision")
+    if any(getattr(ours, key) != getattr(theirs, key) for key in same):
+        return False
+    if [part.name for part in earlier.ranking] != [part.name for part in found.ranking]:
+        return False
+    choice, theirs_ = instance.choice, theirs.decomposition
+    fixed = (
+        (None if choice.tile == "auto" else choice.tile, theirs_.tile),
+        (instance.fixed_kernel_groups, theirs_.kernel_groups),
+        (instance.fixed_channel_groups, theirs_.channel_groups),
+    )
+    return all(wanted is None or wanted == given for wanted, given in fixed)
+
+
+def _values(strategy: Strategy) -> list[object]:
+    return [part.value for part in strategy.ranking]
+
+
+def _joined(earlier: Strategy, found: Strategy) -> Strategy:
+    """Return the earlier steps with what is proved now."""
+    ranking = [
+        Ranked(name=new.name, value=old.value, lower_bound=new.lower_bound)
+        for old, new in zip(earlier.ranking, found.ranking, strict=True)
+    ]
+    first, *others = ranking
+    objective = found.objective
+    if objective is not None:
+        update = {"value": first.value, "then": tuple(others) or None}
+        objective = objective.model_copy(update=update)
+    proved = all(part.value == part.lower_bound for part in ranking)
+    instance = earlier.instance.model_copy(update={"search": found.instance.search})
+    return found.model_copy(
+        update={
+            "instance": instance,
+            "duration": earlier.duration,
+            "objective": objective,
+            "status": "optimal" if proved else "feasible",
+            "steps": earlier.steps,
+        }
+    )
