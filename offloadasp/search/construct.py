@@ -281,7 +281,8 @@ class Constructor:
         """
         for size in smaller(blocking.size):
             best = self.best.cost(baseline.name)
-            if not self.clock.spend(1.0 if best is None else self.share):
+            # The first plan of each is free: it is to be shown beside what is found.
+            if self.clock.expired() if best is None else not self.clock.spend(self.share):
                 return False
             found = self._attempt(replace(blocking, size=size), baseline, best)
             if found is not None and fitting is not None:
