@@ -286,7 +286,7 @@ def explain(error: ValidationError) -> str:
         return f"{where}: unknown key"
     if kind == "missing":
         return f"{where}: is missing"
-    message = re.sub(r"\s+", " ", first["msg"])
+    message = re.sub(r"\s+", " ", first["msg"]).replace("a valid tuple", "a list")
     value = first["input"]
     shown = f", not {_short(value)}" if isinstance(value, int | float | str | Decimal) else ""
     return f"{where}: {message}{shown}" if where else message

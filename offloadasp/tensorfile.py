@@ -32,6 +32,8 @@ def load_tensor(path: Path) -> NDArray[Any]:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
     except Exception as error:  # numpy documents no full list for malformed headers
         reason = re.sub(r"\s+", " ", str(error)) or type(error).__name__
+        if "pickle" in reason:  # numpy's advice is to load it all the same
+            reason = "not in NumPy's format, or Python objects in it"
     raise InputError(f"{path}: is not a .npy file of numbers: {reason}")
 
 

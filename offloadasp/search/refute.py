@@ -29,6 +29,8 @@ _POLL_SECONDS = 0.02
 # A refutation as quick as this lets the next one aim twice as high; one that takes as long as the
 # second is given up if it aimed higher than the next cost.
 _QUICK_SECONDS, _PATIENCE_SECONDS = 0.5, 5.0
+# So many budgets between the bounds are few.
+_NEAR_GRAINS = 3
 
 
 def cut_files(rules: Rules) -> dict[str, str]:
@@ -186,8 +188,7 @@ class Refuter:
                 if refuting is None:
                     return
                 highest = self.upper - self.ledger.grain
-                alone = self.threads == 2 and self.beside is not None and self.beside.hopeful()
-                if improving is None and refuting.target < highest and not alone:
+                if improving is None and refuting.target < highest and not self._leaves(highest):
                     improving = self._start(highest)
                 running = sum(attempt is not None for attempt in (refuting, improving))
                 if not refuting.handle.wait(_POLL_SECONDS) and running < self.threads:
@@ -201,6 +202,14 @@ class Refuter:
             for attempt in (refuting, improving):
                 if attempt is not None:
                     attempt.close()
+
+    def _leaves(self, highest: int) -> bool:
+        """Whether to leave the second of two threads to the local search for now.
+
+        Not where few budgets are left: to refute the highest one at once may be the whole proof.
+        """
+        far = highest - self.lower >= _NEAR_GRAINS * self.ledger.grain
+        return far and self.threads == 2 and self.beside is not None and self.beside.hopeful()
 
     def _search_beside(self) -> None:
         if self.beside is not None and self.beside.hopeful(late=True):
