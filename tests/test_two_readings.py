@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from layers import PRECISIONS, RATES, layers, problem_with, splits
+from mutation import LISTS, STATED
 from plans import fitted, random_plan, strategy_of
 
 from offloadasp.check import Verdict, check
@@ -18,17 +19,6 @@ from offloadasp.strategy import Strategy
 
 RULES = shipped_rules()
 Json = dict[str, Any]
-# The lists of a step, and how many of an entry's numbers say which group it is in.
-LISTS = {
-    "free.pixels": 1,
-    "free.kernels": 2,
-    "write.outputs": 1,
-    "write.partial_sums": 1,
-    "load.pixels": 1,
-    "load.kernels": 2,
-    "load.partial_sums": 1,
-    "compute": 2,
-}
 # Between lists of one group an entry has the same form.
 GROUPS = (
     ("free.pixels", "load.pixels"),
@@ -36,8 +26,6 @@ GROUPS = (
     ("write.outputs", "write.partial_sums", "load.partial_sums"),
     ("compute",),
 )
-# What a file states of itself, which only the simulator reads.
-STATED = {"duration", "objective", "bound"}
 
 
 @st.composite

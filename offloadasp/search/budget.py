@@ -1,6 +1,8 @@
 """A search within a budget: the same every time, and never worse with more memory or budget."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 
 from offloadasp.bounds import Bound, least_memory, lower_bound
 from offloadasp.search.construct import Best, Constructed, evaluate
@@ -17,26 +19,26 @@ def climb(stages: Stages, budget: int) -> Found:
     A single climb with more effort may miss what one with less finds, as it ranks and tries other
     plans. Together they miss nothing, for at most twice the effort.
     """
-    found = _climb(stages, 1)
+
+    @cache
+    def bound_at(memory: int) -> Bound:
+        return lower_bound(stages.whole.with_memory(memory))
+
+    found = _climb(stages, 1, bound_at)
     effort = 2
-    while effort <= budget and found.value > found.lower_bound and not stages.clock.interrupted:
-        more = _climb(stages, effort)
+    while effort <= budget and stages.unsettled(found) and not stages.clock.interrupted:
+        more = _climb(stages, effort, bound_at)
         proven = max(found, more, key=lambda one: one.lower_bound)
         better = more if more.value < found.value else found
-        found = replace(
-            better,
-            lower_bound=proven.lower_bound,
-            certificate=proven.certificate,
-            scope=proven.scope,
-        )
+        found = replace(better, lower_bound=proven.lower_bound, certificate=proven.certificate)
         effort *= 2
     return found
 
 
-def _climb(stages: Stages, budget: int) -> Found:
+def _climb(stages: Stages, budget: int, bound_at: Callable[[int], Bound]) -> Found:
     """Search every rung of the ladder with its own budget; the best plan that fits wins."""
     ladder, dense = rungs(stages.whole, least_memory(stages.whole).value)
-    bound = lower_bound(stages.whole)
+    bound = bound_at(stages.whole.memory)
     merged = Best()
     exact: Found | None = None
     # From above, so that an interruption leaves the plans of most memory.
@@ -44,7 +46,7 @@ def _climb(stages: Stages, budget: int) -> Found:
         if stages.clock.interrupted and exact is not None:
             break
         stages.clock.evaluations = budget
-        below = lower_bound(stages.whole.with_memory(memory))
+        below = bound_at(memory)
         if exact is not None and stages.decided(exact.value, below):
             break
         best = stages.construct(memory, below)
