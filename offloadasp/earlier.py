@@ -5,7 +5,6 @@ from pathlib import Path
 from offloadasp.check import check
 from offloadasp.errors import InputError
 from offloadasp.instance import Instance
-from offloadasp.objective import DURATION, PEAK, TRAFFIC
 from offloadasp.rules import Rules
 from offloadasp.simulate import simulate
 from offloadasp.strategy import Ranked, Strategy, load
@@ -29,19 +28,10 @@ def better(path: Path, found: Strategy, instance: Instance, rules: Rules) -> Str
     if not _comparable(earlier, found, instance) or _values(earlier) >= _values(found):
         return None
     # The file may hold anything: only what both readings say counts.
-    if not check(earlier, rules).accepted:
+    verdict = check(earlier, rules)
+    if not verdict.accepted or any(verdict.contradicted(earlier)):
         return None
-    replay = simulate(earlier, seed=instance.search.seed)
-    measured = {
-        DURATION: replay.duration,
-        TRAFFIC: replay.loads.total + replay.writes.total,
-        PEAK: replay.peak_memory,
-    }
-    stated = [(part.name, part.value) for part in earlier.ranking]
-    stated.append((DURATION, earlier.duration))
-    if any(measured.get(name) != value for name, value in stated) or replay.max_abs_error > (
-        replay.tolerance
-    ):
+    if not simulate(earlier, seed=instance.search.seed).verified:
         return None
     return _joined(earlier, found)
 
