@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import clingo
+import clingo.ast
 
 from offloadasp.errors import InputError, NoStrategyError
+from offloadasp.overflow import Watch
 from offloadasp.problem import CLINGO_LIMIT
 from offloadasp.resources import encodings_folder
 from offloadasp.rulefile import MINIMIZE, look_through, one_line, resolved
@@ -44,6 +46,14 @@ class Rules:
     added: tuple[Path, ...] = ()
     edited: bool = False
     heads: frozenset[str] = frozenset()
+
+    def ships(self, path: Path) -> bool:
+        """Whether a file is of the folder, and as shipped."""
+        try:
+            shipped = encodings_folder() / resolved(path).relative_to(resolved(self.folder))
+        except ValueError:
+            return False
+        return shipped.is_file() and filecmp.cmp(path, shipped, shallow=False)
 
     def reprices(self, objective: str) -> bool:
         """Whether what an objective counts may differ from the shipped rules."""
@@ -157,14 +167,18 @@ def ground(
     meter = _Meter(limit, stop) if limit is not None else None
     if meter is not None:
         control.register_observer(meter)
+    paths = [rules.folder / name for name in entry]
+    if any(name in _SEMANTICS for name in entry):
+        paths += rules.added
+    watch = _watch(rules, paths)
     try:
-        for name in entry:
-            control.load(str(rules.folder / name))
-        if any(name in _SEMANTICS for name in entry):
-            for path in rules.added:
-                control.load(str(path))
+        for path in paths:
+            control.load(str(path))
+        with clingo.ast.ProgramBuilder(control) as builder:
+            for rule in watch.rules:
+                builder.add(rule)
         control.add("base", [], program)
-        control.ground([("base", [])])
+        control.ground([("base", [])], context=watch)
     except MemoryError:
         raise GroundingStoppedError(
             f"the ground program takes too much memory; {SMALLER}"
@@ -175,10 +189,25 @@ def ground(
             raise GroundingStoppedError("the ground program is too large") from None
         text = messages[0][1] if messages else str(error)
         if "Integer overflow" in text:
+            watch.require_fit(control)
             text = "a sum of the rules can leave clingo's 32-bit integers; use smaller weights"
         raise InputError(one_line(text)) from None
+    watch.require_fit(control)
     _require_sound(rules, messages, 0 if meter is None else meter.largest)
     return control
+
+
+def _watch(rules: Rules, paths: Sequence[Path]) -> Watch:
+    """Return rules that watch the arithmetic of what differs from the shipped rules."""
+    watch = Watch()
+
+    def visit(node: clingo.ast.AST) -> None:
+        if not rules.ships(Path(node.location.begin.filename)):
+            watch.add(node)
+
+    if rules.edited:
+        clingo.ast.parse_files([str(path) for path in paths], visit)
+    return watch
 
 
 def _require_sound(
