@@ -6,6 +6,7 @@ import signal
 import sys
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_INTERRUPTED = 130
 
 
 def main() -> None:
@@ -13,6 +14,7 @@ def main() -> None:
     # Loading the solver takes a moment in which Ctrl-C must not end in a traceback; an exception
     # that is raised while modules are loaded may also be lost. There is nothing to clean up yet.
     _handle(_end)
+    from offloadasp.aside import left_alone
     from offloadasp.commands import app
 
     try:
@@ -22,6 +24,11 @@ def main() -> None:
     except KeyboardInterrupt:
         # Not sys.exit: Python may remember that something was interrupted, and end by a signal.
         _end()
+    except SystemExit as ended:
+        # Python would wait for threads: for work left alone, and for what numba still compiles.
+        if ended.code == _INTERRUPTED or left_alone():
+            _leave(ended.code)
+        raise
     finally:
         # How this ends is decided. While Python ends, a signal must not change it.
         _handle(signal.SIG_IGN)
@@ -33,10 +40,16 @@ def _handle(handler: "signal._HANDLER") -> None:
 
 
 def _end(*_: object) -> None:
-    with contextlib.suppress(Exception):  # whatever becomes of the output, this is the end
-        sys.stdout.flush()
     os.write(2, b"offload-asp: error: interrupted\n")
-    os._exit(130)
+    _leave(_INTERRUPTED)
+
+
+def _leave(code: int | str | None) -> None:
+    """End the process at once."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):  # whatever becomes of the output, this is the end
+            stream.flush()
+    os._exit(code if isinstance(code, int) else 1)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from pathlib import Path
 import clingo
 import clingo.ast
 
+from offloadasp.aside import LeftAloneError, aside
 from offloadasp.errors import InputError, NoStrategyError
 from offloadasp.overflow import Watch
 from offloadasp.problem import CLINGO_LIMIT
@@ -150,7 +151,7 @@ def ground(
     limit
         Number of ground rules allowed; None: not counted, which is faster.
     stop
-        Asked now and then while rules are counted; True ends grounding.
+        Asked now and then; True ends grounding.
 
     Raises
     ------
@@ -178,14 +179,14 @@ def ground(
             for rule in watch.rules:
                 builder.add(rule)
         control.add("base", [], program)
-        control.ground([("base", [])], context=watch)
+        aside(lambda: control.ground([("base", [])], context=watch), stop)
     except MemoryError:
         raise GroundingStoppedError(
             f"the ground program takes too much memory; {SMALLER}"
         ) from None
-    except (GroundingStoppedError, RuntimeError) as error:
+    except (GroundingStoppedError, LeftAloneError, RuntimeError) as error:
         exceeded = meter is not None and meter.count > meter.limit
-        if isinstance(error, GroundingStoppedError) or exceeded or stop():
+        if not isinstance(error, RuntimeError) or exceeded or stop():
             raise GroundingStoppedError("the ground program is too large") from None
         text = messages[0][1] if messages else str(error)
         if "Integer overflow" in text:

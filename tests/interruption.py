@@ -81,7 +81,7 @@ def trial(number: int) -> Trial:
 
 
 def _warm() -> None:
-    """Have numba compile what it keeps for later runs; nothing interrupts that."""
+    """Have numba compile what it keeps for later runs; a time limit waits for that."""
     with tempfile.TemporaryDirectory() as name:
         (Path(name) / "instance.toml").write_text(LARGE)
         start("run", "instance.toml", "--time-limit", "0.5", cwd=Path(name)).communicate()

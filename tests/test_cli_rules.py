@@ -128,7 +128,7 @@ def test_an_edited_copy_that_forbids_every_plan_is_compared_with_the_shipped_rul
         ),
         (
             ":- #sum { 2000000000, T : computing(T) } > 5.\n",
-            "can leave clingo's 32-bit integers; use smaller weights",
+            "added.lp:1: 5 < #sum { 2000000000,T: computing(T) } can reach 14000000000; clingo's",
         ),
     ],
 )

@@ -1,10 +1,12 @@
 """Clingo on the definition itself, for edited rules; and a stable model read as a plan."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import clingo
 
+from offloadasp.aside import LeftAloneError, aside
 from offloadasp.errors import InputError
 from offloadasp.plan import Plan, table
 from offloadasp.problem import Problem
@@ -91,16 +93,37 @@ def minimise(
             progress.costs, progress.symbols = costs, model.symbols(shown=True)
             progress.priorities = tuple(model.priority) or (0,)
 
-    with control.solve(async_=True, on_model=on_model) as handle:
+    exhausted = False
+    with contextlib.suppress(LeftAloneError), solving(control, clock, on_model) as handle:
         while not handle.wait(_POLL_SECONDS):
             on_progress(progress)
             if clock.expired():
                 handle.cancel()
                 break
-        result = handle.get()
+        exhausted = bool(handle.get().exhausted)
     on_progress(progress)
     found = None if progress.costs is None else list(progress.symbols)
-    return Outcome(found, progress.costs, progress.priorities, bool(result.exhausted))
+    return Outcome(found, progress.costs, progress.priorities, exhausted)
+
+
+def solving(
+    control: clingo.Control, clock: Clock, on_model: Callable[[clingo.Model], None]
+) -> clingo.SolveHandle:
+    """Begin to solve a ground program in threads of clingo's own.
+
+    Raises
+    ------
+    LeftAloneError
+        Time was up while clingo prepared the program, which can take seconds.
+    """
+
+    def begin() -> clingo.SolveHandle:
+        handle = control.solve(async_=True, on_model=on_model)
+        if clock.expired():
+            handle.cancel()  # nobody may wait for it any more
+        return handle
+
+    return aside(begin, clock.expired)
 
 
 def _configure(control: clingo.Control, effort: Effort) -> None:

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 
 import clingo
 
+from offloadasp.aside import LeftAloneError
 from offloadasp.bounds import Bound
 from offloadasp.facts import facts, fits_clingo, scale_of
 from offloadasp.plan import Plan
 from offloadasp.problem import Problem
 from offloadasp.rules import GroundingStoppedError, Rules, ground
 from offloadasp.search.clock import Clock
-from offloadasp.search.exact import plan_of_model
+from offloadasp.search.exact import plan_of_model, solving
 from offloadasp.search.improve import Improver
 
 _ENTRY = "evict/refute.lp"
@@ -284,9 +285,12 @@ class Refuter:
         if self.conflicts is not None:
             solve.solve_limit = str(self.conflicts)
         symbols: list[clingo.Symbol] = []
-        handle = control.solve(
-            async_=True, on_model=lambda model: symbols.extend(model.symbols(shown=True))
-        )
+        try:
+            handle = solving(
+                control, self.clock, lambda model: symbols.extend(model.symbols(shown=True))
+            )
+        except LeftAloneError:
+            return None
         return Attempt(target, control, handle, time.monotonic(), symbols)
 
     def _looked_at(self, attempt: Attempt | None) -> Attempt | None:
