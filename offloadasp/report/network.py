@@ -22,7 +22,8 @@ from offloadasp.network.verify import Verification
 from offloadasp.report.instances import data_bytes
 from offloadasp.report.screen import Rows, console, show_rows, show_table
 from offloadasp.report.verification import verification_object, verification_rows
-from offloadasp.report.words import cycles, layer_words, percent, plural
+from offloadasp.report.words import cycles, layer_words, percent
+from offloadasp.wording import plural
 
 _LEGEND = (
     "runs: nodes with this layer times images; duration, bound and bytes: of one run",
@@ -179,7 +180,7 @@ def _groups_words(decomposition: Resolved) -> str:
 
 def _news(last: Outcome) -> str:
     if isinstance(last, Failed):
-        return last.reason
+        return f"{last.name}: {last.reason}"
     return f"{last.name}: {last.status}, gap {percent(_gap(last.duration, last.lower_bound))}"
 
 

@@ -17,10 +17,10 @@ from offloadasp.report.words import (
     error_words,
     objective_words,
     percent,
-    plural,
 )
 from offloadasp.simulate import Books, Replay
 from offloadasp.strategy import Ranked, Strategy
+from offloadasp.wording import plural
 
 _CHARTS = (("memory", "bytes"), ("cycles", "reloads"))
 _LISTED_VIOLATIONS = 20

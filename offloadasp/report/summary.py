@@ -23,11 +23,11 @@ from offloadasp.report.words import (
     layer_words,
     objective_words,
     percent,
-    plural,
     scope_words,
 )
 from offloadasp.simulate import Replay
 from offloadasp.strategy import Strategy, dumps
+from offloadasp.wording import plural
 
 
 def show_run(result: Result, instance: Instance, *, edited: bool, written: bool = True) -> None:

@@ -5,6 +5,7 @@ from fractions import Fraction
 
 from offloadasp.instance import Accelerator, Choice, Layer, Resolved, exact_number
 from offloadasp.objective import UNITS
+from offloadasp.wording import plural
 
 BASELINES = {
     "row_by_row": "row by row",
@@ -48,11 +49,6 @@ def percent(share: Fraction) -> str:
     """Return a share in percent; one above 0 never reads as 0."""
     text = f"{float(share * 100):.2f}"
     return "< 0.01 %" if share > 0 and float(text) == 0 else f"{text} %"
-
-
-def plural(count: int, word: str) -> str:
-    """Return a count with its noun."""
-    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 def by_kind(total: int, **kinds: int) -> str:
