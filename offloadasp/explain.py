@@ -38,7 +38,9 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
     where = ".".join(keys)
     if kind == "missing":
         if isinstance(location[-1], int):
-            return f"{'.'.join(keys[:-1])}: the list is too short: value {location[-1] + 1} is missing"
+            return (
+                f"{'.'.join(keys[:-1])}: the list is too short: value {location[-1] + 1} is missing"
+            )
         return f"{where}: is missing"
     message = _plainly(first["msg"], first.get("ctx", {}))
     value = first["input"]

@@ -105,7 +105,8 @@ class Layer(_Table):
     def _consistent(self) -> "Layer":
         if self.input[0] % self.group:
             raise PydanticCustomError(
-                "group", f"group = {self.group} must divide the {plural(self.input[0], 'input channel')}"
+                "group",
+                f"group = {self.group} must divide the {plural(self.input[0], 'input channel')}",
             )
         if self.kernels % self.group:
             raise PydanticCustomError(

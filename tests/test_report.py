@@ -12,7 +12,8 @@ from rich.console import Console
 
 from offloadasp.instance import Choice, Layer, Resolved, split_evenly
 from offloadasp.report.live import LiveLine
-from offloadasp.report.screen import Rows, show_rows, show_table
+from offloadasp.report.screen import Rows, show_rows
+from offloadasp.report.table import show_table
 from offloadasp.report.words import (
     choice_words,
     cycles,

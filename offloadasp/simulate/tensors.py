@@ -175,9 +175,7 @@ def _checked(name: str, value: ArrayLike, shape: tuple[int, ...]) -> Array:
             "are wanted"
         )
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise InputError(
-            f"{name}: holds NaN or infinity; only finite numbers are allowed"
-        )
+        raise InputError(f"{name}: holds NaN or infinity; only finite numbers are allowed")
     return array
 
 
