@@ -80,7 +80,7 @@ def audit(strategy: Strategy, rules: Rules) -> Audit:
     for part in (proof, *proofs):
         if not part.accepted:
             place = (0, "bound", "" if part.name == DURATION else part.name)
-            readings = named.setdefault(place, [])
-            readings += [] if "certificate" in readings else ["certificate"]
-    findings = sorted(Finding(*place, tuple(readings)) for place, readings in named.items())
+            names = named.setdefault(place, [])
+            names += [] if "certificate" in names else ["certificate"]
+    findings = sorted(Finding(*place, tuple(names)) for place, names in named.items())
     return Audit(verdict, replay, proof, tuple(proofs), tuple(findings))

@@ -38,9 +38,8 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
     where = ".".join(keys)
     if kind == "missing":
         if isinstance(location[-1], int):
-            return (
-                f"{'.'.join(keys[:-1])}: the list is too short: value {location[-1] + 1} is missing"
-            )
+            where, number = ".".join(keys[:-1]), location[-1] + 1
+            return f"{where}: the list is too short: value {number} is missing"
         return f"{where}: is missing"
     message = _plainly(first["msg"], first.get("ctx", {}))
     value = first["input"]

@@ -28,7 +28,7 @@ from offloadasp.plan import table as table_of
 from offloadasp.problem import IntArray, Problem, problem_of
 
 _FORMAT = "offload-asp/strategy"
-_WANTED = f'a strategy file as \'offload-asp run\' writes it, with "format": "{_FORMAT}", is wanted'
+_WANTED = f"a strategy file, as 'offload-asp run' writes it with format '{_FORMAT}', is wanted"
 _DURATION = re.compile(r"\d{1,999}/0*[1-9]\d{0,999}", re.ASCII)
 
 

@@ -35,7 +35,7 @@ def load_tensor(path: Path) -> NDArray[Any]:
         if "pickle" in reason:  # numpy's advice is to load it all the same
             reason = "not in NumPy's format, or Python objects in it"
     raise InputError(
-        f"{path}: a .npy file of numbers, as numpy.save writes it, is wanted; this is none: {reason}"
+        f"{path}: a .npy file of numbers, as numpy.save writes it, is wanted; not this: {reason}"
     )
 
 

@@ -28,7 +28,7 @@ from offloadasp.wording import plural
 
 _LEGEND = (
     "runs: nodes with this layer times images; duration, bound and bytes: of one run",
-    "shape: channels x height x width, kernels; groups: kernels x channels",
+    "shape: channels x height x width, kernels; groups: of kernels x of channels",
 )
 # Columns that matter least come first.
 _SPARE = ("s", "peak", "groups", "bytes", "runs", "bound")

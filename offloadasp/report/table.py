@@ -109,7 +109,8 @@ def _print(screen: Console, columns: list[_Column], folded: _Column, *, above: b
         for part, line in enumerate(_lines(texts[place], widths[place])):
             row = [text if part == 0 else "" for text in texts]
             row[place] = line
-            padded = (c.padded(*cell) for c, *cell in zip(shown, row, widths, strict=True))
+            cells = zip(shown, row, widths, strict=True)
+            padded = (column.padded(text, width) for column, text, width in cells)
             print_line(screen, Text(f"{indent}{gap.join(padded)}".rstrip(), style))
 
 
