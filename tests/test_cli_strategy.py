@@ -186,7 +186,10 @@ def test_a_tensor_of_another_shape_is_told_both_in_plain_words(
 ) -> None:
     np.save(tmp_path / "x.npy", np.zeros((3, 3, 1)))
     line = offload_asp("simulate", strategy, "--input", tmp_path / "x.npy").error_line
-    assert "input: has shape 3 x 3 x 1; 1 x 3 x 3, or for a batch B x 1 x 3 x 3, is wanted" in line
+    assert (
+        "input: has shape 3 x 3 x 1; shape 1 x 3 x 3, or for a batch B x 1 x 3 x 3, is wanted"
+        in line
+    )
 
 
 def test_every_prefix_of_a_tensor_file_is_refused(tmp_path: Path) -> None:

@@ -168,14 +168,17 @@ def _checked(name: str, value: ArrayLike, shape: tuple[int, ...]) -> Array:
     if name == "input" and array.ndim == len(shape) + 1 and len(array) > 0:
         fits = array.shape[1:] == shape
     if not fits:
-        raise InputError(f"{name}: has shape {sizes(array.shape)}; {allowed} is wanted")
+        raise InputError(f"{name}: has shape {sizes(array.shape)}; shape {allowed} is wanted")
     if array.dtype.kind not in "iuf" or array.dtype.itemsize > 8:
         raise InputError(
             f"{name}: holds elements of type {array.dtype}; integers, float16, float32 or float64 "
             "are wanted"
         )
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise InputError(f"{name}: holds NaN or infinity; only finite numbers are allowed")
+        raise InputError(
+            f"{name}: shape {sizes(array.shape)} holds NaN or infinity; only finite numbers are "
+            "allowed"
+        )
     return array
 
 
