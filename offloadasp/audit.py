@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from offloadasp.check import Verdict, check
+from offloadasp.check import Verdict
 from offloadasp.objective import DURATION
 from offloadasp.proof import Proof, prove
+from offloadasp.readings import read
 from offloadasp.rules import Rules
-from offloadasp.simulate import Replay, simulate
+from offloadasp.simulate import Replay
 from offloadasp.strategy import Strategy
 
 
@@ -64,8 +65,8 @@ def audit(strategy: Strategy, rules: Rules) -> Audit:
     InputError
         A file of rules is wrong.
     """
-    verdict = check(strategy, rules)
-    replay = simulate(strategy, seed=strategy.instance.search.seed)
+    readings = read(strategy, rules, strategy.instance.search.seed)
+    verdict, replay = readings.verdict, readings.replay
     proof, *proofs = prove(strategy)
     named: dict[tuple[int, str, str], list[str]] = {}
     for entry in verdict.violations:
@@ -79,7 +80,7 @@ def audit(strategy: Strategy, rules: Rules) -> Audit:
     for part in (proof, *proofs):
         if not part.accepted:
             place = (0, "bound", "" if part.name == DURATION else part.name)
-            readings = named.setdefault(place, [])
-            readings += [] if "certificate" in readings else ["certificate"]
-    findings = sorted(Finding(*place, tuple(readings)) for place, readings in named.items())
+            names = named.setdefault(place, [])
+            names += [] if "certificate" in names else ["certificate"]
+    findings = sorted(Finding(*place, tuple(names)) for place, names in named.items())
     return Audit(verdict, replay, proof, tuple(proofs), tuple(findings))

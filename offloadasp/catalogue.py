@@ -1,6 +1,5 @@
 """Finds instances and accelerators: by path, or by the name of a shipped one."""
 
-import difflib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from offloadasp.resources import (
     instances_folder,
     network_instances_folder,
 )
+from offloadasp.wording import nearest
 
 
 def shipped_files() -> list[Path]:
@@ -70,6 +70,6 @@ def _find(name: str, files: Sequence[Path], what: str, hint: str) -> Path:
         raise InputError(f"{name}: is a folder; an {what} is a TOML file")
     if os.path.exists(name):  # noqa: PTH110
         return Path(name)
-    close = difflib.get_close_matches(Path(name).stem or name, shipped, n=3, cutoff=0.5)
+    close = nearest(Path(name).stem or name, shipped, most=3)
     hint = f"did you mean {' or '.join(close)}?" if close else hint
     raise InputError(f"'{name}' is neither a file nor the name of a shipped {what}; {hint}")

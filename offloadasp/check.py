@@ -51,13 +51,18 @@ class Verdict:
         """Whether no rule is broken."""
         return not self.violations
 
-    def contradicted(self, strategy: Strategy) -> Iterator[tuple[str, Fraction, Fraction]]:
-        """Yield what a strategy states of itself and the rules do not: name, theirs, stated."""
-        measured = {
+    @property
+    def measured(self) -> dict[str, Fraction]:
+        """The value of every objective, by the rules."""
+        return {
             DURATION: self.duration,
             TRAFFIC: Fraction(self.loaded + self.written),
             PEAK: Fraction(self.peak_memory),
         }
+
+    def contradicted(self, strategy: Strategy) -> Iterator[tuple[str, Fraction, Fraction]]:
+        """Yield what a strategy states of itself and the rules do not: name, theirs, stated."""
+        measured = self.measured
         stated = [(DURATION, strategy.duration)]
         stated += [(part.name, part.value) for part in strategy.ranking]
         for name, value in dict.fromkeys(stated):

@@ -12,7 +12,7 @@ import typer
 from offloadasp import __version__
 from offloadasp.audit import audit as audit_strategy
 from offloadasp.catalogue import find_instance, load_shipped
-from offloadasp.errors import InputError, NoStrategyError
+from offloadasp.errors import InfeasibleError, InputError, NoStrategyError
 from offloadasp.facts import facts as facts_of
 from offloadasp.facts import fits_clingo
 from offloadasp.instance import load_instance
@@ -51,6 +51,7 @@ from offloadasp.usage import (
     without_strategy,
 )
 from offloadasp.view_commands import compare, export, plot, report
+from offloadasp.wording import did_you_mean
 
 _REFUSED = 5
 
@@ -133,6 +134,8 @@ def run(
             result = run_pipeline(described, rules, limits, clock, out, line.tell, names)
         except UnwrittenError as error:
             result, unwritten = error.result, error
+        except InfeasibleError as error:
+            raise InfeasibleError(f"{instance}: {error}") from None
         except (NoStrategyError, MemoryError) as error:
             raise without_strategy(described.name, error, clock, memory_limit) from None
     if json:
@@ -239,7 +242,8 @@ def _require_cuts(rules: Rules, names: Sequence[str]) -> None:
     known = cut_files(rules)
     for name in names:
         if name not in known:
-            raise InputError(f"--without: must be {' or '.join(known)}, not '{name}'")
+            allowed = f"must be {' or '.join(known)}, not '{name}'"
+            raise InputError(f"--without: {allowed}{did_you_mean(name, known)}")
     if names and rules.edited:
         raise InputError("--without: edited or added rules are solved without any cut")
 

@@ -2,19 +2,19 @@
 
 from pathlib import Path
 
-from offloadasp.check import check
 from offloadasp.errors import InputError
 from offloadasp.instance import Instance
+from offloadasp.readings import Readings, read
 from offloadasp.rules import Rules
-from offloadasp.simulate import simulate
 from offloadasp.strategy import Ranked, Strategy, load
 
 
-def better(path: Path, found: Strategy, instance: Instance, rules: Rules) -> Strategy | None:
+def better(path: Path, found: Strategy, instance: Instance, rules: Rules) -> Readings | None:
     """Return the strategy of an earlier file if it is of the same problem, valid, and better.
 
     It comes with the bounds of the new one, which hold for it as well: they speak of everything
-    that the instance leaves open.
+    that the instance leaves open. Both readings of it come along, as the file may hold anything:
+    only what they say counts.
 
     Parameters
     ----------
@@ -27,13 +27,18 @@ def better(path: Path, found: Strategy, instance: Instance, rules: Rules) -> Str
         return None
     if not _comparable(earlier, found, instance) or _values(earlier) >= _values(found):
         return None
-    # The file may hold anything: only what both readings say counts.
-    verdict = check(earlier, rules)
-    if not verdict.accepted or any(verdict.contradicted(earlier)):
-        return None
-    if not simulate(earlier, seed=instance.search.seed).verified:
-        return None
-    return _joined(earlier, found)
+    kept = read(_joined(earlier, found), rules, instance.search.seed)
+    return kept if _valid(kept) else None
+
+
+def _valid(kept: Readings) -> bool:
+    """Whether neither reading objects to the steps, nor to what the file says of them."""
+    verdict, replay = kept.verdict, kept.replay
+    if not verdict.accepted or any(verdict.contradicted(kept.strategy)):
+        return False
+    # A bound above what a valid strategy takes is a bug of this run, which it must not pass over.
+    wrong = [violation for violation in replay.violations if violation.rule != "bound"]
+    return not wrong and replay.max_abs_error <= replay.tolerance
 
 
 def _comparable(earlier: Strategy, found: Strategy, instance: Instance) -> bool:

@@ -14,7 +14,10 @@ class InputError(OffloadError):
 
 
 class InfeasibleError(OffloadError):
-    """No strategy exists; the message says the least value that would do and what demands it."""
+    """No strategy exists; the message says the least value that would do and what demands it.
+
+    Which file that value stands in is added by the commands, who know it.
+    """
 
     exit_code = 3
 

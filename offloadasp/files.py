@@ -13,20 +13,24 @@ from typing import Any, BinaryIO
 from offloadasp.errors import InputError
 
 
+class NotTextError(InputError):
+    """A file holds something else than text in UTF-8."""
+
+
 def read_text(path: Path) -> str:
     """Read a file of UTF-8 text.
 
     Raises
     ------
     InputError
-        It cannot be read, or is no such text.
+        It cannot be read; or, as a `NotTextError`, it is no such text.
     """
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise InputError(f"{path}: is not UTF-8 text") from None
+        raise NotTextError(f"{path}: is not UTF-8 text") from None
 
 
 def read_toml(path: Path) -> dict[str, Any]:

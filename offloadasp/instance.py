@@ -6,7 +6,6 @@ file, key, value and what is allowed.
 """
 
 import itertools
-import json
 import re
 from collections.abc import Mapping
 from decimal import Decimal
@@ -27,7 +26,9 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from offloadasp.errors import InputError
+from offloadasp.explain import explain
 from offloadasp.files import read_toml
+from offloadasp.wording import plural
 
 # Channel counts and the like, and sides of the input; with the limit on bytes in `problem` every
 # sum that clingo forms over one layer stays within its 32-bit integers.
@@ -104,11 +105,12 @@ class Layer(_Table):
     def _consistent(self) -> "Layer":
         if self.input[0] % self.group:
             raise PydanticCustomError(
-                "group", f"group = {self.group} must divide the {self.input[0]} input channels"
+                "group",
+                f"group = {self.group} must divide the {plural(self.input[0], 'input channel')}",
             )
         if self.kernels % self.group:
             raise PydanticCustomError(
-                "group", f"group = {self.group} must divide the {self.kernels} kernels"
+                "group", f"group = {self.group} must divide the {plural(self.kernels, 'kernel')}"
             )
         if min(self.output_shape) < 1:
             raise PydanticCustomError(
@@ -268,35 +270,6 @@ class ResolvedInstance(_Described):
         return self
 
 
-def explain(error: ValidationError) -> str:
-    """Put the first finding of a validation into one line: key, what is wrong, the value."""
-    # With unions pydantic reports every branch; the branch tags are no keys of the file.
-    # A misspelt key is unknown and leaves another one missing: the unknown one says more.
-    found = error.errors()
-    first = next((entry for entry in found if entry["type"] == "extra_forbidden"), found[0])
-    keys = [
-        str(part)
-        for part in first["loc"]
-        if isinstance(part, int) or re.fullmatch(r"[a-z_]+", str(part))
-    ]
-    tags = {"tuple", "literal", "int", "str", "constrained"}
-    where = ".".join(key for key in keys if key not in tags)
-    kind = first["type"]
-    if kind == "extra_forbidden":
-        return f"{where}: unknown key"
-    if kind == "missing":
-        return f"{where}: is missing"
-    message = re.sub(r"\s+", " ", first["msg"]).replace("a valid tuple", "a list")
-    value = first["input"]
-    shown = f", not {_short(value)}" if isinstance(value, int | float | str | Decimal) else ""
-    return f"{where}: {message}{shown}" if where else message
-
-
-def _short(value: object) -> str:
-    text = str(value) if isinstance(value, Decimal) else json.dumps(value)
-    return text if len(text) <= 40 else text[:37] + "..."
-
-
 def parse_instance(data: Mapping[str, Any], source: str) -> Instance:
     """Validate a parsed instance file; ``source`` is the file's name for messages.
 
@@ -308,7 +281,7 @@ def parse_instance(data: Mapping[str, Any], source: str) -> Instance:
     try:
         return Instance.model_validate(data)
     except ValidationError as error:
-        raise InputError(f"{source}: {explain(error)}") from None
+        raise InputError(f"{source}: {explain(error, Instance)}") from None
 
 
 def load_instance(path: Path) -> Instance:

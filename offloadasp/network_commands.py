@@ -9,8 +9,9 @@ from pydantic import ValidationError
 
 from offloadasp.catalogue import find_accelerator
 from offloadasp.errors import InputError
+from offloadasp.explain import explain
 from offloadasp.extras import require
-from offloadasp.instance import SearchOptions, explain
+from offloadasp.instance import SearchOptions
 from offloadasp.memory import require_memory
 from offloadasp.network.accelerators import load_machine
 from offloadasp.usage import InterruptedEarly, MemoryOption, require_between, require_folder
@@ -81,7 +82,7 @@ def network(
         # Layers are planned side by side, each by one thread.
         search = SearchOptions(time_limit=time_limit, threads=1, seed=seed)
     except ValidationError as error:
-        key, reason = explain(error).split(":", 1)
+        key, reason = explain(error, SearchOptions).split(":", 1)
         raise InputError(f"--{key.replace('_', '-')}:{reason}") from None
     require_between("--batch", batch, _BATCH_LIMIT)
     require_between("--jobs", jobs, _JOBS_LIMIT)

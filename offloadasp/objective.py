@@ -12,6 +12,7 @@ from offloadasp.errors import InputError
 from offloadasp.instance import Accelerator
 from offloadasp.plan import Plan
 from offloadasp.problem import Problem
+from offloadasp.wording import did_you_mean
 
 DURATION, TRAFFIC, PEAK = "duration", "traffic", "peak_memory"
 
@@ -75,7 +76,7 @@ def objectives(text: str) -> tuple[str, ...]:
     again = next((name for name in names if names.count(name) > 1), None)
     allowed = f"must be one of {', '.join(UNITS)}, or several of them with commas between"
     if wrong is not None:
-        raise InputError(f"--objective: {allowed}, not '{wrong}'")
+        raise InputError(f"--objective: {allowed}, not '{wrong}'{did_you_mean(wrong, UNITS)}")
     if again is not None:
         raise InputError(f"--objective: {allowed}, each once; '{again}' is repeated")
     return names

@@ -5,7 +5,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from offloadasp.errors import InputError
-from offloadasp.instance import Instance, SearchOptions, explain
+from offloadasp.explain import explain
+from offloadasp.instance import Instance, SearchOptions
 
 _BUDGET_LIMIT = 2**31 - 1
 
@@ -30,5 +31,5 @@ def search_options(
     try:
         return SearchOptions.model_validate(instance.search.model_dump() | given)
     except ValidationError as error:
-        key, reason = explain(error).split(":", 1)
+        key, reason = explain(error, SearchOptions).split(":", 1)
         raise InputError(f"--{key.replace('_', '-')}:{reason}") from None

@@ -1,22 +1,22 @@
 """From an instance to a verified strategy file: search, accept, simulate, write."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-from offloadasp.check import Verdict, check
+from offloadasp.check import Verdict
 from offloadasp.earlier import better
 from offloadasp.errors import InputError, VerificationError
 from offloadasp.instance import Instance
 from offloadasp.objective import DURATION, Goal
+from offloadasp.readings import read
 from offloadasp.rules import Rules
 from offloadasp.search.clock import Clock
 from offloadasp.search.edited import EditedSearch
 from offloadasp.search.found import Found, Limits, Status
 from offloadasp.search.lexicographic import Lexicographic, Ranked
-from offloadasp.simulate import Replay, simulate
+from offloadasp.simulate import Replay
 from offloadasp.strategy import Objective, Strategy, plan_of, save, steps_of
 
 # Violations named in the message of a failed verification; `check` lists all.
@@ -96,20 +96,20 @@ def run(
     ranked = search(instance, rules, limits, clock, names, tell).run()
     found, goals = ranked.found, ranked.goals
     strategy, path = _strategy(ranked), out / f"{instance.name}.strategy.json"
+    readings = None
     # A budget promises the same file each time, and edited rules make another problem.
     if limits.budget is None and not rules.edited:
-        kept = better(path, strategy, instance, rules)
-        if kept is not None:
-            strategy, found, goals = kept, _kept(found, kept), _goals(kept)
-    tell(Status(goals[0].value, goals[0].lower_bound, "check.lp"))
-    verdict = check(strategy, rules)
-    tell(Status(goals[0].value, goals[0].lower_bound, "simulator"))
-    started = time.monotonic()
-    replay = simulate(strategy, seed=limits.seed)
-    simulated = time.monotonic() - started
+        readings = better(path, strategy, instance, rules)
+    if readings is not None:
+        strategy = readings.strategy
+        found, goals = _kept(found, strategy), _goals(strategy)
+    else:
+        value, bound = goals[0].value, goals[0].lower_bound
+        readings = read(strategy, rules, limits.seed, lambda s: tell(Status(value, bound, s)))
+    verdict, replay = readings.verdict, readings.replay
     _require_verified(strategy, verdict, replay, rules)
     error = _save(strategy, path)
-    seconds = found.seconds | {"simulate": simulated, "total": clock.elapsed}
+    seconds = found.seconds | {"simulate": readings.seconds, "total": clock.elapsed}
     result = Result(strategy, path, found, goals, verdict, replay, seconds, clock.interrupted)
     if error:
         raise UnwrittenError(error, result)

@@ -20,12 +20,15 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from offloadasp.errors import InputError
-from offloadasp.files import read_text, write_whole
-from offloadasp.instance import ResolvedInstance, exact_number, explain
+from offloadasp.explain import explain
+from offloadasp.files import NotTextError, read_text, write_whole
+from offloadasp.instance import ResolvedInstance, exact_number
 from offloadasp.plan import Plan
 from offloadasp.plan import table as table_of
 from offloadasp.problem import IntArray, Problem, problem_of
 
+_FORMAT = "offload-asp/strategy"
+_WANTED = f"a strategy file, as 'offload-asp run' writes it with format '{_FORMAT}', is wanted"
 _DURATION = re.compile(r"\d{1,999}/0*[1-9]\d{0,999}", re.ASCII)
 
 
@@ -255,19 +258,24 @@ def load(path: Path) -> Strategy:
     InputError
         The file cannot be read, is no JSON, or breaks the schema of strategy files.
     """
-    text = read_text(path)
+    try:
+        text = read_text(path)
+    except NotTextError as error:
+        raise InputError(f"{error}; {_WANTED}") from None
     try:
         data = json.loads(text, parse_constant=_refuse, parse_float=Decimal)
     except (ValueError, RecursionError) as error:
         reason = re.sub(r"\s+", " ", str(error))
-        raise InputError(f"{path}: is not valid JSON: {reason}") from None
+        raise InputError(f"{path}: is not valid JSON: {reason}; {_WANTED}") from None
     if not isinstance(data, dict):
-        raise InputError(f"{path}: must be a JSON object with 'format': 'offload-asp/strategy'")
+        raise InputError(f"{path}: must be a JSON object; {_WANTED}")
     try:
         strategy = Strategy.model_validate(data)
         _ = strategy.problem
     except ValidationError as error:
-        raise InputError(f"{path}: {explain(error)}") from None
+        # Of a file that does not even say that it is a strategy, that matters more than a key.
+        wanted = "" if data.get("format") == _FORMAT else f"; {_WANTED}"
+        raise InputError(f"{path}: {explain(error, Strategy)}{wanted}") from None
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     return strategy

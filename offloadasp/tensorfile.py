@@ -34,7 +34,9 @@ def load_tensor(path: Path) -> NDArray[Any]:
         reason = re.sub(r"\s+", " ", str(error)) or type(error).__name__
         if "pickle" in reason:  # numpy's advice is to load it all the same
             reason = "not in NumPy's format, or Python objects in it"
-    raise InputError(f"{path}: is not a .npy file of numbers: {reason}")
+    raise InputError(
+        f"{path}: a .npy file of numbers, as numpy.save writes it, is wanted; not this: {reason}"
+    )
 
 
 def save_tensor(path: Path, tensor: NDArray[Any]) -> None:

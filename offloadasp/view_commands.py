@@ -10,7 +10,7 @@ import typer
 
 from offloadasp.baselines import baselines, compared, strategy_of
 from offloadasp.catalogue import find_instance
-from offloadasp.errors import InputError, NoStrategyError, VerificationError
+from offloadasp.errors import InfeasibleError, InputError, NoStrategyError, VerificationError
 from offloadasp.extras import plotly_source, require
 from offloadasp.files import write_whole
 from offloadasp.instance import Accelerator, Resolved, load_instance
@@ -145,6 +145,8 @@ def compare(
     with MemoryLimit(memory_limit, clock), Interrupts(clock), line.shown():
         try:
             result = run_pipeline(described, shipped_rules(), limits, clock, out, line.tell)
+        except InfeasibleError as error:
+            raise InfeasibleError(f"{instance}: {error}") from None
         except (NoStrategyError, MemoryError) as error:
             raise without_strategy(described.name, error, clock, memory_limit) from None
     bound = result.strategy.lower_bound

@@ -218,6 +218,82 @@ def test_every_key_may_be_given_once_and_under_its_name(
     refused(offload_asp("facts", write(tmp_path, "i.toml", twice.encode())), "not valid TOML")
 
 
+@pytest.mark.parametrize(("table", "key"), KEYS)
+def test_a_key_that_lacks_a_letter_brings_up_the_one_that_was_meant(
+    table: str, key: str, tmp_path: Path
+) -> None:
+    path = write(tmp_path, "i.toml", with_value(table, key[:-1], "1").encode())
+    refused(offload_asp("facts", path), f"{table}.{key[:-1]}: unknown key; did you mean '{key}'?")
+
+
+def test_tables_and_keys_of_every_file_are_brought_up_or_else_all_listed(tmp_path: Path) -> None:
+    files = good(tmp_path)
+    path = write(tmp_path, "j.toml", TINY.replace("[accelerator]", "[acelerator]").encode())
+    refused(offload_asp("facts", path), "acelerator: unknown key; did you mean 'accelerator'?")
+    path = write(tmp_path, "j.toml", TINY.replace("[accelerator]", "[layer.zzz]").encode())
+    refused(offload_asp("facts", path), "layer.zzz: unknown key; allowed are input, kernels, ")
+    text = fuzzing.ACCELERATOR.replace("load_cycles", "loadcycles")
+    files["accelerator"] = write(tmp_path, "chip.toml", text.encode())
+    ran = offload_asp(*READERS["import --accelerator"][1](files, tmp_path / "out"))
+    refused(ran, "accelerator.loadcycles: unknown key; did you mean 'load_cycles'?")
+    text = json.dumps(mutants.HALO).replace('"load"', '"lode"', 1)
+    path = write(tmp_path, "t.json", text.encode())
+    refused(offload_asp("check", path), ".lode: unknown key; did you mean 'load'?")
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["run", "tiny-3x4"], "tiny-3x3"),
+        (["run", "tiny-3x3", "--objective", "duration,peak-memory"], "'peak_memory'"),
+        (["run", "tiny-3x3", "--without", "live_cuts"], "'live-cut'"),
+    ],
+)
+def test_a_name_that_is_nearly_right_brings_up_the_one_that_was_meant(
+    words: list[str], meant: str
+) -> None:
+    refused(offload_asp(*words), f"did you mean {meant}")
+
+
+ONES = TINY.replace("[1, 3, 3]", "[1, 1, 1]").replace("[2, 2]", "[1, 1]")
+
+
+@pytest.mark.parametrize("command", ["run", "compare"])
+@pytest.mark.parametrize(("old", "new"), [("memory = 9", "memory = 1"), ("[2, 2]", "[3, 3]")])
+def test_what_is_infeasible_is_named_by_its_file(
+    command: str, old: str, new: str, tmp_path: Path
+) -> None:
+    path = write(tmp_path, "i.toml", TINY.replace(old, new).encode())
+    ran = offload_asp(command, path, "--out", tmp_path / "out")
+    assert ran.code == 3
+    assert ran.error_line.startswith(f"offload-asp: error: {path}: accelerator.m")
+
+
+def test_what_is_infeasible_under_a_rule_is_named_as_it_was_given(tmp_path: Path) -> None:
+    rule = write(tmp_path, "no.lp", b":- step(T).\n")
+    ran = offload_asp("run", "tiny-3x3", "--encoding", rule, "--out", tmp_path / "out")
+    assert ran.code == 3
+    assert ran.error_line.startswith("offload-asp: error: tiny-3x3: infeasible under your added")
+
+
+def test_one_of_anything_is_not_spoken_of_as_several(tmp_path: Path) -> None:
+    for old, new in (("memory = 9", "memory = 1"), ("kernels = 1", "kernels = 1\ngroup = 2")):
+        path = write(tmp_path, "i.toml", ONES.replace(old, new).encode())
+        line = offload_asp("run", path, "--out", tmp_path / "out").error_line
+        assert re.search(r"\b1 (byte|input channel)\b", line)
+        assert not re.search(r"\b1 [a-z]+s\b", line)
+
+
+@pytest.mark.parametrize("shape", ["[1, 3]", "[1, 3, 3, 3]", "3", "[]"])
+def test_a_list_of_another_length_is_refused_without_words_of_python(
+    shape: str, tmp_path: Path
+) -> None:
+    path = write(tmp_path, "i.toml", with_value("layer", "input", shape).encode())
+    ran = offload_asp("facts", path)
+    refused(ran, "layer.input", "list")
+    assert "uple" not in ran.error_line
+
+
 @pytest.mark.parametrize("key", ["input", "kernels", "kernel_shape", "memory", "macs_per_step"])
 def test_zero_is_no_size(key: str, tmp_path: Path) -> None:
     text, count = re.subn(rf"(?m)^({key} = .*?)\d", r"\g<1>0", TINY, count=1)

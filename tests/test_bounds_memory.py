@@ -69,7 +69,7 @@ def test_what_is_named_adds_up_to_the_demand(problem: Problem) -> None:
     demand = least_memory(problem)
     (blocks, size), (kernels, held) = (
         map(int, numbers.groups())
-        for pattern in (r"(\d+) pixel blocks? of (\d+) bytes", r"of (\d+) bytes, (\d+) bytes of")
+        for pattern in (r"(\d+) pixel blocks? of (\d+) bytes?", r"of (\d+) bytes?, (\d+) bytes? of")
         if (numbers := re.search(pattern, demand.what.split("pixel block", 1)[-1]))
         or (numbers := re.search(pattern, demand.what))
     )
@@ -125,7 +125,7 @@ def lenet(channel_groups: int, precision: Precision, macs: int = 10**6) -> Probl
         (
             lenet(6, Precision(output=0, partial_sum=64)),
             381,
-            "operation (0, 0) with kernel group 0, channel group 0: 25 pixel blocks of 1 bytes, "
+            "operation (0, 0) with kernel group 0, channel group 0: 25 pixel blocks of 1 byte, "
             "its kernel block of 100 bytes, 256 bytes of partial sums",
         ),
         (

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -423,10 +424,10 @@ def _lose_all(data: Path) -> None:
     ("damage", "words"),
     [
         (_truncate, ["input_0.pb", "truncated"]),
-        (_reshape, ["(1, 1, 8, 9)", "(1, 1, 8, 8)"]),
+        (_reshape, ["1 x 1 x 8 x 9", "1 x 1 x 8 x 8"]),
         (_retype, ["float64", "float32"]),
         (_renumber, ["output_*.pb", "numbered"]),
-        (_lose, ["0 files output_*.pb", "1 outputs"]),
+        (_lose, ["0 files output_*.pb", "has 1 output"]),
         (_lose_all, ["--data", "not a folder"]),
     ],
 )
@@ -491,6 +492,44 @@ def test_all_else_works_without_onnx() -> None:
     assert process.returncode == 2
     (line,) = process.stderr.splitlines()
     assert "pip install" in line
+
+
+@pytest.mark.parametrize("columns", ["80", "200"])
+def test_a_network_s_table_fits_the_terminal_and_is_whole_in_a_pipe(
+    planned: tuple[Path, Ran], tmp_path: Path, columns: str
+) -> None:
+    folder = copy(planned, tmp_path)
+    words = ("network", folder / "model.onnx", f"--accelerator={accelerator(folder)}")
+    terminal = Terminal()
+    process = start(
+        *(*words, f"--out={folder / 'out'}", "--time-limit=0.3"),
+        cwd=tmp_path,
+        stdout=terminal.theirs,
+        variables={"COLUMNS": columns, "NO_COLOR": "1"},
+    )
+    lines = re.sub(r"\x1b\[[\d;]*m", "", terminal.read()).splitlines()
+    assert process.wait(timeout=60) == 0
+    assert max(map(len, lines)) <= int(columns)
+    assert not any("…" in line for line in lines)
+    piped = network(folder).out.splitlines()
+    head = ["layer", "runs", "shape", "duration", "bound", "gap", "bytes", "peak", "groups"]
+    assert piped[0].split() == [*head, "status", "s"]
+    table = piped[1:5]
+    # Whatever the width, a row says what matters most, each of it in one piece.
+    for row in table:
+        name, _, _, duration, *_ = re.split(r"  +", row)
+        assert any({name, duration} <= set(line.split()) for line in lines)
+    if columns == "200":
+        assert lines[: len(table) + 1] == piped[: len(table) + 1]
+
+
+def test_a_layer_without_a_strategy_is_named_once(
+    planned: tuple[Path, Ran], tmp_path: Path
+) -> None:
+    folder = copy(planned, tmp_path)
+    ran = network(folder, memory=20)
+    assert ran.code == 3
+    assert re.search(r"(?m)^first-conv: accelerator\.memory = 20 bytes is too small", ran.out)
 
 
 def test_a_bar_on_the_terminal_counts_layers(planned: tuple[Path, Ran], tmp_path: Path) -> None:

@@ -152,7 +152,10 @@ def test_durations_that_are_no_integers_are_exact_fractions(tmp_path: Path) -> N
     assert isinstance(found["duration"], str)
     assert Fraction(found["duration"]) == exact + 5 * found["steps"]
     assert isinstance(found["gap"], float)
-    assert f"{found['duration']} (" in row(run(path).out, "duration")
+    whole, part = divmod(Fraction(found["duration"]), 1)
+    text = run(path).out
+    assert row(text, "duration") == f"{whole} {part} cycles"
+    assert re.search(rf"best strip +{whole} {part} +0\.00 %", text)
 
 
 def test_everything_free_has_no_gap(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """`offload-asp simulate` and `offload-asp check` on strategy files, right and wrong."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -165,7 +166,30 @@ def test_wrong_tensors_are_refused_in_one_line(strategy: Path, tmp_path: Path, k
     ran = offload_asp("simulate", strategy, "--input", path, "--out", out, "--json")
     assert ran.code == 2
     assert "x.npy" in ran.error_line or "input" in ran.error_line
+    # What a shape is, is not said in Python.
+    assert not re.search(r"\(\d|shape \(", ran.error_line)
     assert not out.exists()
+
+
+@pytest.mark.parametrize("kind", ["empty", "text", "pickled", "truncated", "an archive"])
+def test_what_is_no_tensor_file_is_told_what_is_wanted(
+    strategy: Path, tmp_path: Path, kind: str
+) -> None:
+    path = tmp_path / "x.npy"
+    WRONG_TENSORS[kind](path)
+    line = offload_asp("simulate", strategy, "--weights", path).error_line
+    assert "x.npy: a .npy file of numbers, as numpy.save writes it, is wanted" in line
+
+
+def test_a_tensor_of_another_shape_is_told_both_in_plain_words(
+    strategy: Path, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "x.npy", np.zeros((3, 3, 1)))
+    line = offload_asp("simulate", strategy, "--input", tmp_path / "x.npy").error_line
+    assert (
+        "input: has shape 3 x 3 x 1; shape 1 x 3 x 3, or for a batch B x 1 x 3 x 3, is wanted"
+        in line
+    )
 
 
 def test_every_prefix_of_a_tensor_file_is_refused(tmp_path: Path) -> None:
@@ -396,6 +420,73 @@ def test_objectives_and_names_that_disagree_exit_2(
     ran = offload_asp("check", changed(ranked, tmp_path, change))
     assert ran.code == 2
     assert "objective" in ran.error_line
+
+
+def state_less(stored: Any) -> None:
+    stored["duration"] -= 1
+    stored["objective"]["value"] -= 1
+    stored["objective"]["lower_bound"] = stored["lower_bound"] = 0
+    stored["status"] = "feasible"
+
+
+def state_a_high_bound(stored: Any) -> None:
+    stored["lower_bound"] += 1
+    stored["objective"]["lower_bound"] += 1
+
+
+def state_an_optimum(stored: Any) -> None:
+    stored["objective"]["lower_bound"] = stored["lower_bound"] = 1
+
+
+@pytest.mark.parametrize(
+    ("change", "false"),
+    [
+        (state_less, "a duration of 37 cycles where both readings count 38 cycles (duration)"),
+        (state_a_high_bound, "a lower bound of 39 cycles above the duration of 38 cycles (bound)"),
+        (
+            state_an_optimum,
+            "the status optimal with a lower bound of 1 cycle for the duration of 38 cycles",
+        ),
+    ],
+)
+def test_a_check_says_what_is_right_and_what_the_file_states_falsely(
+    strategy: Path, tmp_path: Path, change: Callable[[Any], object], false: str
+) -> None:
+    ran = offload_asp("check", changed(strategy, tmp_path, change))
+    text = " ".join(ran.out.split())
+    assert ran.code == 5
+    assert "NOT VERIFIED: every step is valid and output equals direct convolution" in text
+    assert "but something that the file states is false" in text
+    assert f"the whole strategy: the file states {false}" in text
+    assert "violations: 1 " in text
+
+
+def test_a_check_of_wrong_steps_does_not_call_them_valid(strategy: Path, tmp_path: Path) -> None:
+    text = " ".join(offload_asp("check", changed(strategy, tmp_path, drop_a_load)).out.split())
+    assert re.search(r"NOT VERIFIED: \d+ violations? in the steps; output", text)
+    assert re.search(r"check\.lp REFUSED: \d+ violations? in the steps", text)
+    assert "valid" not in text
+
+
+def test_false_values_of_other_objectives_are_told_in_their_units(
+    ranked: Path, tmp_path: Path
+) -> None:
+    text = " ".join(offload_asp("check", changed(ranked, tmp_path, state_less_traffic)).out.split())
+    assert re.search(r"a traffic of 42 bytes where both readings count 43 bytes", text)
+
+
+@pytest.mark.parametrize("name", ["simulate", "check"])
+@pytest.mark.parametrize(
+    "content", [TINY.encode(), b"\x93NUMPY\x01\x00v\x00{'descr'", b"[1]", b'{"name": "tiny"}']
+)
+def test_what_is_no_strategy_file_is_told_what_is_wanted(
+    tmp_path: Path, name: str, content: bytes
+) -> None:
+    path = tmp_path / "odd name.json"
+    path.write_bytes(content)
+    line = offload_asp(name, path).error_line
+    assert "odd name.json: " in line
+    assert "a strategy file, as 'offload-asp run' writes it" in line
 
 
 @pytest.mark.parametrize("name", ["simulate", "check"])

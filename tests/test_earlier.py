@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from invoking import Ran, instance, offload_asp, start
 
-from offloadasp import pipeline
+from offloadasp import pipeline, readings
 from offloadasp.search.lexicographic import Ranked
 from offloadasp.strategy import Strategy, load
 
@@ -74,6 +74,26 @@ def test_a_better_file_is_kept_and_reported(solved: Path, worse: None) -> None:
     after = load(solved.parent / "out" / NAME)
     assert after.steps == before.steps
     assert offload_asp("check", solved.parent / "out" / NAME).code == 0
+
+
+def test_a_file_that_is_kept_is_read_once_by_each_reading(
+    solved: Path, worse: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+
+    def counting(name: str) -> None:
+        reading = getattr(readings, name)
+
+        def counted(*arguments: Any, **more: Any) -> Any:
+            read.append(name)
+            return reading(*arguments, **more)
+
+        monkeypatch.setattr(readings, name, counted)
+
+    for name in ("check", "simulate"):
+        counting(name)
+    assert run(solved, "--json").json["duration"] == 38
+    assert sorted(read) == ["check", "simulate"]
 
 
 def test_a_worse_file_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

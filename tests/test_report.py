@@ -1,6 +1,7 @@
 """Words and figures for people: right, never misleading, and within a terminal's width."""
 
 import re
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,13 +13,15 @@ from rich.console import Console
 
 from offloadasp.instance import Choice, Layer, Resolved, split_evenly
 from offloadasp.report.live import LiveLine
-from offloadasp.report.screen import Rows, show_rows, show_table
+from offloadasp.report.screen import Rows, show_rows
+from offloadasp.report.table import show_table
 from offloadasp.report.words import (
     choice_words,
     cycles,
     decomposition_words,
     error_words,
     layer_words,
+    mixed,
     percent,
     scope_words,
 )
@@ -50,6 +53,20 @@ def test_no_color_means_no_colour(tmp_path: Path) -> None:
     assert not re.search(r"\x1b\[(\d+;)*(3|4|9|10)\d[;m]", text)
 
 
+def shown(
+    width: int,
+    head: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    flexible: int = 0,
+    spare: Sequence[str] = (),
+) -> list[str]:
+    console = Console(width=width, color_system=None, highlight=False)
+    with console.capture() as capture:
+        show_table(console, head, rows, flexible=flexible, spare=spare)
+    return capture.get().splitlines()
+
+
 @given(st.fractions(0, 1))
 def test_a_gap_reads_as_zero_only_if_it_is(share: Fraction) -> None:
     text = percent(share)
@@ -59,7 +76,25 @@ def test_a_gap_reads_as_zero_only_if_it_is(share: Fraction) -> None:
 
 def test_cycles_are_exact() -> None:
     assert cycles(Fraction(7)) == "7 cycles"
-    assert cycles(Fraction(22, 7)) == "22/7 (3.14286) cycles"
+    assert cycles(Fraction(22, 7)) == "3 1/7 cycles"
+    assert cycles(1) == "1 cycle"
+
+
+@given(st.fractions(0, 10**12))
+def test_a_fraction_reads_as_a_whole_number_and_less_than_one(value: Fraction) -> None:
+    parts = [Fraction(part) for part in mixed(value, grouped=True).replace(",", "").split()]
+    assert sum(parts) == value
+    assert all(part.denominator == 1 for part in parts[:-1])
+    assert parts[-1].denominator == 1 or parts[-1] < 1
+    assert mixed(value) == mixed(value, grouped=True).replace(",", "")
+
+
+def test_whole_numbers_of_a_column_end_in_one_place_whatever_fractions_follow() -> None:
+    values = [Fraction(7), Fraction(1, 3), Fraction(22, 7), Fraction(123456, 15)]
+    printed = shown(100, ("name", "cycles"), [("a", mixed(value)) for value in values])
+    ends = [re.sub(r" ?\d+/\d+$", "", line).rstrip() for line in printed[1:]]
+    assert {len(end) for end in ends if end != "a"} == {len(ends[0])}
+    assert [line.split(maxsplit=1)[1] for line in printed[1:]] == ["7", "1/3", "3 1/7", "8230 2/5"]
 
 
 def test_a_layer_names_only_what_is_not_the_default() -> None:
@@ -121,6 +156,44 @@ def test_rows_and_tables_keep_every_word_at_any_width(width: int) -> None:
     lines = capture.get().splitlines()
     assert max(map(len, lines)) <= max(width, 24)
     assert re.findall(r"word\d+", capture.get()) == words * 2
+
+
+LAYERS = [
+    ("n0", "1", "3x224x224, 64 kernels 3x3, stride 2, bias", "334046 2/3", "0.35 %", "optimal"),
+    ("n37", "2", "48x13x13, 192 kernels 3x3, pad 0 0 1 1, bias", "7", "-", "none"),
+]
+HEAD = ("layer", "runs", "shape", "duration", "gap", "status")
+
+
+@pytest.mark.parametrize("width", range(45, 110, 5))
+def test_a_table_leaves_columns_out_and_says_which_rather_than_break_what_it_shows(
+    width: int,
+) -> None:
+    lines = shown(width, HEAD, LAYERS, flexible=2, spare=("runs", "gap"))
+    assert max(map(len, lines)) <= width
+    left_out = [name for name in ("runs", "gap") if not re.search(rf"\b{name}\b", lines[0])]
+    note = f"no room for: {', '.join(left_out)}; a wider terminal or a pipe shows all"
+    assert (note in " ".join(" ".join(lines).split())) == (left_out != [])
+    assert left_out in ([], ["runs"], ["runs", "gap"])
+    for row in LAYERS:
+        for name, cell in zip(HEAD, row, strict=True):
+            for phrase in [] if name in left_out else cell.split(", "):
+                assert any(phrase in line for line in lines)
+
+
+def test_a_table_with_room_shows_everything_a_row_a_line() -> None:
+    lines = shown(1000, HEAD, LAYERS, flexible=2, spare=("runs", "gap"))
+    assert len(lines) == 1 + len(LAYERS)
+    for line, row in zip(lines[1:], LAYERS, strict=True):
+        assert re.split(r"  +", line) == list(row)
+
+
+def test_names_that_leave_no_room_get_lines_of_their_own() -> None:
+    name = "a_network_stage1_" * 5
+    lines = shown(80, HEAD, [(name, *LAYERS[0][1:])], flexible=2)
+    assert lines[2] == name
+    assert lines[3].startswith("  ")
+    assert max(map(len, lines[:2] + lines[3:])) <= 80
 
 
 def test_the_live_line_says_what_is_known_and_no_more() -> None:

@@ -17,7 +17,7 @@ from offloadasp.resources import instances_folder
 from offloadasp.rules import shipped_rules
 from offloadasp.search.clock import Clock
 from offloadasp.search.decompose import decompositions, scope
-from offloadasp.search.found import Limits
+from offloadasp.search.found import Limits, Status
 from offloadasp.search.improve import preparation
 from offloadasp.search.solve import Search
 
@@ -220,6 +220,24 @@ def test_strips_beat_row_by_row_and_zigzag_where_order_matters(name: str) -> Non
     found = solve(given_, seconds=3).run()
     naive = min(found.baselines[name].duration for name in ("row_by_row", "zigzag"))
     assert found.value < naive * Fraction(95, 100)
+
+
+@pytest.mark.parametrize("more", [0, 3, 9])
+@pytest.mark.parametrize("name", CASES)
+def test_what_a_budget_tells_holds_for_the_instance_and_never_gets_worse(
+    name: str, more: int
+) -> None:
+    given_, told = instance(CASES[name], least(CASES[name]) + more), list[Status]()
+    search = Search(given_, shipped_rules(), Limits(1, 0, budget=8), Clock(), told.append)
+    found = search.run()
+    optimum = exhaustive.optimal_duration(problem_of(given_, scope(given_)))
+    values = [status.incumbent for status in told if status.incumbent is not None]
+    bounds = [status.bound for status in told]
+    assert values == sorted(values, reverse=True)
+    assert bounds == sorted(bounds)
+    assert optimum is not None
+    assert max(bounds) <= optimum <= min(values)
+    assert (values[-1], bounds[-1]) == (found.value, found.lower_bound)
 
 
 def test_the_same_budget_and_seed_give_the_same_plan() -> None:

@@ -189,7 +189,7 @@ def test_tensors_that_are_not_given_are_drawn_from_the_seed() -> None:
 
 
 def test_a_tensor_that_does_not_fit_the_layer_is_refused() -> None:
-    with pytest.raises(InputError, match=r"input: shape \(2, 3\)"):
+    with pytest.raises(InputError, match=r"input: has shape 2 x 3; shape 1 x 2 x 3,"):
         simulate(halo(), np.ones((2, 3)))
 
 

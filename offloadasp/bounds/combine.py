@@ -251,7 +251,8 @@ def _phases(value: object, operations: int) -> Phases:
         raise InputError("certificate.loads.phases: must hold pairs of positive integers")
     if sum(length * count for length, count in pairs) != operations:
         raise InputError(
-            f"certificate.loads.phases: lengths must add up to the {operations} operations"
+            "certificate.loads.phases: lengths must add up to the number of operations, "
+            f"{operations}"
         )
     return pairs
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from offloadasp.problem import BoolArray, IntArray, Problem
+from offloadasp.wording import plural
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,8 @@ def least_macs(problem: Problem) -> Demand:
     shared = int(problem.shared_channels[n, q])
     return Demand(
         value,
-        f"{where}: {value} multiply-accumulates, {positions} of {taps} taps for each of {shared} "
-        "pairs of kernel and channel",
+        f"{where}: {plural(value, 'multiply-accumulate')}, {plural(positions, 'position')} of "
+        f"{taps} taps for {plural(shared, 'pair')} of kernel and channel",
     )
 
 
@@ -105,8 +106,8 @@ def _of_tile(problem: Problem, rows: _Span, columns: _Span) -> Demand:
     return Demand(
         int(apart[n]),
         f"{place} with kernel group {n}, channel group {q}: "
-        f"{_blocks(pixels, problem.pixel_bytes[q])}, its kernel block of {kernels[n, q]} bytes, "
-        f"{held} bytes of {kind}",
+        f"{_blocks(pixels, problem.pixel_bytes[q])}, its kernel block of "
+        f"{plural(int(kernels[n, q]), 'byte')}, {plural(held, 'byte')} of {kind}",
     )
 
 
@@ -128,19 +129,19 @@ def _demand_at_once(
         return Demand(
             total,
             f"{place} with kernel group {n}, channel group {q}: "
-            f"{_blocks(pixels, problem.pixel_bytes[q])}, its kernel block of {kernel_bytes} bytes, "
-            f"{output} bytes of output",
+            f"{_blocks(pixels, problem.pixel_bytes[q])}, its kernel block of "
+            f"{plural(kernel_bytes, 'byte')}, {plural(output, 'byte')} of output",
         )
     return Demand(
         total,
         f"{place} with kernel group {n}, its {len(groups)} channel groups in one step: "
         f"{_blocks(pixels, problem.pixel_bytes[groups].sum())} over all of them, their kernel "
-        f"blocks of {kernel_bytes} bytes, {output} bytes of output",
+        f"blocks of {plural(kernel_bytes, 'byte')}, {plural(output, 'byte')} of output",
     )
 
 
 def _blocks(count: int, size: int) -> str:
-    return f"{count} pixel block{'' if count == 1 else 's'} of {size} bytes"
+    return f"{plural(count, 'pixel block')} of {plural(int(size), 'byte')}"
 
 
 def _place(problem: Problem, rows: _Span, columns: _Span) -> str:

@@ -5,8 +5,9 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from offloadasp.errors import InputError
+from offloadasp.explain import explain
 from offloadasp.files import read_toml
-from offloadasp.instance import Accelerator, Name, Precision, explain
+from offloadasp.instance import Accelerator, Name, Precision
 
 
 class Machine(BaseModel):
@@ -39,4 +40,4 @@ def load_machine(path: Path) -> Machine:
     try:
         return Machine.model_validate(read_toml(path))
     except ValidationError as error:
-        raise InputError(f"{path}: {explain(error)}") from None
+        raise InputError(f"{path}: {explain(error, Machine)}") from None

@@ -8,7 +8,8 @@ from onnx import NodeProto, helper
 from pydantic import ValidationError
 
 from offloadasp.errors import InputError
-from offloadasp.instance import Instance, Layer, Precision, SearchOptions, explain
+from offloadasp.explain import explain
+from offloadasp.instance import Instance, Layer, Precision, SearchOptions
 from offloadasp.network.accelerators import Machine
 from offloadasp.network.model import STANDARD, Model, node_name
 from offloadasp.network.nodes import FLOATS, READERS, Node, Unfit
@@ -133,7 +134,7 @@ def _read(model: Model, node: NodeProto, machine: Machine) -> tuple[Layer, Preci
     try:
         layer, images = reader(Node(model, node))
     except ValidationError as error:
-        raise Unfit(explain(error)) from None
+        raise Unfit(explain(error, Layer)) from None
     precision = _precision(model, node, machine)
     instance = Instance(
         name="layer", layer=layer, accelerator=machine.accelerator, precision=precision

@@ -13,6 +13,7 @@ from onnx import TensorProto, ValueInfoProto, helper, numpy_helper
 from offloadasp.errors import InputError
 from offloadasp.network.model import Model, first_line
 from offloadasp.simulate.tensors import Array
+from offloadasp.wording import plural, sizes
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +46,8 @@ def read_data_set(model: Model, folder: Path) -> DataSet:
     ):
         if len(found) != len(expected):
             raise InputError(
-                f"--data: {folder} holds {len(found)} files {kind}_*.pb; the model has "
-                f"{len(expected)} {kind}s"
+                f"--data: {folder} holds {plural(len(found), 'file')} {kind}_*.pb; the model has "
+                f"{plural(len(expected), kind)}"
             )
     inputs = dict(zip(names, given, strict=True))
     for value in needed:
@@ -73,16 +74,16 @@ def _draw(model: Model, value: ValueInfoProto, generator: np.random.Generator) -
             f"--verify: the shape of the input {value.name} is not known before the model runs; "
             "give one with --data"
         )
-    sizes = [size or 0 for size in shape]
+    known = [size or 0 for size in shape]
     kind = _kind(model, value)
     if kind.kind in "iu":
         low = 0 if kind.kind == "u" else -128
-        return generator.integers(low, low + 256, sizes).astype(kind)
+        return generator.integers(low, low + 256, known).astype(kind)
     if kind.kind == "b":
-        return generator.integers(0, 2, sizes).astype(kind)
+        return generator.integers(0, 2, known).astype(kind)
     if kind.kind in "OSUc":
         raise InputError(f"--verify: the input {value.name} holds no numbers; give it with --data")
-    return generator.normal(size=sizes).astype(kind)
+    return generator.normal(size=known).astype(kind)
 
 
 def _kind(model: Model, value: ValueInfoProto) -> np.dtype[Any]:
@@ -125,7 +126,8 @@ def _require_fit(model: Model, value: ValueInfoProto, given: Array, folder: Path
     )
     kind = _kind(model, value)
     if not fits or given.dtype != kind:
+        wanted = "any shape" if shape is None else f"shape {sizes(shape)}"
         raise InputError(
-            f"--data: {folder}: the input {value.name} is {given.dtype} of shape {given.shape}; "
-            f"the model takes {kind} of shape {shape}"
+            f"--data: {folder}: the input {value.name} is {given.dtype} of shape "
+            f"{sizes(given.shape)}; the model takes {kind} of {wanted}"
         )

@@ -13,6 +13,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto,
 from onnx.external_data_helper import ExternalDataInfo, uses_external_data
 
 from offloadasp.errors import InputError
+from offloadasp.wording import plural
 
 # None for a dimension that is only known when the model runs.
 Shape = tuple[int | None, ...]
@@ -167,7 +168,7 @@ def _require_external_data(path: Path, proto: ModelProto) -> None:
         if place.stat().st_size < needed:
             raise InputError(
                 f"{path}: its tensor {tensor.name} is in {place}, which has "
-                f"{place.stat().st_size} bytes; at least {needed} are needed"
+                f"{plural(place.stat().st_size, 'byte')}; at least {needed} are needed"
             )
 
 

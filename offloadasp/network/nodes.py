@@ -121,7 +121,7 @@ def _pads(
     if auto in ("NOTSET", ""):
         pads = list(at.get("pads", [0] * (2 * len(sizes))))
         if min(pads) < 0:
-            raise Unfit(f"negative pads {pads}: they cut the input")
+            raise Unfit(f"negative pads, {', '.join(map(str, pads))}: they cut the input")
         return pads
     if auto == "VALID":
         return [0] * (2 * len(sizes))

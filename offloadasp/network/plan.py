@@ -27,7 +27,7 @@ class Failed:
     Attributes
     ----------
     exit_code, reason
-        Those that ``offload-asp run`` would end with.
+        Those that ``offload-asp run`` would end with; the reason without the name.
     """
 
     name: str
@@ -106,10 +106,10 @@ def plan_layer(instance: Instance, out: Path, memory_limit: int | None = None) -
         with MemoryLimit(memory_limit, clock):
             found = planned(run(instance, shipped_rules(), limits, clock, out))
     except OffloadError as error:
-        return Failed(instance.name, error.exit_code, str(error))
+        reason = str(error).removeprefix(f"{instance.name}: ")
+        return Failed(instance.name, error.exit_code, reason)
     except MemoryError:
-        reason = f"{instance.name}: out of memory; {SMALLER}"
-        return Failed(instance.name, NoStrategyError.exit_code, reason)
+        return Failed(instance.name, NoStrategyError.exit_code, f"out of memory; {SMALLER}")
     keep(found, out)
     return found
 

@@ -9,10 +9,21 @@ from rich.text import Text
 
 from offloadasp.instance import exact_number
 from offloadasp.plan import Planned
-from offloadasp.report.screen import console, show_rows, show_table
-from offloadasp.report.words import BASELINES, cycles, decomposition_words, layer_words, percent
+from offloadasp.report.screen import console, show_rows
+from offloadasp.report.table import show_table
+from offloadasp.report.words import (
+    BASELINES,
+    cycles,
+    decomposition_words,
+    layer_words,
+    mixed,
+    percent,
+)
 from offloadasp.simulate import Books
 from offloadasp.strategy import Strategy
+
+# Columns that matter least come first.
+_SPARE = ("peak", "steps", "written", "loaded")
 
 
 @dataclass(frozen=True)
@@ -50,7 +61,8 @@ def show_comparison(
     )
     screen.print()
     head = ("strategy", "cycles", "longer", "gap", "loaded", "written", "steps", "peak")
-    show_table(screen, head, [_cells(row, rows[0], strategy, bound) for row in rows])
+    table = [_cells(row, rows[0], strategy, bound) for row in rows]
+    show_table(console(wide=True), head, table, spare=_SPARE)
     screen.print()
     screen.print("longer: than the first row; gap: to the lower bound; loaded, written and peak")
     screen.print("of memory in bytes; steps: compute actions. No reuse: row by row in the first")
@@ -94,7 +106,7 @@ def _cells(row: Row, first: Row, strategy: Strategy, bound: Fraction) -> tuple[s
     best = "optimal" if strategy.status == "optimal" else "best found"
     return (
         best if row.planned is None else BASELINES[row.name],
-        str(exact_number(duration)),
+        mixed(duration),
         percent(_share(duration - first.books.duration, first.books.duration)),
         percent(_share(duration - bound, duration)),
         str(books.loads.total),

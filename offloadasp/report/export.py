@@ -11,6 +11,7 @@ from offloadasp.instance import exact_number
 from offloadasp.report.actions import COMPUTE, FREE, LOAD, WRITE, Action, actions_of
 from offloadasp.simulate import Books
 from offloadasp.strategy import Strategy
+from offloadasp.wording import plural
 
 _COLUMNS = ("step", "action", "kind", "n", "q", "r0", "r1", "c0", "c1", "size", "start", "end")
 _TRACKS = {LOAD: (1, "DMA in"), COMPUTE: (2, "compute"), WRITE: (3, "DMA out")}
@@ -71,7 +72,7 @@ def _events(strategy: Strategy, books: Books) -> Iterator[dict[str, Any]]:
             if one.action not in (FREE, COMPUTE):
                 yield _slice(f"{one.action} {_words(one)}", one, _arguments(one))
         if computed:
-            words = f"compute {sum(map(_positions, computed))} operations"
+            words = f"compute {plural(sum(map(_positions, computed)), 'operation')}"
             macs = sum(one.size for one in computed)
             freed = books.accounts[step - 1].freed
             yield _slice(words, computed[0], {"step": step, "MACs": macs, "bytes freed": freed})

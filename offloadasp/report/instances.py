@@ -5,7 +5,8 @@ from typing import Any
 
 from offloadasp.instance import Instance
 from offloadasp.problem import Problem, problem_of, undivided
-from offloadasp.report.screen import console, show_table
+from offloadasp.report.screen import console
+from offloadasp.report.table import show_table
 from offloadasp.report.words import choice_words, layer_words
 
 _LEGEND = (
@@ -27,7 +28,13 @@ def show_instances(instances: Sequence[Instance]) -> None:
         for instance in instances
     ]
     screen = console(wide=True)
-    show_table(screen, ("name", "layer", "memory", "all data", "groups"), rows, flexible=1)
+    show_table(
+        screen,
+        ("name", "layer", "memory", "all data", "groups"),
+        rows,
+        flexible=1,
+        spare=("groups",),
+    )
     screen.print()
     for line in _LEGEND:
         screen.print(line)

@@ -7,8 +7,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from offloadasp.instance import exact_number
-from offloadasp.report.words import percent
+from offloadasp.report.words import mixed, percent
 from offloadasp.search.clock import Clock
 from offloadasp.search.found import Status
 
@@ -38,9 +37,9 @@ class LiveLine:
         parts = [self._stage]
         status = self._status
         if status is not None and status.incumbent is not None:
-            parts.append(f"incumbent {exact_number(status.incumbent)}")
+            parts.append(f"incumbent {mixed(status.incumbent)}")
         if status is not None and status.bound:
-            parts.append(f"bound {exact_number(status.bound)}")
+            parts.append(f"bound {mixed(status.bound)}")
         if status is not None and status.incumbent and status.bound:
             parts.append(f"gap {percent((status.incumbent - status.bound) / status.incumbent)}")
         if self._clock.seconds < float("inf") and not self._clock.interrupted:

@@ -20,14 +20,18 @@ from offloadasp.network.plan import Progress as State
 from offloadasp.network.totals import Totals
 from offloadasp.network.verify import Verification
 from offloadasp.report.instances import data_bytes
-from offloadasp.report.screen import Rows, console, show_rows, show_table
+from offloadasp.report.screen import Rows, console, show_rows
+from offloadasp.report.table import show_table
 from offloadasp.report.verification import verification_object, verification_rows
-from offloadasp.report.words import cycles, layer_words, percent, plural
+from offloadasp.report.words import cycles, layer_words, mixed, percent
+from offloadasp.wording import plural
 
 _LEGEND = (
     "runs: nodes with this layer times images; duration, bound and bytes: of one run",
-    "layer: channels x height x width, kernels; groups: kernel groups x channel groups",
+    "shape: channels x height x width, kernels; groups: of kernels x of channels",
 )
+# Columns that matter least come first.
+_SPARE = ("s", "peak", "groups", "bytes", "runs", "bound")
 
 
 def show_import(imported: Imported, instances: Sequence[Instance], out: Path) -> None:
@@ -44,7 +48,13 @@ def show_import(imported: Imported, instances: Sequence[Instance], out: Path) ->
         for entry in instances
     ]
     screen = console(wide=True)
-    show_table(screen, ("name", "runs", "layer", "bytes each", "all data"), rows, flexible=2)
+    show_table(
+        screen,
+        ("name", "runs", "layer", "bytes each", "all data"),
+        rows,
+        flexible=2,
+        spare=("bytes each",),
+    )
     screen.print()
     screen.print("bytes each: of an element of input, weight, output and partial sum")
     _show_skipped(screen, imported.skipped)
@@ -112,7 +122,7 @@ def show_network(
     alike = imported.distinct
     head = ("layer", "runs", "shape", "duration", "bound", "gap", "bytes", "peak")
     rows = [_row(entry, _runs(alike[entry.name]), outcomes[entry.name]) for entry in instances]
-    show_table(screen, (*head, "groups", "status", "s"), rows, flexible=2)
+    show_table(screen, (*head, "groups", "status", "s"), rows, flexible=2, spare=_SPARE)
     screen.print()
     for line in _LEGEND:
         screen.print(line)
@@ -179,7 +189,7 @@ def _groups_words(decomposition: Resolved) -> str:
 
 def _news(last: Outcome) -> str:
     if isinstance(last, Failed):
-        return last.reason
+        return f"{last.name}: {last.reason}"
     return f"{last.name}: {last.status}, gap {percent(_gap(last.duration, last.lower_bound))}"
 
 
@@ -193,8 +203,8 @@ def _row(entry: Instance, runs: int, outcome: Outcome) -> tuple[str, ...]:
         return (*start, "-", "-", "-", "-", "-", "-", "none", "-")
     return (
         *start,
-        _rounded(outcome.duration),
-        _rounded(outcome.lower_bound),
+        mixed(outcome.duration),
+        mixed(outcome.lower_bound),
         percent(_gap(outcome.duration, outcome.lower_bound)),
         str(outcome.loaded + outcome.written),
         str(outcome.peak_memory),
@@ -202,11 +212,6 @@ def _row(entry: Instance, runs: int, outcome: Outcome) -> tuple[str, ...]:
         outcome.status,
         f"{outcome.seconds:.1f}",
     )
-
-
-def _rounded(value: Fraction) -> str:
-    """Return cycles for a table: whole ones as they are, others to a tenth."""
-    return str(int(value)) if value.denominator == 1 else f"{float(value):.1f}"
 
 
 def _outcome_object(outcome: Outcome, out: Path) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What a simulation and a check of a strategy file print."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -11,14 +11,22 @@ from offloadasp.instance import exact_number
 from offloadasp.objective import DURATION
 from offloadasp.proof import Proof
 from offloadasp.report.screen import Rows, console, show_rows
+from offloadasp.report.statements import (
+    Counted,
+    false_bounds,
+    false_values,
+    rules_text,
+    simulator_text,
+)
 from offloadasp.report.summary import moved_object, moved_rows
+from offloadasp.report.table import aligned
 from offloadasp.report.words import (
     amount,
     cycles,
     decomposition_words,
-    error_words,
     given_words,
     layer_words,
+    mixed,
     objective_words,
 )
 from offloadasp.simulate import RULES, Replay, TraceRow
@@ -37,7 +45,8 @@ def show_simulation(strategy: Strategy, replay: Replay, *, trace: bool) -> None:
         screen.file.writelines(f"{line}\n" for line in trace_lines(replay.trace))
         screen.print()
     show_rows(screen, _head(strategy, replay))
-    _show_findings([(v.step, v.rule, v.block, "") for v in replay.violations])
+    false = _false(strategy, replay, {"the simulator": replay.measured})
+    _show_findings([(v.step, v.rule, v.block, "") for v in replay.violations], false)
 
 
 def simulation_object(strategy: Strategy, replay: Replay, *, trace: bool) -> dict[str, Any]:
@@ -62,15 +71,17 @@ def show_audit(strategy: Strategy, found: Audit) -> None:
     """Print the verdict of both readings, the bound's, and every finding."""
     screen = console()
     head = _head(strategy, found.replay)
-    accepted = found.verdict.accepted and not list(found.verdict.contradicted(strategy))
-    rules = Text("accepted", "green") if accepted else Text("REFUSED", "bold red")
+    rules = rules_text(strategy, found.verdict)
     bounds: Rows = [("lower bound", _bound_words(found.proof))]
     if strategy.objective is not None and strategy.objective.name != DURATION:
         bounds += [
             (f"of {objective_words(proof.name)}", _bound_words(proof)) for proof in found.proofs
         ]
     show_rows(screen, [*head, ("check.lp", rules), *bounds])
-    _show_findings([(f.step, f.rule, f.block, ", ".join(f.readings)) for f in found.findings])
+    counted = {"check.lp": found.verdict.measured, "the simulator": found.replay.measured}
+    false = _false(strategy, found.replay, counted)
+    rows = [(f.step, f.rule, f.block, ", ".join(f.readings)) for f in found.findings]
+    _show_findings(rows, false)
 
 
 def audit_object(strategy: Strategy, found: Audit) -> dict[str, Any]:
@@ -97,26 +108,26 @@ def audit_object(strategy: Strategy, found: Audit) -> dict[str, Any]:
 
 def trace_lines(trace: Sequence[TraceRow]) -> Iterable[str]:
     """Yield a line a step, flush right; bytes, multiply-accumulates and cycles."""
+    durations = aligned([mixed(row.cycles) for row in trace])
     rows = [
-        (r.step, r.freed, r.written, r.loaded, r.on_chip, r.macs, exact_number(r.cycles))
-        for r in trace
+        (r.step, r.freed, r.written, r.loaded, r.on_chip, r.macs, cycles)
+        for r, cycles in zip(trace, durations, strict=True)
     ]
     table = [_TRACE, *(tuple(map(str, row)) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for row in table:
-        yield "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+        cells = (cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+        yield "  ".join(cells).rstrip()
 
 
 def _head(strategy: Strategy, replay: Replay) -> Rows:
-    words = error_words(replay.max_abs_error, replay.tolerance)
-    verdict = ("verified", "green") if replay.verified else ("NOT VERIFIED", "bold red")
     instance = strategy.instance
     return [
         ("strategy", f"{instance.name}: {layer_words(instance.layer)}"),
         ("decomposition", decomposition_words(instance.decomposition)),
         ("duration", f"{cycles(replay.duration)} replayed, {cycles(strategy.duration)} stated"),
         *moved_rows(strategy, replay),
-        ("simulator", Text.assemble(verdict, f": {words}")),
+        ("simulator", simulator_text(replay)),
     ]
 
 
@@ -147,18 +158,33 @@ def _bound_words(proof: Proof) -> Text:
     return Text.assemble(verdict, f": {stated}{proved}")
 
 
-def _show_findings(findings: Sequence[tuple[int, str, str, str]]) -> None:
+def _false(strategy: Strategy, replay: Replay, counted: Counted) -> dict[tuple[str, str], str]:
+    """Return a sentence for every false statement of the file, by rule and objective."""
+    bounds = false_bounds(strategy, replay)
+    return false_values(strategy, counted) | ({("bound", ""): bounds} if bounds else {})
+
+
+def _show_findings(
+    findings: Sequence[tuple[int, str, str, str]], false: Mapping[tuple[str, str], str]
+) -> None:
     screen = console(wide=True)
     if findings:
         screen.print()
         screen.print(Text(f"violations: {len(findings)}", "bold red"))
     for step, rule, block, readings in findings[:_SHOWN]:
         where = f"step {step}" if step else "the whole strategy"
-        what = f"{block}: " if block else ""
+        what = f"{block}: {RULES.get(rule, rule)}" if block else RULES.get(rule, rule)
+        if not step:
+            unproved = f"the certificate does not prove the lower bound stated{_of(block)}"
+            what = false.get((rule, block), unproved if rule == "bound" else what)
         source = f" [{readings}]" if readings else ""
-        screen.print(Text(f"  {where}: {what}{RULES.get(rule, rule)} ({rule}){source}"))
+        screen.print(Text(f"  {where}: {what} ({rule}){source}"))
     if len(findings) > _SHOWN:
         screen.print(Text(f"  and {len(findings) - _SHOWN} more; --json lists all"))
+
+
+def _of(objective: str) -> str:
+    return f" of the {objective_words(objective)}" if objective else ""
 
 
 def _finding_object(finding: Finding) -> dict[str, Any]:

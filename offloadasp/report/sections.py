@@ -5,22 +5,23 @@ from dataclasses import dataclass
 from fractions import Fraction
 from html import escape
 
-from offloadasp.instance import ResolvedInstance, exact_number
+from offloadasp.instance import ResolvedInstance
 from offloadasp.proof import Proof
 from offloadasp.report.certificate import proof_sentences
+from offloadasp.report.statements import simulator_text
 from offloadasp.report.words import (
     accelerator_words,
     amount,
     by_kind,
     cycles,
     decomposition_words,
-    error_words,
+    mixed,
     objective_words,
     percent,
-    plural,
 )
 from offloadasp.simulate import Books, Replay
 from offloadasp.strategy import Ranked, Strategy
+from offloadasp.wording import plural
 
 _CHARTS = (("memory", "bytes"), ("cycles", "reloads"))
 _LISTED_VIOLATIONS = 20
@@ -84,7 +85,8 @@ def card(entry: Entry) -> str:
 
 def _figure(text: str) -> str:
     value, _, unit = text.rpartition(" ")
-    shown = f"{int(value):,}" if value.isdigit() else value
+    whole, space, fraction = value.partition(" ")
+    shown = f"{int(whole):,}{space}{fraction}" if whole.isdigit() else value
     return f"{escape(shown)} <small>{escape(unit)}</small>"
 
 
@@ -127,8 +129,6 @@ def _rows(entry: Entry) -> list[tuple[str, str]]:
     loads, writes = replay.loads, replay.writes
     moving = len(strategy.steps) - replay.compute_steps
     more = f", {moving} more to move data only" if moving else ""
-    verdict = "verified" if replay.verified else "NOT VERIFIED"
-    error = error_words(replay.max_abs_error, replay.tolerance)
     return [
         ("file", entry.file),
         ("accelerator", accelerator_words(instance.accelerator)),
@@ -138,7 +138,7 @@ def _rows(entry: Entry) -> list[tuple[str, str]]:
         ("steps", f"{plural(replay.compute_steps, 'compute action')}{more}"),
         ("loaded", by_kind(loads.total, **vars(loads))),
         ("written", by_kind(writes.total, **vars(writes))),
-        ("numeric check", f"{verdict}: {error}"),
+        ("numeric check", simulator_text(replay).plain),
     ]
 
 
@@ -270,7 +270,7 @@ def comparison(entries: Sequence[Entry], references: Sequence[Reference]) -> str
         books = one.books
         longer = (books.duration - best) / best if best else best
         cells = (
-            str(exact_number(books.duration)),
+            mixed(books.duration, grouped=True),
             percent(longer) if longer >= 0 else f"−{percent(-longer)}",
             f"{books.loads.total:,}",
             f"{books.writes.total:,}",

@@ -11,7 +11,8 @@ from offloadasp.instance import Instance, exact_number
 from offloadasp.objective import DURATION, Goal
 from offloadasp.pipeline import Result
 from offloadasp.plan import Planned
-from offloadasp.report.screen import Rows, console, show_path, show_rows, show_table
+from offloadasp.report.screen import Rows, console, show_path, show_rows
+from offloadasp.report.table import show_table
 from offloadasp.report.words import (
     BASELINES,
     amount,
@@ -21,13 +22,14 @@ from offloadasp.report.words import (
     error_words,
     given_words,
     layer_words,
+    mixed,
     objective_words,
     percent,
-    plural,
     scope_words,
 )
 from offloadasp.simulate import Replay
 from offloadasp.strategy import Strategy, dumps
+from offloadasp.wording import plural
 
 
 def show_run(result: Result, instance: Instance, *, edited: bool, written: bool = True) -> None:
@@ -53,7 +55,8 @@ def show_run(result: Result, instance: Instance, *, edited: bool, written: bool 
     if result.found.baselines:
         screen.print()
         head = ("baseline", "cycles", "longer by")
-        show_table(screen, head, _baselines(result.found.baselines, result.strategy.duration))
+        table = _baselines(result.found.baselines, result.strategy.duration)
+        show_table(console(wide=True), head, table)
     if not written:
         print(f"\n{dumps(result.strategy)}", end="")
 
@@ -185,6 +188,6 @@ def _baselines(baselines: dict[str, Planned], duration: Fraction) -> list[tuple[
         return percent((value - duration) / duration) if duration else "-"
 
     return [
-        (BASELINES.get(name, name), str(exact_number(one.duration)), longer(one.duration))
+        (BASELINES.get(name, name), mixed(one.duration), longer(one.duration))
         for name, one in baselines.items()
     ]

@@ -6,7 +6,7 @@ from rich.text import Text
 
 from offloadasp.network.verify import Compared, Verification
 from offloadasp.report.screen import Rows
-from offloadasp.report.words import plural
+from offloadasp.wording import plural
 
 
 def verification_rows(found: Verification | None) -> Rows:

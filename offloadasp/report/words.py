@@ -5,6 +5,7 @@ from fractions import Fraction
 
 from offloadasp.instance import Accelerator, Choice, Layer, Resolved, exact_number
 from offloadasp.objective import UNITS
+from offloadasp.wording import plural
 
 BASELINES = {
     "row_by_row": "row by row",
@@ -18,15 +19,30 @@ _LISTED_SIZES = 8
 _PARTS = {"tile": "tile", "kernel_groups": "kernel groups", "channel_groups": "channel groups"}
 
 
+def mixed(value: Fraction, *, grouped: bool = False) -> str:
+    """Return a number that is not negative, exactly: whole ones first, then the fraction left.
+
+    Parameters
+    ----------
+    grouped
+        Whether commas separate the thousands.
+    """
+    whole, rest = divmod(value.numerator, value.denominator)
+    fraction = f"{rest}/{value.denominator}"
+    text = f"{whole:,}" if grouped else str(whole)
+    if rest == 0:
+        return text
+    return f"{text} {fraction}" if whole else fraction
+
+
 def cycles(value: Fraction | int) -> str:
-    """Return a duration: exact, and as a decimal too if it is no integer."""
+    """Return a duration, exactly."""
     value = Fraction(value)
-    decimal = "" if value.denominator == 1 else f" ({float(value):.6g})"
-    return f"{exact_number(value)}{decimal} cycles"
+    return f"{mixed(value)} {'cycle' if value == 1 else 'cycles'}"
 
 
 def amount(name: str, value: Fraction) -> str:
-    """Return the value of an objective in its unit: exact, as a decimal too if it is no integer."""
+    """Return the value of an objective in its unit, exactly."""
     unit = UNITS.get(name)
     if unit == "bytes" and value.denominator == 1:
         return plural(int(value), "byte")
@@ -48,11 +64,6 @@ def percent(share: Fraction) -> str:
     """Return a share in percent; one above 0 never reads as 0."""
     text = f"{float(share * 100):.2f}"
     return "< 0.01 %" if share > 0 and float(text) == 0 else f"{text} %"
-
-
-def plural(count: int, word: str) -> str:
-    """Return a count with its noun."""
-    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 def by_kind(total: int, **kinds: int) -> str:

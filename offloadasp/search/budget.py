@@ -1,12 +1,13 @@
 """A search within a budget: the same every time, and never worse with more memory or budget."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import cache
 
 from offloadasp.bounds import Bound, least_memory, lower_bound
 from offloadasp.search.construct import Best, Constructed, evaluate
-from offloadasp.search.found import Found
+from offloadasp.search.found import Found, Status
 from offloadasp.search.improve import proposal_of, starts_of
 from offloadasp.search.ladder import rungs
 from offloadasp.search.stages import Stages
@@ -24,10 +25,11 @@ def climb(stages: Stages, budget: int) -> Found:
     def bound_at(memory: int) -> Bound:
         return lower_bound(stages.whole.with_memory(memory))
 
-    found = _climb(stages, 1, bound_at)
+    stages.tell = known = _Known(stages.tell, bound_at(stages.whole.memory).value)
+    found = _climb(stages, 1, bound_at, known)
     effort = 2
     while effort <= budget and stages.unsettled(found) and not stages.clock.interrupted:
-        more = _climb(stages, effort, bound_at)
+        more = _climb(stages, effort, bound_at, known)
         proven = max(found, more, key=lambda one: one.lower_bound)
         better = more if more.value < found.value else found
         found = replace(better, lower_bound=proven.lower_bound, certificate=proven.certificate)
@@ -35,7 +37,39 @@ def climb(stages: Stages, budget: int) -> Found:
     return found
 
 
-def _climb(stages: Stages, budget: int, bound_at: Callable[[int], Bound]) -> Found:
+@dataclass
+class _Known:
+    """Passes news of the rungs on as news of the instance's own memory.
+
+    A plan for less memory is one for the instance's as well, but a bound at less memory is none.
+
+    Attributes
+    ----------
+    bound
+        Proven at the instance's memory.
+    best
+        The value of the best plan so far.
+    stage
+        What the search does.
+    """
+
+    tell: Callable[[Status], None]
+    bound: Fraction
+    best: Fraction | None = None
+    stage: str = "bounds"
+
+    def __call__(self, status: Status) -> None:
+        values = [value for value in (self.best, status.incumbent) if value is not None]
+        self.best, self.stage = min(values, default=None), status.stage
+        self.tell(replace(status, incumbent=self.best, bound=self.bound))
+
+    def add(self, value: Fraction, bound: Fraction) -> None:
+        """Take the value of a plan, and a bound that is proven at the instance's memory."""
+        self.bound = max(self.bound, bound)
+        self(Status(value, self.bound, self.stage))
+
+
+def _climb(stages: Stages, budget: int, bound_at: Callable[[int], Bound], known: _Known) -> Found:
     """Search every rung of the ladder with its own budget; the best plan that fits wins."""
     ladder, dense = rungs(stages.whole, least_memory(stages.whole).value)
     bound = bound_at(stages.whole.memory)
@@ -64,8 +98,11 @@ def _climb(stages: Stages, budget: int, bound_at: Callable[[int], Bound]) -> Fou
             bound = replace(bound, value=found.lower_bound, certificate=found.certificate)
         if exact is None or found.value < exact.value:
             exact = found
+        known.add(exact.value, bound.value)
     assert exact is not None  # the lowest rung is the least memory, and that fits
-    return _joined(stages, exact, merged, bound)
+    joined = _joined(stages, exact, merged, bound)
+    known.add(joined.value, joined.lower_bound)
+    return joined
 
 
 def _joined(stages: Stages, exact: Found, merged: Best, bound: Bound) -> Found:

@@ -28,6 +28,7 @@ from offloadasp.search.exact import Effort, Outcome, Progress, minimise, plan_of
 from offloadasp.search.found import Found, Limits, Status
 from offloadasp.search.lexicographic import Ranked
 from offloadasp.search.reach import GROUND_LIMIT, operations, require_feasible, rules_estimate
+from offloadasp.wording import plural
 
 _DEFINITION = "definition.lp"
 _OF_THE_RULES = "edited"
@@ -143,7 +144,7 @@ class EditedSearch:
 
         def tell(progress: Progress) -> None:
             incumbent = None if progress.cost is None else progress.cost * unit
-            self.tell(Status(incumbent, Fraction(0), f"at most {steps} steps"))
+            self.tell(Status(incumbent, Fraction(0), f"at most {plural(steps, 'step')}"))
 
         effort = Effort(self.limits.threads, self.limits.seed, self.limits.budget)
         started = time.monotonic()
@@ -170,8 +171,8 @@ class EditedSearch:
             # Without a strategy under the shipped rules the fault is not the user's rules'.
             require_feasible(problem_of(self.instance, scope(self.instance)))
             raise InfeasibleError(
-                f"{self.instance.name}: infeasible under your {self.named}; feasible "
-                f"{self._without}: they permit no strategy of at most {last} steps"
+                f"infeasible under your {self.named}; feasible {self._without}: "
+                f"they permit no strategy of at most {plural(last, 'step')}"
             )
         raise NoStrategyError(
             f"{self.instance.name}: no strategy was found under the {self.named} within the limits"
@@ -195,7 +196,7 @@ class EditedSearch:
             method=f"{'complete search' if complete else 'search cut short'} by clingo "
             f"under the {self.named}",
             seconds=self.seconds,
-            scope=f"strategies of at most {last} steps under the {self.named}",
+            scope=f"strategies of at most {plural(last, 'step')} under the {self.named}",
         )
         # Where something else comes first, nothing is known of the shortest strategy.
         first = goals[0]

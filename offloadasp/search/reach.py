@@ -7,6 +7,7 @@ from offloadasp.bounds import least_macs, least_memory
 from offloadasp.errors import InfeasibleError
 from offloadasp.facts import scale_of
 from offloadasp.problem import Problem
+from offloadasp.wording import plural
 
 # Ground rules above which the complete search is not tried: it would not end in hours.
 GROUND_LIMIT = 2_000_000
@@ -30,13 +31,13 @@ def require_feasible(problem: Problem) -> None:
     macs = least_macs(problem)
     if accelerator.macs_per_step < macs.value:
         raise InfeasibleError(
-            f"{problem.name}: accelerator.macs_per_step = {accelerator.macs_per_step} is too "
-            f"small; at least {macs.value} are needed: {macs.what}"
+            f"accelerator.macs_per_step = {accelerator.macs_per_step} is too small; "
+            f"at least {macs.value} are needed: {macs.what}"
         )
     memory = least_memory(problem)
     if accelerator.memory < memory.value:
         raise InfeasibleError(
-            f"{problem.name}: accelerator.memory = {accelerator.memory} bytes is too small; "
+            f"accelerator.memory = {plural(accelerator.memory, 'byte')} is too small; "
             f"at least {memory.value} are needed: {memory.what}"
         )
 

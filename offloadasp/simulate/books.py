@@ -105,6 +105,15 @@ class Books:
         )
 
     @property
+    def measured(self) -> dict[str, Fraction]:
+        """The value of every objective."""
+        return {
+            "duration": self.duration,
+            "traffic": Fraction(self.loads.total + self.writes.total),
+            "peak_memory": Fraction(self.peak_memory),
+        }
+
+    @property
     def compute_steps(self) -> int:
         """Steps with a compute action."""
         return sum(row.macs > 0 for row in self.trace)

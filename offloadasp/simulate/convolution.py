@@ -38,7 +38,7 @@ def direct_convolution(
         A tensor is missing, has a wrong shape or type, is not finite, or its sums overflow.
     """
     if layer.bias and bias is None:
-        raise InputError(f"bias: missing; shape ({layer.kernels},) is allowed")
+        raise InputError(f"bias: is missing; shape {layer.kernels} is wanted")
     tensors = prepare(layer, x, w, bias)
     return tensors.finish(convolve(layer, tensors))
 

@@ -87,13 +87,8 @@ def simulate(
         books = keep_books(strategy)
         out = _execute(books.actions, Blocks(strategy.instance), tensors)
         error = _error(out, reference.result(), tensors.integer)
-    measured = {
-        "duration": books.duration,
-        "traffic": Fraction(books.loads.total + books.writes.total),
-        "peak_memory": Fraction(books.peak_memory),
-    }
     # Each once, though the duration may be stated twice.
-    false = dict.fromkeys(_false_statements(strategy, measured))
+    false = dict.fromkeys(_false_statements(strategy, books.measured))
     stated = [Violation(0, rule, name) for rule, name in false]
     return Replay(
         violations=(*stated, *books.violations),

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from offloadasp.errors import InputError
 from offloadasp.instance import Layer
+from offloadasp.wording import sizes
 
 Array = NDArray[Any]
 
@@ -156,24 +157,27 @@ def prepare(
 
 
 def _checked(name: str, value: ArrayLike, shape: tuple[int, ...]) -> Array:
-    allowed = f"{shape}, or (B, {str(shape)[1:]} for a batch" if name == "input" else f"{shape}"
+    allowed = sizes(shape)
+    if name == "input":
+        allowed += f", or for a batch {sizes(('B', *shape))},"
     try:
         array: Array = np.asarray(value)
     except ValueError:
-        raise InputError(f"{name}: is ragged; shape {allowed} is allowed") from None
+        raise InputError(f"{name}: is ragged; shape {allowed} is wanted") from None
     fits = array.shape == shape
     if name == "input" and array.ndim == len(shape) + 1 and len(array) > 0:
         fits = array.shape[1:] == shape
     if not fits:
-        raise InputError(f"{name}: shape {array.shape} but {allowed} is allowed")
+        raise InputError(f"{name}: has shape {sizes(array.shape)}; shape {allowed} is wanted")
     if array.dtype.kind not in "iuf" or array.dtype.itemsize > 8:
         raise InputError(
-            f"{name}: type {array.dtype} with shape {array.shape}; integers, float16, float32 or "
-            f"float64 with shape {allowed} are allowed"
+            f"{name}: holds elements of type {array.dtype}; integers, float16, float32 or float64 "
+            "are wanted"
         )
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise InputError(
-            f"{name}: shape {array.shape} holds NaN or infinity; only finite numbers are allowed"
+            f"{name}: shape {sizes(array.shape)} holds NaN or infinity; only finite numbers are "
+            "allowed"
         )
     return array
 

@@ -56,8 +56,9 @@ class Violation:
 
     def __str__(self) -> str:
         """One line for people."""
+        where = f"step {self.step}" if self.step else "the whole strategy"
         block = f"{self.block}: " if self.block else ""
-        return f"step {self.step}: {block}{RULES[self.rule]} ({self.rule})"
+        return f"{where}: {block}{RULES[self.rule]} ({self.rule})"
 
 
 class Log:
