@@ -13,6 +13,7 @@ _GRACE_SECONDS = 0.4
 
 Result = TypeVar("Result")
 _left: list[threading.Thread] = []
+_useful: list[threading.Thread] = []
 
 
 class LeftAloneError(NoStrategyError):
@@ -58,6 +59,14 @@ def aside(work: Callable[[], Result], stop: Callable[[], bool]) -> Result:
     return results[0]
 
 
-def left_alone() -> bool:
-    """Whether work that was left alone still goes on."""
-    return any(thread.is_alive() for thread in _left)
+def beside(work: Callable[[], None]) -> threading.Thread:
+    """Begin work that later processes have a use for: this one ends after it, if it ends well."""
+    thread = threading.Thread(target=work)
+    thread.start()
+    _useful.append(thread)
+    return thread
+
+
+def left_alone(*, interrupted: bool = False) -> bool:
+    """Whether work goes on for which the end of the process must not wait."""
+    return any(thread.is_alive() for thread in (_left + _useful if interrupted else _left))

@@ -25,8 +25,8 @@ def main() -> None:
         # Not sys.exit: Python may remember that something was interrupted, and end by a signal.
         _end()
     except SystemExit as ended:
-        # Python would wait for threads: for work left alone, and for what numba still compiles.
-        if ended.code == _INTERRUPTED or left_alone():
+        # Python would wait for threads, or disturb them in vain.
+        if left_alone(interrupted=ended.code == _INTERRUPTED):
             _leave(ended.code)
         raise
     finally:

@@ -198,6 +198,9 @@ def test_a_budget_gives_the_same_file_byte_for_byte(tmp_path: Path) -> None:
     [
         ("tiny-3x3", ["--budget", "60", "--seed", "7", "--objective", "traffic,duration"]),
         ("tiny-3x3", ["--threads", "1", "--time-limit", "60"]),
+        ("tiny-channels", ["--threads", "1", "--time-limit", "60"]),
+        ("tiny-kernels", ["--threads", "1", "--time-limit", "60"]),
+        ("mobilenet-dw1", ["--threads", "1", "--time-limit", "60"]),
     ],
 )
 def test_one_thread_writes_the_same_file_in_every_process(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
 
+from offloadasp.aside import beside
 from offloadasp.problem import Problem
 from offloadasp.search.clock import Clock
 from offloadasp.search.construct import Best, Constructed
@@ -130,10 +131,7 @@ def preparation() -> threading.Thread:
 
         compile_all()
 
-    # The process must not end in the midst of compiling: so it is no daemon.
-    thread = threading.Thread(target=load)
-    thread.start()
-    return thread
+    return beside(load)
 
 
 def _annealer(start: Proposal, seed: int) -> "Annealer":
