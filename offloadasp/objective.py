@@ -33,6 +33,10 @@ class Rates:
         """The three rates in this order."""
         return self.load, self.write, self.compute
 
+    def plus(self, weight: Fraction, other: "Rates") -> "Rates":
+        """Return these rates and so many times others."""
+        return Rates(*(b + weight * a for a, b in zip(other.all, self.all, strict=True)))
+
     def on(self, problem: Problem) -> Problem:
         """Return the same problem with these rates in place of the accelerator's."""
         return problem.with_rates(*self.all)

@@ -1,7 +1,8 @@
 """What a strategy file proves of its lower bounds, found anew without any solver."""
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -134,7 +135,25 @@ def _proved(
     # An earlier peak is a memory that the strategies in question do with.
     peaks = [int(other.value) for other in given if other.name == PEAK]
     at = problem.with_memory(min(peaks)) if peaks else problem
-    return verify_certificate(rates_of(part.name, problem.accelerator).on(at), entry)
+    rates = rates_of(part.name, problem.accelerator)
+    if "weight" not in entry:
+        return verify_certificate(rates.on(at), entry)
+    # What the weighted sum with the earlier objective takes at least, less that one's share.
+    weight, earlier = _weight(entry["weight"]), _linear(given)
+    if len(earlier) != 1:
+        raise InputError("certificate.weight: is that of one earlier duration or traffic")
+    joined = rates.plus(weight, rates_of(earlier[0].name, problem.accelerator))
+    return verify_certificate(joined.on(at), entry) - weight * earlier[0].value
+
+
+def _weight(given: object) -> Fraction:
+    if isinstance(given, bool) or not re.fullmatch(r"[0-9]{1,30}(/[1-9][0-9]{0,29})?", str(given)):
+        raise InputError("certificate.weight: must be a number of at least 0, such as 16 or '1/2'")
+    return Fraction(str(given))
+
+
+def _linear(parts: Sequence[Ranked]) -> list[Ranked]:
+    return [part for part in parts if part.name in UNITS and part.name != PEAK]
 
 
 def _excluded(problem: Problem, given: tuple[Ranked, ...], entry: Mapping[str, Any]) -> int:
@@ -143,7 +162,7 @@ def _excluded(problem: Problem, given: tuple[Ranked, ...], entry: Mapping[str, A
     Returns 0 if the entry excludes no capacity.
     """
     capacity = entry.get("memory")
-    linear = [part for part in given if part.name in UNITS and part.name != PEAK]
+    linear = _linear(given)
     if not isinstance(capacity, int) or isinstance(capacity, bool) or not linear:
         return 0
     if not least_memory(problem).value <= capacity < problem.memory:

@@ -404,6 +404,30 @@ def test_a_bound_on_the_peak_that_the_certificate_does_not_prove_is_refused(
     assert violations(ran)[0, "bound", "peak_memory"] == ("certificate",)
 
 
+@pytest.fixture(scope="module")
+def weighed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the file of a strategy whose duration is proved together with its traffic."""
+    folder = tmp_path_factory.mktemp("weighed")
+    options = ("--objective", "traffic,peak_memory,duration", "--out", folder)
+    assert offload_asp("run", "tiny-3x3", *options).code == 0
+    path = folder / "tiny-3x3.strategy.json"
+    assert "weight" in json.loads(path.read_text())["certificate"]["then"][1]
+    assert offload_asp("check", path).code == 0
+    return path
+
+
+@pytest.mark.parametrize("weight", [0, -1, "-1", True, None, [16], "1e9", "1/0", "x", "9" * 99])
+def test_another_weight_of_two_objectives_proves_another_bound_or_none(
+    weighed: Path, tmp_path: Path, weight: object
+) -> None:
+    def weigh(stored: Any) -> None:
+        stored["certificate"]["then"][1]["weight"] = weight
+
+    ran = offload_asp("check", changed(weighed, tmp_path, weigh), "--json")
+    assert ran.code == 5
+    assert violations(ran)[0, "bound", "duration"] == ("certificate",)
+
+
 @pytest.mark.parametrize(
     "change",
     [

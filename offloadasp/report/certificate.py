@@ -46,6 +46,11 @@ def _arguments(certificate: Mapping[str, Any]) -> list[str]:
         entry = certificate.get(key)
         if isinstance(entry, Mapping) and isinstance(name := entry.get("bound"), str):
             found.append(f"{what}: {known.get(name, name)} (bound “{name}”).")
+    if "weight" in certificate:
+        found.append(
+            f"All that of {certificate['weight']} times the earlier objective plus this one, less "
+            "what the earlier one may take."
+        )
     return found
 
 

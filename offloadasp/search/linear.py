@@ -133,19 +133,27 @@ class Linear:
         """
         certificate = {key: part for key, part in found.certificate.items() if key != _SEARCHED}
         whole = whole_at(self.instance, memory)
-        bounds = [verify_certificate(rates.on(whole), certificate) for rates in self.own_rates]
-        if _SEARCHED not in found.certificate:
-            return [Proven(bound, certificate) for bound in bounds]
+        proofs = [
+            Proven(verify_certificate(rates.on(whole), certificate), certificate)
+            for rates in self.own_rates
+        ]
         by_search = [found.lower_bound]
         if self.combined is not None:
+            first = self.values(found.problem, found.plan)[0]
+            least = verify_certificate(self.rates.on(whole), certificate)
+            weighed = certificate | {"weight": exact_number(self.combined.weight)}
+            of_sum = Proven(self.combined.second(least, first), weighed)
+            proofs[1] = max(proofs[1], of_sum, key=lambda known: known.value)
             by_search = [
                 self.combined.first(found.lower_bound),
-                self.combined.second(found.lower_bound, self.values(found.problem, found.plan)[0]),
+                self.combined.second(found.lower_bound, first),
             ]
+        if _SEARCHED not in found.certificate:
+            return proofs
         searched = certificate | self.searched(found.certificate)
         return [
-            Proven(more, searched) if more > bound else Proven(bound, certificate)
-            for bound, more in zip(bounds, by_search, strict=True)
+            Proven(more, searched) if more > proof.value else proof
+            for proof, more in zip(proofs, by_search, strict=True)
         ]
 
     def searched(self, certificate: Mapping[str, Any]) -> dict[str, Any]:

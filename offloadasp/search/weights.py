@@ -91,8 +91,7 @@ def combine(first: Rates, second: Rates, ranges: Ranges) -> Combined:
         rate * (most if rate > 0 else least)
         for rate, (least, most) in zip(_rest(pairs, shift), ranges, strict=True)
     ]
-    rates = Rates(*(weight * a + b for a, b in pairs))
-    return Combined(rates, weight, grain, shift, sum(rest, Fraction(0)))
+    return Combined(second.plus(weight, first), weight, grain, shift, sum(rest, Fraction(0)))
 
 
 def thrifty_ranges(problems: Sequence[Problem]) -> Ranges:
