@@ -68,12 +68,13 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def _plainly(message: str, context: dict[str, Any]) -> str:
-    """Return a message of pydantic without Python's words for lists."""
+    """Return a message of pydantic in our words, and without Python's for lists."""
     for limit, words in (("max_length", "at most"), ("min_length", "at least")):
         if limit in context and "actual_length" in context:
             most = plural(context[limit], "value")
             return f"must be a list of {words} {most}, not of {context['actual_length']}"
-    return re.sub(r"\s+", " ", message).replace("a valid tuple", "a list")
+    words = re.sub(r"\s+", " ", message).replace("a valid tuple", "a list")
+    return words.replace("Input should be", "must be")
 
 
 def _short(value: object) -> str:

@@ -142,12 +142,26 @@ class Precision(_Table):
 Auto = Literal["auto"]
 
 
+def _groups(value: object) -> object:
+    sizes = value if isinstance(value, list | tuple) else [value]
+    numbers = all(isinstance(size, int) and not isinstance(size, bool) for size in sizes)
+    if value != "auto" and not (sizes and numbers and 1 <= min(sizes) <= max(sizes) <= _SIZE_LIMIT):
+        raise PydanticCustomError(
+            "groups",
+            f'must be "auto", a number of groups from 1 to {_SIZE_LIMIT}, or a list of their sizes',
+        )
+    return value
+
+
+Groups = Annotated[Size | tuple[Size, ...] | Auto, BeforeValidator(_groups)]
+
+
 class Choice(_Table):
     """What the user fixed of the decomposition; ``"auto"`` leaves a value to the search."""
 
     tile: tuple[Size, Size] | Auto = "auto"
-    kernel_groups: Size | Annotated[tuple[Size, ...], Field(min_length=1)] | Auto = "auto"
-    channel_groups: Size | Annotated[tuple[Size, ...], Field(min_length=1)] | Auto = "auto"
+    kernel_groups: Groups = "auto"
+    channel_groups: Groups = "auto"
 
 
 class Resolved(_Table):

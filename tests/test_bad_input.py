@@ -294,6 +294,17 @@ def test_a_list_of_another_length_is_refused_without_words_of_python(
     assert "uple" not in ran.error_line
 
 
+@pytest.mark.parametrize(
+    "value", ["[]", "[0]", "[1.5]", "-1", "true", '"some"', '["auto"]', "[99999]"]
+)
+def test_groups_that_are_none_are_refused_with_all_that_they_may_be(
+    value: str, tmp_path: Path
+) -> None:
+    text = f"{TINY.partition('[decomposition]')[0]}[decomposition]\nkernel_groups = {value}\n"
+    ran = offload_asp("facts", write(tmp_path, "i.toml", text.encode()))
+    refused(ran, "i.toml: decomposition.kernel_groups", '"auto", a number of groups')
+
+
 @pytest.mark.parametrize("key", ["input", "kernels", "kernel_shape", "memory", "macs_per_step"])
 def test_zero_is_no_size(key: str, tmp_path: Path) -> None:
     text, count = re.subn(rf"(?m)^({key} = .*?)\d", r"\g<1>0", TINY, count=1)
