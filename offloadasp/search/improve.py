@@ -103,8 +103,7 @@ class Improver:
             self._annealer = _annealer(self.start, self.seed)
         before = self.cost
         self._annealer.run_for_a_moment()
-        if self.cost < before:
-            self.tell(self.cost)
+        self._tell_if_below(before)
 
     def until(self, clock: Clock, share: float, *, late: bool = False) -> None:
         """Search until a share of the clock's time is over, or there is no hope of a gain."""
@@ -117,9 +116,14 @@ class Improver:
         """Try so many changes at most."""
         while changes > 0 and not clock.halted and self.hopeful(late=True):
             self._annealer = self._annealer or _annealer(self.start, self.seed)
-            portion = min(changes, _PORTION)
+            portion, before = min(changes, _PORTION), self.cost
             self._annealer.run(portion)
+            self._tell_if_below(before)
             changes -= portion
+
+    def _tell_if_below(self, before: int) -> None:
+        if self.cost < before:
+            self.tell(self.cost)
 
 
 @cache
