@@ -179,7 +179,7 @@ def ground(
             for rule in watch.rules:
                 builder.add(rule)
         control.add("base", [], program)
-        aside(lambda: control.ground([("base", [])], context=watch), stop)
+        aside(lambda: control.ground([("base", [])]), stop)
     except MemoryError:
         raise GroundingStoppedError(
             f"the ground program takes too much memory; {SMALLER}"
