@@ -16,6 +16,9 @@ from offloadasp.wording import did_you_mean
 
 DURATION, TRAFFIC, PEAK = "duration", "traffic", "peak_memory"
 
+EDITED = "edited"
+"""Stands for an objective that edited rules define."""
+
 UNITS = {DURATION: "cycles", TRAFFIC: "bytes", PEAK: "bytes"}
 """Every objective, and what it is counted in."""
 
@@ -49,9 +52,9 @@ class Goal:
     Attributes
     ----------
     name
-        A key of :data:`UNITS`, or ``edited`` where edited rules say what counts.
+        A key of :data:`UNITS`, or :data:`EDITED` where edited rules say what counts.
     value
-        Of the strategy found, in the objective's unit.
+        Of the strategy found, in the objective's unit. Edited rules may pay: then it is below 0.
     lower_bound
         No strategy whose earlier objectives are at most the values found has less. The first
         objective has no earlier ones: its bound holds for every strategy.
@@ -63,8 +66,8 @@ class Goal:
 
     @property
     def gap(self) -> Fraction:
-        """(value − lower bound) / value; 0 for a value of 0."""
-        return (self.value - self.lower_bound) / self.value if self.value else Fraction(0)
+        """(value − lower bound) / |value|; 0 for a value of 0."""
+        return (self.value - self.lower_bound) / abs(self.value) if self.value else Fraction(0)
 
 
 def objectives(text: str) -> tuple[str, ...]:

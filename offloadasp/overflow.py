@@ -1,9 +1,11 @@
 """Arithmetic in users' rules: clingo's integers have 32 bits and wrap silently, so rules watch it.
 
-For every operation and every sum of a statement, a rule of ours with the same body derives an atom
-for all values that clingo computes while it grounds the statement. They are then added exactly.
+For every operation and every sum of a statement, statements of ours with the same body collect the
+values that clingo computes while it grounds the statement. They are then added exactly. Ours are
+`#external`: whatever the solver decides, all values count, and nothing of it reaches the solver.
 """
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -13,16 +15,18 @@ from clingo.ast import AST, ASTType
 
 from offloadasp.errors import InputError
 from offloadasp.problem import CLINGO_LIMIT
-from offloadasp.watched import Operation, Sum, arithmetic
+from offloadasp.watched import RESERVED, Operation, Sum, arithmetic
 
-# Names that no rule of a user has.
-_LEAVES, _WEIGHS = "_leaves_32_bits", "_weighs_32_bits"
-_LEFT, _RIGHT = "_Left", "_Right"
+_COMPUTES, _WEIGHS = f"_computes{RESERVED}", f"_weighs{RESERVED}"
+_LEFT, _RIGHT = f"_Left{RESERVED}", f"_Right{RESERVED}"
+
+# Two numbers up to these have a result within 32 bits. Those of powers are always looked at.
+_HARMLESS = {"+": 2**30 - 1, "-": 2**30 - 1, "*": 2**15 - 1}
 
 
 @dataclass
 class Watch:
-    """Rules that watch the arithmetic of statements; clingo calls `fits` while it grounds them."""
+    """Statements that watch the arithmetic of others, to be grounded with them."""
 
     rules: list[AST] = field(default_factory=list)
     _watched: list[Operation | Sum] = field(default_factory=list)
@@ -38,33 +42,27 @@ class Watch:
                 self._watch_sum(number, watched)
 
     def _watch_operation(self, number: int, watched: Operation) -> None:
-        head = f"{_LEAVES}({number}, {_LEFT}, {_RIGHT})"
+        atom = f"{_COMPUTES}({number}, {_LEFT}, {_RIGHT})"
         values = (f"{_LEFT} = {watched.left}", f"{_RIGHT} = {watched.right}")
-        fits = f"@fits({number}, {_LEFT}, {_RIGHT}) = 0"
-        self._rule(head, [*watched.body, *values, fits], watched.location)
+        body = _first_safe(atom, [(*body, *values) for body in watched.bodies])
+        most = _HARMLESS.get(watched.sign)
+        large = [f"{term} {end}" for term in (_LEFT, _RIGHT) for end in (f"> {most}", f"< -{most}")]
+        for filters in [()] if most is None else [(one,) for one in large]:
+            self._add(_collecting(atom, (*body, *filters)), watched.location)
 
     def _watch_sum(self, number: int, watched: Sum) -> None:
-        for terms, body in watched.elements:
+        for terms, bodies in watched.elements:
             tuples = (f"({', '.join(part)},)" if part else "()" for part in (watched.group, terms))
-            self._rule(f"{_WEIGHS}({number}, {', '.join(tuples)})", body, watched.location)
+            atom = f"{_WEIGHS}({number}, {', '.join(tuples)})"
+            self._add(_collecting(atom, _first_safe(atom, bodies)), watched.location)
 
-    def _rule(self, head: str, body: Sequence[str], location: clingo.ast.Location) -> None:
+    def _add(self, statement: str, location: clingo.ast.Location) -> None:
         def place(node: AST) -> None:
-            # What clingo has to say of a rule of ours, it then says of the user's at its place.
-            if node.ast_type == ASTType.Rule:
+            # What clingo has to say of ours, it then says of the user's statement at its place.
+            if node.ast_type == ASTType.External:
                 self.rules.append(_Placed(location).visit(node))
 
-        clingo.ast.parse_string(f"{head} :- {'; '.join(body) or '#true'}.", place)
-
-    def fits(
-        self, number: clingo.Symbol, left: clingo.Symbol, right: clingo.Symbol
-    ) -> clingo.Symbol:
-        """Return 1 if the exact result of an operation is within 32 bits, else 0."""
-        if not left.type == right.type == clingo.SymbolType.Number:
-            return clingo.Number(1)  # no arithmetic, which clingo itself tells
-        watched = self._watched[number.number]
-        assert isinstance(watched, Operation)
-        return clingo.Number(_fits(watched.sign, left.number, right.number))
+        clingo.ast.parse_string(statement, place)
 
     def require_fit(self, control: clingo.Control) -> None:
         """Refuse what left 32 bits in a ground program.
@@ -74,11 +72,15 @@ class Watch:
         InputError
             Names file, line, operation and values.
         """
-        for atom in control.symbolic_atoms.by_signature(_LEAVES, 3):
-            number, left, right = (argument.number for argument in atom.symbol.arguments)
-            watched = self._watched[number]
+        for atom in control.symbolic_atoms.by_signature(_COMPUTES, 3):
+            index, left, right = atom.symbol.arguments
+            watched = self._watched[index.number]
             assert isinstance(watched, Operation)
-            raise _refusal(watched, f"can be {left} {watched.sign} {right}")
+            # What is no number is no arithmetic, which clingo itself tells.
+            if left.type == right.type == clingo.SymbolType.Number:
+                operands = left.number, right.number
+                if not _fits(watched.sign, *operands):
+                    raise _refusal(watched, f"can be {left} {watched.sign} {right}")
         totals: dict[tuple[int, clingo.Symbol], int] = {}
         for atom in control.symbolic_atoms.by_signature(_WEIGHS, 3):
             number_, group, terms = atom.symbol.arguments
@@ -89,6 +91,22 @@ class Watch:
         for (number, _), total in totals.items():
             if total > CLINGO_LIMIT:
                 raise _refusal(self._watched[number], f"can reach {total}")
+
+
+def _collecting(atom: str, body: Sequence[str]) -> str:
+    return f"#external {atom} : {'; '.join(body) or '#true'}."
+
+
+def _first_safe(atom: str, bodies: Sequence[Sequence[str]]) -> Sequence[str]:
+    """Return the first body in which every variable gets its values from a literal, or the last."""
+    for body in bodies[:-1]:
+        # clingo looks through parts that it does not ground.
+        control = clingo.Control(logger=lambda *_: None)
+        control.add("apart", [], _collecting(atom, body))
+        with contextlib.suppress(RuntimeError):
+            control.ground([("base", [])])
+            return body
+    return bodies[-1]
 
 
 def _refusal(watched: Operation | Sum, what: str) -> InputError:

@@ -53,12 +53,20 @@ class Proof:
     @property
     def verified(self) -> bool:
         """Whether the bound stands without any search. A bound of 0 needs no proof."""
-        return self.stated <= (self.proved or 0)
+        return not self.assumed and self.stated <= (self.proved or 0)
+
+    @property
+    def assumed(self) -> bool:
+        """Whether it is what a user's rules pay at most, which their file says and no strategy's.
+
+        A bound above 0 of what such rules define needs a complete search.
+        """
+        return self.name not in UNITS and self.stated <= 0
 
     @property
     def accepted(self) -> bool:
-        """Whether the bound stands, possibly on a complete search."""
-        return self.verified or self.complete_search
+        """Whether the bound stands, possibly on a complete search, or on rules not at hand."""
+        return self.verified or self.complete_search or self.assumed
 
 
 def prove(strategy: Strategy) -> tuple[Proof, ...]:

@@ -15,6 +15,7 @@ from offloadasp.errors import InputError
 from offloadasp.files import read_text
 from offloadasp.problem import CLINGO_LIMIT
 from offloadasp.resources import encodings_folder
+from offloadasp.watched import RESERVED
 
 MINIMIZE = "#minimize"
 """Stands for minimize statements among the predicates in heads."""
@@ -86,7 +87,10 @@ def _scan(path: Path, allowed: Sequence[Path], seen: set[Path]) -> None:
             raise InputError(
                 f"{path}:{number}: {wrong.group()!a} is allowed in strings and comments only"
             )
-        large = next((n for n in re.findall(r"\b\d{10,}\b", line) if int(n) > CLINGO_LIMIT), None)
+        if RESERVED in line:
+            raise InputError(f"{path}:{number}: names with {RESERVED} in them are not allowed")
+        numbers = re.findall(r"\b(?:0x[\da-fA-F]+|0o[0-7]+|0b[01]+|\d+)\b", line)
+        large = next((n for n in numbers if _value(n) > CLINGO_LIMIT), None)
         if large:
             raise InputError(f"{path}:{number}: {large} is too large; at most {CLINGO_LIMIT}")
     for name in re.findall(r"#include\s*([\"<][^\">]*)", code):
@@ -97,6 +101,11 @@ def _scan(path: Path, allowed: Sequence[Path], seen: set[Path]) -> None:
         if not inner.is_file():
             raise InputError(f"{path}: includes {name[1:]}, which is no file beside it")
         _scan(inner, allowed, seen)
+
+
+def _value(number: str) -> int:
+    """Return a number as clingo reads it: a decimal one may begin with 0."""
+    return int(number, 0) if number[1:2].isalpha() else int(number)
 
 
 _TOKENS = re.compile(r'%\*.*?\*%|%[^\n]*|"(?:\\.|[^"\\\n])*"', re.DOTALL)

@@ -94,21 +94,34 @@ def rules_in_force(folder: Path | None, added: Sequence[Path]) -> Rules:
     return Rules(folder, tuple(added), bool(heads), frozenset().union(*heads))
 
 
-class _Meter(clingo.Observer):
-    """Counts ground rules, and stops grounding at a limit or when asked to.
+class Meter(clingo.Observer):
+    """Counts ground rules and sums of costs, and stops grounding at a limit or when asked to.
 
     clingo cannot be interrupted while it grounds; an exception raised here reaches the caller.
+
+    Attributes
+    ----------
+    limit
+        Number of ground rules allowed.
+    stop
+        Asked now and then; True ends grounding.
+    least
+        No stable model costs less at a priority: the sum of what is below 0. Of other priorities
+        nothing is minimised.
     """
 
     def __init__(self, limit: int, stop: Callable[[], bool]) -> None:
         self.limit, self.stop, self.count = limit, stop, 0
         self.largest = 0
+        self.least: dict[int, int] = {}
 
-    def minimize(self, priority: int, literals: Sequence[tuple[int, int]]) -> None:  # noqa: ARG002
-        """Note the largest amount that a sum can reach; called once a priority."""
+    def minimize(self, priority: int, literals: Sequence[tuple[int, int]]) -> None:
+        """Note the amounts that a sum can reach; called once a priority."""
         self.largest = max(self.largest, sum(abs(weight) for _, weight in literals))
+        self.least[priority] = sum(min(weight, 0) for _, weight in literals)
 
     def rule(self, choice: bool, head: Sequence[int], body: Sequence[int]) -> None:  # noqa: ARG002
+        """Count a rule."""
         self.count += 1
         if self.count > self.limit or (self.count % 4096 == 0 and self.stop()):
             raise GroundingStoppedError
@@ -120,6 +133,7 @@ class _Meter(clingo.Observer):
         lower_bound: int,  # noqa: ARG002
         body: Sequence[tuple[int, int]],  # noqa: ARG002
     ) -> None:
+        """Count a rule with weights."""
         self.rule(choice, head, [])
 
 
@@ -133,8 +147,7 @@ def ground(
     program: str,
     *,
     arguments: Sequence[str] = (),
-    limit: int | None = None,
-    stop: Callable[[], bool] = lambda: False,
+    meter: Meter | None = None,
 ) -> clingo.Control:
     """Load files of the rules in force, add a program (facts), and ground.
 
@@ -148,10 +161,8 @@ def ground(
         Facts and, possibly, constraints, as text.
     arguments
         Options of clingo.
-    limit
-        Number of ground rules allowed; None: not counted, which is faster.
-    stop
-        Asked now and then; True ends grounding.
+    meter
+        Limits the grounding; None: nothing is counted, which is faster.
 
     Raises
     ------
@@ -165,9 +176,9 @@ def ground(
     control = clingo.Control(
         list(arguments), logger=lambda code, text: messages.append((code, text))
     )
-    meter = _Meter(limit, stop) if limit is not None else None
     if meter is not None:
         control.register_observer(meter)
+    stop = _never if meter is None else meter.stop
     paths = [rules.folder / name for name in entry]
     if any(name in _SEMANTICS for name in entry):
         paths += rules.added
@@ -179,7 +190,7 @@ def ground(
             for rule in watch.rules:
                 builder.add(rule)
         control.add("base", [], program)
-        aside(lambda: control.ground([("base", [])], context=watch), stop)
+        aside(lambda: control.ground([("base", [])]), stop)
     except MemoryError:
         raise GroundingStoppedError(
             f"the ground program takes too much memory; {SMALLER}"
@@ -196,6 +207,10 @@ def ground(
     watch.require_fit(control)
     _require_sound(rules, messages, 0 if meter is None else meter.largest)
     return control
+
+
+def _never() -> bool:
+    return False
 
 
 def _watch(rules: Rules, paths: Sequence[Path]) -> Watch:

@@ -1,5 +1,6 @@
 """Strategy files (JSON): a plan as boxes, with the instance, the duration and what is proved."""
 
+import contextlib
 import json
 import re
 from decimal import Decimal
@@ -15,6 +16,7 @@ from pydantic import (
     Field,
     PlainSerializer,
     ValidationError,
+    ValidationInfo,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -23,24 +25,42 @@ from offloadasp.errors import InputError
 from offloadasp.explain import explain
 from offloadasp.files import NotTextError, read_text, write_whole
 from offloadasp.instance import ResolvedInstance, exact_number
+from offloadasp.objective import EDITED
 from offloadasp.plan import Plan
 from offloadasp.plan import table as table_of
 from offloadasp.problem import IntArray, Problem, problem_of
 
 _FORMAT = "offload-asp/strategy"
 _WANTED = f"a strategy file, as 'offload-asp run' writes it with format '{_FORMAT}', is wanted"
-_DURATION = re.compile(r"\d{1,999}/0*[1-9]\d{0,999}", re.ASCII)
+_EXACT = re.compile(r"-?\d{1,999}/0*[1-9]\d{0,999}", re.ASCII)
+_WORDS = "must be an integer or a fraction like '7/2'"
+
+
+def _exact_amount(value: object) -> object:
+    """Read an integer or a fraction ``"a/b"``, of any size."""
+    if isinstance(value, int | Fraction) and not isinstance(value, bool):
+        return Fraction(value)
+    if isinstance(value, str) and _EXACT.fullmatch(value):
+        return Fraction(value)
+    raise PydanticCustomError("amount", _WORDS)
 
 
 def _exact_duration(value: object) -> object:
-    """Read an integer or a fraction ``"a/b"`` of cycles, of any size."""
-    if isinstance(value, int | Fraction) and not isinstance(value, bool) and value >= 0:
-        return Fraction(value)
-    if isinstance(value, str) and _DURATION.fullmatch(value):
-        return Fraction(value)
-    raise PydanticCustomError("duration", "must be an integer or a fraction like '7/2', at least 0")
+    """Read an amount of cycles."""
+    with contextlib.suppress(PydanticCustomError):
+        amount = _exact_amount(value)
+        if isinstance(amount, Fraction) and amount >= 0:
+            return amount
+    raise PydanticCustomError("duration", f"{_WORDS}, at least 0")
 
 
+def _exact_value(value: object, info: ValidationInfo) -> object:
+    """Read an amount of what is minimised: only rules of the user's own may pay."""
+    own = str(info.data.get("name", "")).split(",")[0] == EDITED
+    return _exact_amount(value) if own else _exact_duration(value)
+
+
+Value = Annotated[Fraction, BeforeValidator(_exact_value), PlainSerializer(exact_number)]
 Duration = Annotated[Fraction, BeforeValidator(_exact_duration), PlainSerializer(exact_number)]
 Index = Annotated[int, Field(strict=True, ge=0, lt=2**31)]
 PixelBox = tuple[Index, Index, Index, Index, Index]  # q, r0, r1, c0, c1
@@ -91,8 +111,8 @@ class Ranked(_Table):
     """
 
     name: str
-    value: Duration
-    lower_bound: Duration
+    value: Value
+    lower_bound: Value
 
 
 class Objective(Ranked):

@@ -22,7 +22,7 @@ from offloadasp.instance import Layer, Precision, Resolved
 from offloadasp.plan import Plan
 from offloadasp.problem import Problem
 from offloadasp.resources import encodings_folder
-from offloadasp.rules import Rules, ground
+from offloadasp.rules import Meter, Rules, ground
 from offloadasp.strategy import Strategy
 
 SHIPPED = encodings_folder()
@@ -107,7 +107,8 @@ def _plans(names: Sequence[str], *arguments: str) -> list[Probe]:
         def ask(folder: Path) -> object:
             asked = PROBES[name]
             given = facts(asked.problem, asked.steps) + asked.more
-            control = ground(Rules(folder), names, given, arguments=arguments, limit=_MOST_RULES)
+            meter = Meter(_MOST_RULES, lambda: False)
+            control = ground(Rules(folder), names, given, arguments=arguments, meter=meter)
             found: list[tuple[tuple[int, ...], Plan]] = []
 
             def note(model: clingo.Model) -> None:
@@ -137,7 +138,8 @@ def _models(
     def probe(drawn: Problem, steps: int, more: str) -> Probe:
         def ask(folder: Path) -> object:
             given = facts(drawn, steps) + more
-            control = ground(Rules(folder), names, given, arguments=arguments, limit=_MOST_RULES)
+            meter = Meter(_MOST_RULES, lambda: False)
+            control = ground(Rules(folder), names, given, arguments=arguments, meter=meter)
             control.configuration.solve.models = str(_MOST_MODELS)  # type: ignore[union-attr]
             found: list[str] = []
 

@@ -1,6 +1,7 @@
 """Edited and added rules on the command line: obeyed, refused, or shown to permit too much."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -358,6 +359,52 @@ def test_an_unknown_cut_exits_2_and_the_message_lists_the_cuts(tmp_path: Path) -
     ran = run(instance(tmp_path), *_without("live-cut", "nap"))
     assert ran.code == 2
     assert "--without: must be live-cut or pace-cut or symmetry, not 'nap'" in ran.error_line
+
+
+def test_a_rule_that_pays_is_minimised_below_zero(tmp_path: Path) -> None:
+    """A step computes an operation at least: as many steps as operations compute at most."""
+    rule = added(tmp_path, "#maximize { 1@1, T : computing(T) }.\n")
+    path = instance(tmp_path, APART)
+    ran = run(path, "--encoding", rule, "--json")
+    assert ran.code == 0
+    strategy = tmp_path / "out" / "tiny.strategy.json"
+    operations = sum(
+        (i1 - i0) * (j1 - j0)
+        for step in steps_in(strategy)
+        for *_, i0, i1, j0, j1 in step["compute"]
+    )
+    assert ran.json["objective"]["value"] == -operations < 0
+    assert ran.json["objective"]["status"] == "optimal"
+    checked = offload_asp("check", strategy, "--json")
+    assert checked.code == 0
+
+
+def test_where_rules_pay_the_bound_of_a_search_cut_short_is_what_they_pay_at_most(
+    tmp_path: Path,
+) -> None:
+    rule = added(
+        tmp_path, "#maximize { 7@1, T : computing(T) }. #minimize { 3@1 : computing(1) }.\n"
+    )
+    options = ("--encoding", rule, "--out", tmp_path / "out", "--time-limit", "1", "--json")
+    ran = offload_asp("run", "tiny-3x3", *options)
+    assert ran.code == 0
+    objective = ran.json["objective"]
+    (steps,) = map(int, re.findall(r"at most (\d+) steps", ran.json["scope"]))
+    assert objective["status"] == "feasible"
+    assert objective["lower_bound"] == -7 * steps <= objective["value"] < 0
+    strategy = tmp_path / "out" / "tiny-3x3.strategy.json"
+    assert offload_asp("check", strategy, "--json").json["objectives"][0]["verified"] is False
+    words = offload_asp("check", strategy)
+    assert words.code == 0
+    assert "not repeated" in words.out
+    forged = json.loads(strategy.read_text())
+    forged["objective"]["name"] = "duration,edited"
+    strategy.write_text(json.dumps(forged))
+    refused = offload_asp("check", strategy)
+    assert refused.code == 2
+    assert "objective.value: must be an integer or a fraction like '7/2', at least 0" in (
+        refused.error_line
+    )
 
 
 def test_cuts_cannot_be_left_out_where_edited_rules_use_none(tmp_path: Path) -> None:

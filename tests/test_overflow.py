@@ -2,6 +2,7 @@
 
 import contextlib
 import operator
+import re
 from pathlib import Path
 
 import clingo
@@ -53,6 +54,19 @@ LEAVES = {
         "c(1, 1). c(2, 1..3). q(A, N) :- c(A, _), N = #sum { 1000000000, W : c(A, W) }."
     ),
     "a sum in a head": "{ p(1..3) }. #sum { X * 500000000, X : q(X) : p(X) } 9 :- p(1).",
+    "a chain of comparisons": "p(3). q :- p(X), 1 < X < X * 1000000000.",
+    "a value that a chain binds": "p(3). q :- p(Z), X = Y = Z, A = X * 1000000000, A > 0.",
+    "a value from an opposite": "p(-3). q :- p(-X), Y = X * 1000000000, Y > 0.",
+    "a value for which a term is solved": "p(2147483647). q(X) :- p(X - 1), X > 0.",
+    "a value for which a comparison is solved": "p(2147483647). q(X) :- p(Y), X - 1 = Y, X > 0.",
+    "a condition of a counted literal": "{ p(1..3) }. q(N) :- N = { p(X) : X * 1000000000 > 0 }.",
+    "a weight of a heuristic": "{ p(1..3) }. #heuristic p(X). [X * 1000000000, true]",
+    "a sum beside an unnamed variable": (
+        "p(1..3, 1..2). q(Z) :- p(Z, _), Z < #sum { 1000000000 * Z, X : p(X, _) }."
+    ),
+    "the opposite of the smallest number": "p(~2147483647). q(-X) :- p(X).",
+    "its opposite by a constant": "#const m = ~2147483647. #const n = -m. p(n).",
+    "its absolute value": "p(~2147483647). q(|X|) :- p(X).",
     "a variable named alike elsewhere": (
         "p(1..3). r(1). q(N, M) :- N = #sum { X : r(X) }, M = #sum { X * 1000000000 : p(X) }."
     ),
@@ -68,6 +82,15 @@ STAYS = {
     "arithmetic on what is no number": "p(f(3)). q(X) :- p(X), X = f(Y), Y * Y < 10.",
     "a matched term": "a(1). a(X + 1) :- a(X), X < 5. b(X) :- a(2 * X + 1).",
     "classical negation": "-p(1). q(X + 1) :- -p(X), X > -X.",
+    "a term with a sign": "a(-1..1). b(Y) :- a(-X), Y = X * 2, Y > X - 1. b(-f(2)).",
+    "a comparison that is solved": "a(1..3). b(Y) :- a(X), 2 * Y + 1 = X * 3, Z = Y + 1, Z > 0.",
+    "a chain of comparisons": "a(1..3). b :- a(Z), X = Y = Z, 1 < Y < X * 2, A = X * 2 + Z, A > 0.",
+    "counted literals": "{ c(1..3) }. b(S) :- S = { c(X) : X * 2 > 3 }, S * 2 > 1.",
+    "a heuristic": "{ a(1..3) }. #heuristic a(X) : X > 1. [X + 2@X * 2, factor]",
+    "an unnamed variable": (
+        "a(1..3, 1..3). b(Z) :- a(Z, _), S = #sum { X + Z, X : a(X, _), not a(_, X - 9) }, S > 1."
+    ),
+    "a pool of literals": "a(1..3). b(Y) :- a(X; X + 1), Y = X * 2, Y > 2.",
     "a pool and a range": "a(1; 2). b((1; 2) * X) :- a(X). c(X * (1..3)) :- a(X).",
     "a sum": "p(1..2). q(N) :- N = #sum { 1000000000, X : p(X) }.",
     "a sum that counts a tuple once": "p(1..3). q(N) :- N = #sum { 1000000000 : p(X) }.",
@@ -102,7 +125,7 @@ def grounded(text: str, folder: Path) -> Watch:
         for rule in watch.rules:
             builder.add(rule)
     with contextlib.suppress(RuntimeError):  # a sum over a choice, which clingo cannot add
-        control.ground([("base", [])], context=watch)
+        control.ground([("base", [])])
     assert all("global variable in tuple" in note for note in notes)
     watch.require_fit(control)
     return watch
@@ -117,6 +140,43 @@ def test_what_leaves_32_bits_is_refused_at_its_place(name: str, tmp_path: Path) 
 @pytest.mark.parametrize("name", STAYS)
 def test_what_stays_within_32_bits_is_left_alone(name: str, tmp_path: Path) -> None:
     assert grounded(STAYS[name], tmp_path).rules
+
+
+@pytest.mark.parametrize("number", ["2147483648", "0x80000000", "0o20000000000", "0b1" + "0" * 31])
+def test_a_number_of_more_than_32_bits_is_refused(number: str, tmp_path: Path) -> None:
+    rules = tmp_path / "rules.lp"
+    rules.write_text(f"% A comment.\np({number}).\n")
+    with pytest.raises(InputError, match=rf"rules\.lp:2: {number} is too large"):
+        rules_in_force(None, [rules])
+
+
+def test_names_of_the_rules_that_watch_are_refused(tmp_path: Path) -> None:
+    watch = grounded("p(1..3). q(N) :- N = #sum { X * 2, Y : p(X), p(Y) }.", tmp_path)
+    names = {name for rule in watch.rules for name in re.findall(r"[A-Za-z_]+_32_bits", str(rule))}
+    assert len(names) == 6
+    for name in names:
+        rules = tmp_path / "rules.lp"
+        rules.write_text(f"p(1). q :- {name} = 1.\n")
+        with pytest.raises(InputError, match=r"rules\.lp:1: names with _32_bits in them are not"):
+            rules_in_force(None, [rules])
+
+
+def test_small_values_are_not_even_collected() -> None:
+    text = (
+        "op(1..9). step(1..9). { at(O, T) : step(T) } :- op(O). "
+        ":- at(O, T), at(O', T'), T' = T + 1, O * 7 + O' > 50."
+    )
+    watch = Watch()
+    clingo.ast.parse_string(text, watch.add)
+    control = clingo.Control()
+    control.add("base", [], text)
+    with clingo.ast.ProgramBuilder(control) as builder:
+        for rule in watch.rules:
+            builder.add(rule)
+    control.ground([("base", [])])
+    assert watch.rules
+    found = {str(atom.symbol).split("(", maxsplit=1)[0] for atom in control.symbolic_atoms}
+    assert found == {"op", "step", "at"}
 
 
 NUMBERS = st.one_of(
@@ -139,7 +199,7 @@ def test_an_operation_is_refused_where_its_exact_result_leaves(
         for rule in watch.rules:
             builder.add(rule)
     control.add("base", [], f"p({left}). q({right}). r(X {sign} Y) :- p(X), q(Y).")
-    control.ground([("base", [])], context=watch)
+    control.ground([("base", [])])
     computed = next(
         atom.symbol.arguments[0].number for atom in control.symbolic_atoms.by_signature("r", 1)
     )

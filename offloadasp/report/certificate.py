@@ -63,4 +63,6 @@ def _standing(proof: Proof) -> str:
         again = f"computed again for this page: {proved}, for {proof.scope}"
     if proof.complete_search:
         return f"The rest is by complete search, which is not repeated here; {again}."
+    if proof.assumed:
+        return "The most that the edited rules pay, which are not read for this page."
     return f"NOT PROVED by the file’s certificate: {again}."

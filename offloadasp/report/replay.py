@@ -152,6 +152,9 @@ def _bound_words(proof: Proof) -> Text:
     elif proof.complete_search:
         verdict = ("not repeated", "yellow")
         proved += "; the rest is by complete search, which is not repeated here"
+    elif proof.assumed:
+        verdict = ("not repeated", "yellow")
+        proved = "; it is the most that the edited rules pay, which are not read here"
     else:
         verdict = ("REFUSED", "bold red")
         proved = proved or "; the certificate proves nothing"

@@ -17,11 +17,11 @@ from typing import Any, NoReturn
 from offloadasp.errors import InfeasibleError, NoStrategyError
 from offloadasp.facts import facts, fits_clingo, scale_of
 from offloadasp.instance import Instance
-from offloadasp.objective import DURATION, PEAK, TRAFFIC, Goal, measure
+from offloadasp.objective import DURATION, EDITED, PEAK, TRAFFIC, Goal, measure
 from offloadasp.plan import Plan
 from offloadasp.problem import CLINGO_LIMIT, Problem, problem_of
 from offloadasp.resources import encodings_folder
-from offloadasp.rules import GroundingStoppedError, Rules, ground
+from offloadasp.rules import GroundingStoppedError, Meter, Rules, ground
 from offloadasp.search.clock import Clock
 from offloadasp.search.decompose import decompositions, scope
 from offloadasp.search.exact import Effort, Outcome, Progress, minimise, plan_of_model
@@ -31,7 +31,6 @@ from offloadasp.search.reach import GROUND_LIMIT, operations, require_feasible, 
 from offloadasp.wording import plural
 
 _DEFINITION = "definition.lp"
-_OF_THE_RULES = "edited"
 
 
 @dataclass
@@ -42,6 +41,8 @@ class EditedSearch:
     ----------
     names
         Objectives, distinct, the one that matters most first.
+    steps, least
+        The last horizon that was searched, and what costs there at least, by priority.
     """
 
     instance: Instance
@@ -51,6 +52,8 @@ class EditedSearch:
     names: tuple[str, ...] = (DURATION,)
     tell: Callable[[Status], None] = lambda _: None
     seconds: dict[str, float] = field(default_factory=lambda: {"ground": 0.0, "solve": 0.0})
+    steps: int = field(default=0, init=False)
+    least: dict[int, int] = field(default_factory=dict, init=False)
 
     def run(self) -> Ranked:
         """Search for the best strategy under the rules in force.
@@ -79,7 +82,7 @@ class EditedSearch:
                 best = outcome
         if best is None or best.symbols is None or best.costs is None:
             self._refuse(last, complete=complete)
-        return self._ranked(problem, best, last, complete=complete)
+        return self._ranked(problem, best, complete=complete)
 
     @property
     def named(self) -> str:
@@ -121,7 +124,7 @@ class EditedSearch:
     def _named_at(self, priority: int) -> str:
         """Return the objective at a priority, or that it is one of the rules' own."""
         chosen = 0 <= -priority < len(self.names)
-        return self.names[-priority] if chosen else _OF_THE_RULES
+        return self.names[-priority] if chosen else EDITED
 
     def _choose(self) -> Problem:
         """Take the finest decomposition if its rules ground, else the coarsest one that does."""
@@ -147,6 +150,7 @@ class EditedSearch:
             self.tell(Status(incumbent, Fraction(0), f"at most {plural(steps, 'step')}"))
 
         effort = Effort(self.limits.threads, self.limits.seed, self.limits.budget)
+        meter = Meter(GROUND_LIMIT, self.clock.expired)
         started = time.monotonic()
         try:
             control = ground(
@@ -154,13 +158,13 @@ class EditedSearch:
                 [_DEFINITION, *(f"objective/{name}.lp" for name in self.names)],
                 facts(problem, steps),
                 arguments=[*effort.arguments, *self._priorities],
-                limit=GROUND_LIMIT,
-                stop=self.clock.expired,
+                meter=meter,
             )
         except GroundingStoppedError:
             return None
         finally:
             self.seconds["ground"] += time.monotonic() - started
+        self.steps, self.least = steps, meter.least
         started = time.monotonic()
         outcome = minimise(control, self.clock, effort, on_progress=tell)
         self.seconds["solve"] += time.monotonic() - started
@@ -178,13 +182,13 @@ class EditedSearch:
             f"{self.instance.name}: no strategy was found under the {self.named} within the limits"
         )
 
-    def _ranked(self, problem: Problem, best: Outcome, last: int, *, complete: bool) -> Ranked:
+    def _ranked(self, problem: Problem, best: Outcome, *, complete: bool) -> Ranked:
         assert best.symbols is not None
         assert best.costs is not None
         plan = plan_of_model(problem, best.symbols)
         proved = complete and problem.decomposition == scope(self.instance)
         goals = self._goals(problem, plan, best, proved=proved)
-        proof = {"complete_search": "exhausted", "steps_at_most": last} if proved else {}
+        proof = {"complete_search": "exhausted", "steps_at_most": self.steps} if proved else {}
         others: dict[str, Any] = {"then": [proof] * (len(goals) - 1)} if len(goals) > 1 else {}
         found = Found(
             problem=problem,
@@ -196,7 +200,7 @@ class EditedSearch:
             method=f"{'complete search' if complete else 'search cut short'} by clingo "
             f"under the {self.named}",
             seconds=self.seconds,
-            scope=f"strategies of at most {plural(last, 'step')} under the {self.named}",
+            scope=f"strategies of at most {plural(self.steps, 'step')} under the {self.named}",
         )
         # Where something else comes first, nothing is known of the shortest strategy.
         first = goals[0]
@@ -212,11 +216,13 @@ class EditedSearch:
         goals = []
         for priority in sorted(costs, reverse=True):
             name = self._named_at(priority)
-            value = costs[priority] * self._unit(problem, priority)
-            own = name == _OF_THE_RULES or self.rules.reprices(name)
+            unit = self._unit(problem, priority)
+            value = costs[priority] * unit
+            bound = value if proved else self.least.get(priority, 0) * unit
+            own = name == EDITED or self.rules.reprices(name)
             if own or value != measure(name, problem, plan):
-                name = _OF_THE_RULES
-            goals.append(Goal(name, value, value if proved else Fraction(0)))
+                name = EDITED
+            goals.append(Goal(name, value, bound))
         return tuple(goals)
 
 

@@ -16,7 +16,7 @@ from offloadasp.bounds import Bound
 from offloadasp.facts import facts, fits_clingo, scale_of
 from offloadasp.plan import Plan
 from offloadasp.problem import Problem
-from offloadasp.rules import GroundingStoppedError, Rules, ground
+from offloadasp.rules import GroundingStoppedError, Meter, Rules, ground
 from offloadasp.search.clock import Clock
 from offloadasp.search.exact import plan_of_model, solving
 from offloadasp.search.improve import Improver
@@ -273,8 +273,7 @@ class Refuter:
                 [_ENTRY, *cuts],
                 facts(self.problem, steps) + extra,
                 arguments=[*_ARGUMENTS, f"--seed={self.seed}"],
-                limit=self.limit,
-                stop=self.clock.expired,
+                meter=Meter(self.limit, self.clock.expired),
             )
         except GroundingStoppedError:
             return None
