@@ -26,8 +26,21 @@ class InterruptedEarly(OffloadError):  # noqa: N818 (what happened, and nobody's
     exit_code = EXIT_CODE
 
 
+class _Interrupted(OffloadError):
+    """The user ended a command that had nothing to show yet."""
+
+    exit_code = EXIT_CODE
+
+
 class Commands(TyperGroup):
     """The group of all commands: reports every error as one line."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command; typer itself would pass over an interruption in silence."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise _Interrupted("interrupted") from None
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run a command and end the process with its exit code."""

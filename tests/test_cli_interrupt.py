@@ -116,8 +116,30 @@ def test_a_signal_that_arrives_twice_counts_once() -> None:
 
 
 def test_without_a_signal_nothing_is_interrupted() -> None:
-    out, error = waiting(0.0).communicate(timeout=10)
+    process = waiting(0.0)
+    assert process.stdout is not None
+    # Some of it may have been read with the first line, which `communicate` would not know.
+    out = process.stdout.read()
+    _, error = process.communicate(timeout=10)
     assert (out, error) == ("False\n", "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_command_without_a_result_says_that_it_was_interrupted(number: int) -> None:
+    work = (
+        "import os, sys; from offloadasp import cli, commands; sys.argv[1:] = ['instances']; "
+        f"commands.load_shipped = lambda: os.kill(os.getpid(), {int(number)}); cli.main()"
+    )
+    root = Path(__file__).resolve().parent.parent
+    ended = subprocess.run(
+        [sys.executable, "-c", work],
+        env=os.environ | {"PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 130
+    assert (ended.stdout, ended.stderr) == ("", "offload-asp: error: interrupted\n")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -20,6 +20,7 @@ from offloadasp.report.words import (
     cycles,
     decomposition_words,
     error_words,
+    given_words,
     layer_words,
     mixed,
     percent,
@@ -72,6 +73,16 @@ def test_a_gap_reads_as_zero_only_if_it_is(share: Fraction) -> None:
     text = percent(share)
     assert text.endswith(" %")
     assert (text == "0.00 %") == (share == 0)
+
+
+def test_a_gap_beyond_every_float_can_be_shown() -> None:
+    assert percent(-Fraction(10**400)) == f"-1{'0' * 402}.00 %"
+
+
+def test_the_condition_of_a_bound_stays_short_however_many_objectives_come_before() -> None:
+    assert given_words([]) == ""
+    assert given_words([("duration", Fraction(7))]) == " where duration is at most 7 cycles"
+    assert len(given_words([("edited", Fraction(k)) for k in range(1000)])) < 100
 
 
 def test_cycles_are_exact() -> None:

@@ -1,6 +1,7 @@
 """Numbers, layers and decompositions in a reader's words."""
 
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from fractions import Fraction
 
 from offloadasp.instance import Accelerator, Choice, Layer, Resolved, exact_number
@@ -16,6 +17,7 @@ BASELINES = {
 """The baselines by the names of their rules in ``encodings/traversal``, and no reuse at all."""
 
 _LISTED_SIZES = 8
+_LISTED_OBJECTIVES = 4
 _PARTS = {"tile": "tile", "kernel_groups": "kernel groups", "channel_groups": "channel groups"}
 
 
@@ -56,14 +58,18 @@ def objective_words(name: str) -> str:
 
 def given_words(earlier: Iterable[tuple[str, Fraction]]) -> str:
     """Return the condition under which the bound of a later objective holds; empty if none."""
-    parts = [f"{objective_words(name)} is at most {amount(name, v)}" for name, v in earlier]
+    known = list(earlier)
+    if len(known) > _LISTED_OBJECTIVES:
+        return f" where the {len(known)} objectives before are at most what they are here"
+    parts = [f"{objective_words(name)} is at most {amount(name, v)}" for name, v in known]
     return f" where {' and '.join(parts)}" if parts else ""
 
 
 def percent(share: Fraction) -> str:
     """Return a share in percent; one above 0 never reads as 0."""
-    text = f"{float(share * 100):.2f}"
-    return "< 0.01 %" if share > 0 and float(text) == 0 else f"{text} %"
+    # No float: a file may state what is beyond the largest one.
+    hundredths = round(share * 10_000)
+    return "< 0.01 %" if share > 0 and not hundredths else f"{Decimal(hundredths) / 100:.2f} %"
 
 
 def by_kind(total: int, **kinds: int) -> str:
