@@ -21,13 +21,7 @@ MemoryOption = Annotated[
 
 
 class InterruptedEarly(OffloadError):  # noqa: N818 (what happened, and nobody's error)
-    """The user ended the search before there was a strategy."""
-
-    exit_code = EXIT_CODE
-
-
-class _Interrupted(OffloadError):
-    """The user ended a command that had nothing to show yet."""
+    """The user ended a command before it had anything to show."""
 
     exit_code = EXIT_CODE
 
@@ -40,7 +34,7 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            raise _Interrupted("interrupted") from None
+            raise InterruptedEarly("interrupted") from None
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run a command and end the process with its exit code."""
