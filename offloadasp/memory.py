@@ -4,6 +4,8 @@ import threading
 from pathlib import Path
 from types import TracebackType
 
+import numpy as np
+
 from offloadasp.errors import InputError
 from offloadasp.search.clock import Clock
 
@@ -68,6 +70,13 @@ class MemoryLimit:
                 return
 
 
+def _settle() -> None:
+    """Have NumPy's BLAS allocate its buffers, without which it ends the process."""
+    for kind in (np.float32, np.float64):
+        square = np.ones((512, 512), kind)
+        square @ square
+
+
 def require_memory(megabytes: int | None) -> None:
     """Refuse a limit under which nothing can run.
 
@@ -82,6 +91,7 @@ def require_memory(megabytes: int | None) -> None:
         raise InputError(f"--memory-limit: must be from 1 to {_MOST} megabytes, not {megabytes}")
     if resource is None or not _STATUS.exists():
         raise InputError("--memory-limit: this system does not support it; Linux does")
+    _settle()
     least = -(-(held() + _ROOM) // _MEGABYTE)
     if megabytes < least:
         raise InputError(

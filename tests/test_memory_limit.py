@@ -44,7 +44,7 @@ def test_rules_that_ground_to_too_much_end_with_advice(tmp_path: Path) -> None:
 
 
 def test_a_search_that_reaches_the_limit_hands_over_what_it_has(tmp_path: Path) -> None:
-    code, out, error = limited(tmp_path, LARGE, "--time-limit", "60", "--json", megabytes=200)
+    code, out, error = limited(tmp_path, LARGE, "--time-limit", "60", "--json", megabytes=260)
     if code == 4:  # nothing was found before
         assert "of --memory-limit are needed" in error
         return
