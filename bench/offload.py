@@ -4,7 +4,7 @@ import json
 import tempfile
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -96,12 +96,7 @@ def proved(problem: Problem, certificate: Mapping[str, Any]) -> Proved:
     problem = problem.with_memory(problem.memory)
 
     def part(load: int, write: int, compute: int) -> int:
-        rates = {
-            "load_cycles": Fraction(load),
-            "write_cycles": Fraction(write),
-            "compute_cycles": Fraction(compute),
-        }
-        chip = problem.accelerator.model_copy(update=rates)
-        return int(verify_certificate(replace(problem, accelerator=chip), certificate))
+        priced = problem.with_rates(Fraction(load), Fraction(write), Fraction(compute))
+        return int(verify_certificate(priced, certificate))
 
     return Proved(part(1, 0, 0), part(0, 1, 0), part(0, 0, 1))
