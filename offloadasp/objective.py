@@ -66,8 +66,13 @@ class Goal:
 
     @property
     def gap(self) -> Fraction:
-        """(value − lower bound) / |value|; 0 for a value of 0."""
-        return (self.value - self.lower_bound) / abs(self.value) if self.value else Fraction(0)
+        """See `gap`."""
+        return gap(self.value, self.lower_bound)
+
+
+def gap(value: Fraction, lower_bound: Fraction) -> Fraction:
+    """Return (value − lower bound) / |value|; 0 for a value of 0."""
+    return (value - lower_bound) / abs(value) if value else Fraction(0)
 
 
 def objectives(text: str) -> tuple[str, ...]:

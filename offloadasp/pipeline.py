@@ -9,7 +9,7 @@ from offloadasp.check import Verdict
 from offloadasp.earlier import better
 from offloadasp.errors import InputError, VerificationError
 from offloadasp.instance import Instance
-from offloadasp.objective import DURATION, Goal
+from offloadasp.objective import DURATION, Goal, gap
 from offloadasp.readings import read
 from offloadasp.rules import Rules
 from offloadasp.search.clock import Clock
@@ -54,9 +54,8 @@ class Result:
 
     @property
     def gap(self) -> Fraction:
-        """(duration − lower bound) / duration; 0 for a duration of 0."""
-        duration = self.strategy.duration
-        return (duration - self.strategy.lower_bound) / duration if duration else Fraction(0)
+        """That of the duration."""
+        return gap(self.strategy.duration, self.strategy.lower_bound)
 
 
 class UnwrittenError(InputError):

@@ -7,6 +7,7 @@ from fractions import Fraction
 from offloadasp.instance import Accelerator
 from offloadasp.network.convolutions import Imported
 from offloadasp.network.plan import Failed, Outcome
+from offloadasp.objective import gap
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,8 @@ class Totals:
 
     @property
     def gap(self) -> Fraction:
-        """(duration − lower bound) / duration; 0 for a duration of 0."""
-        return (self.duration - self.lower_bound) / self.duration if self.duration else Fraction(0)
+        """That of the duration."""
+        return gap(self.duration, self.lower_bound)
 
     def share(self, part: Fraction) -> Fraction:
         """Return a part's share of the duration; 0 for a duration of 0."""

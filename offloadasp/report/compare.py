@@ -8,6 +8,7 @@ from typing import Any
 from rich.text import Text
 
 from offloadasp.instance import exact_number
+from offloadasp.objective import gap
 from offloadasp.plan import Planned
 from offloadasp.report.screen import console, show_rows
 from offloadasp.report.table import show_table
@@ -91,7 +92,7 @@ def _object(row: Row, bound: Fraction, strategy: Strategy) -> Mapping[str, Any]:
         decomposition = row.planned.problem.decomposition
     return {
         "duration": exact_number(books.duration),
-        "gap": float(_share(books.duration - bound, books.duration)),
+        "gap": float(gap(books.duration, bound)),
         "loaded": books.loads.total,
         "written": books.writes.total,
         "steps": books.compute_steps,
@@ -107,8 +108,8 @@ def _cells(row: Row, first: Row, strategy: Strategy, bound: Fraction) -> tuple[s
     return (
         best if row.planned is None else BASELINES[row.name],
         mixed(duration),
-        percent(_share(duration - first.books.duration, first.books.duration)),
-        percent(_share(duration - bound, duration)),
+        percent(_longer(duration, first.books.duration)),
+        percent(gap(duration, bound)),
         str(books.loads.total),
         str(books.writes.total),
         str(books.compute_steps),
@@ -116,5 +117,5 @@ def _cells(row: Row, first: Row, strategy: Strategy, bound: Fraction) -> tuple[s
     )
 
 
-def _share(part: Fraction, whole: Fraction) -> Fraction:
-    return part / whole if whole else Fraction(0)
+def _longer(duration: Fraction, first: Fraction) -> Fraction:
+    return (duration - first) / first if first else Fraction(0)

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from offloadasp.objective import gap
 from offloadasp.report.words import mixed, percent
 from offloadasp.search.clock import Clock
 from offloadasp.search.found import Status
@@ -41,7 +42,7 @@ class LiveLine:
         if status is not None and status.bound:
             parts.append(f"bound {mixed(status.bound)}")
         if status is not None and status.incumbent and status.bound:
-            parts.append(f"gap {percent((status.incumbent - status.bound) / status.incumbent)}")
+            parts.append(f"gap {percent(gap(status.incumbent, status.bound))}")
         if self._clock.seconds < float("inf") and not self._clock.interrupted:
             parts.append(f"{self._clock.remaining:.0f} s left")
         return " | ".join(parts)

@@ -5,7 +5,6 @@ Needs the package onnx, as what it reports on does.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from offloadasp.network.plan import Failed, Outcome
 from offloadasp.network.plan import Progress as State
 from offloadasp.network.totals import Totals
 from offloadasp.network.verify import Verification
+from offloadasp.objective import gap
 from offloadasp.report.instances import data_bytes
 from offloadasp.report.screen import Rows, console, show_rows
 from offloadasp.report.table import show_table
@@ -190,11 +190,7 @@ def _groups_words(decomposition: Resolved) -> str:
 def _news(last: Outcome) -> str:
     if isinstance(last, Failed):
         return f"{last.name}: {last.reason}"
-    return f"{last.name}: {last.status}, gap {percent(_gap(last.duration, last.lower_bound))}"
-
-
-def _gap(duration: Fraction, bound: Fraction) -> Fraction:
-    return (duration - bound) / duration if duration else Fraction(0)
+    return f"{last.name}: {last.status}, gap {percent(gap(last.duration, last.lower_bound))}"
 
 
 def _row(entry: Instance, runs: int, outcome: Outcome) -> tuple[str, ...]:
@@ -205,7 +201,7 @@ def _row(entry: Instance, runs: int, outcome: Outcome) -> tuple[str, ...]:
         *start,
         mixed(outcome.duration),
         mixed(outcome.lower_bound),
-        percent(_gap(outcome.duration, outcome.lower_bound)),
+        percent(gap(outcome.duration, outcome.lower_bound)),
         str(outcome.loaded + outcome.written),
         str(outcome.peak_memory),
         _groups_words(outcome.decomposition),
@@ -221,7 +217,7 @@ def _outcome_object(outcome: Outcome, out: Path) -> dict[str, Any]:
         "status": outcome.status,
         "duration": exact_number(outcome.duration),
         "lower_bound": exact_number(outcome.lower_bound),
-        "gap": float(_gap(outcome.duration, outcome.lower_bound)),
+        "gap": float(gap(outcome.duration, outcome.lower_bound)),
         "loaded": outcome.loaded,
         "written": outcome.written,
         "steps": outcome.compute_steps,

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from html import escape
 
 from offloadasp.instance import ResolvedInstance
+from offloadasp.objective import gap
 from offloadasp.proof import Proof
 from offloadasp.report.certificate import proof_sentences
 from offloadasp.report.statements import simulator_text
@@ -72,7 +72,7 @@ def card(entry: Entry) -> str:
     figures = (
         ("duration", _figure(cycles(replay.duration))),
         ("lower bound", _figure(cycles(strategy.lower_bound))),
-        ("gap", _figure(percent(_gap(strategy)))),
+        ("gap", _figure(percent(gap(strategy.duration, strategy.lower_bound)))),
         ("peak memory", _figure(plural(replay.peak_memory, "byte"))),
     )
     cells = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in figures)
@@ -88,11 +88,6 @@ def _figure(text: str) -> str:
     whole, space, fraction = value.partition(" ")
     shown = f"{int(whole):,}{space}{fraction}" if whole.isdigit() else value
     return f"{escape(shown)} <small>{escape(unit)}</small>"
-
-
-def _gap(strategy: Strategy) -> Fraction:
-    duration = strategy.duration
-    return (duration - strategy.lower_bound) / duration if duration else duration
 
 
 def _violations(replay: Replay) -> str:

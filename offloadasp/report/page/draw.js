@@ -1,15 +1,16 @@
 // Grids of cells on a canvas: one colour a state, and a hatching for what happens in this step.
 
+const loadedBlocks = (kept, unused) => [
+  { key: "never", label: "not loaded yet" },
+  { key: "gone", label: "was on chip before" },
+  { key: "kept", label: kept },
+  { key: "loaded", label: "loaded now", hatch: "/" },
+  { key: "again", label: "loaded again now", hatch: "x" },
+  { key: "freed", label: "freed now", hatch: "\\" },
+  { key: "unused", label: unused, hatch: "." },
+];
 const STATES = {
-  input: [
-    { key: "never", label: "not loaded yet" },
-    { key: "gone", label: "was on chip before" },
-    { key: "kept", label: "kept on chip" },
-    { key: "loaded", label: "loaded now", hatch: "/" },
-    { key: "again", label: "loaded again now", hatch: "x" },
-    { key: "freed", label: "freed now", hatch: "\\" },
-    { key: "unused", label: "needed by no output", hatch: "." },
-  ],
+  input: loadedBlocks("kept on chip", "needed by no output"),
   output: [
     { key: "never", label: "not begun" },
     { key: "computed", label: "computed now", hatch: "/" },
@@ -19,15 +20,7 @@ const STATES = {
     { key: "spilled", label: "partial sums in main memory", hatch: "." },
     { key: "stored", label: "complete, in main memory" },
   ],
-  kernels: [
-    { key: "never", label: "not loaded yet" },
-    { key: "gone", label: "was on chip before" },
-    { key: "kept", label: "resident" },
-    { key: "loaded", label: "loaded now", hatch: "/" },
-    { key: "again", label: "loaded again now", hatch: "x" },
-    { key: "freed", label: "freed now", hatch: "\\" },
-    { key: "unused", label: "no such block", hatch: "." },
-  ],
+  kernels: loadedBlocks("resident", "no such block"),
 };
 const IN = { never: 0, gone: 1, kept: 2, loaded: 3, again: 4, freed: 5, unused: 6 };
 const OUT = { never: 0, computed: 1, partial: 2, kept: 3, left: 4, spilled: 5, stored: 6 };
