@@ -12,7 +12,7 @@ import typer
 from offloadasp import __version__
 from offloadasp.audit import audit as audit_strategy
 from offloadasp.catalogue import find_instance, load_shipped
-from offloadasp.errors import InfeasibleError, InputError, NoStrategyError
+from offloadasp.errors import InputError
 from offloadasp.facts import facts as facts_of
 from offloadasp.facts import fits_clingo
 from offloadasp.instance import load_instance
@@ -129,15 +129,12 @@ def run(
     limits = Limits(options.threads, options.seed, budget, frozenset(without or ()))
     line = LiveLine(clock, shown=not json)
     unwritten: UnwrittenError | None = None
-    with MemoryLimit(memory_limit, clock), Interrupts(clock), line.shown():
+    told = without_strategy(instance, described.name, clock, memory_limit)
+    with MemoryLimit(memory_limit, clock), Interrupts(clock), line.shown(), told:
         try:
             result = run_pipeline(described, rules, limits, clock, out, line.tell, names)
         except UnwrittenError as error:
             result, unwritten = error.result, error
-        except InfeasibleError as error:
-            raise InfeasibleError(f"{instance}: {error}") from None
-        except (NoStrategyError, MemoryError) as error:
-            raise without_strategy(described.name, error, clock, memory_limit) from None
     if json:
         print_json(run_object(result, edited=rules.edited, written=unwritten is None))
     else:

@@ -5,15 +5,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 
 from offloadasp.catalogue import find_accelerator
 from offloadasp.errors import InputError
-from offloadasp.explain import explain
 from offloadasp.extras import require
-from offloadasp.instance import SearchOptions
 from offloadasp.memory import require_memory
 from offloadasp.network.accelerators import load_machine
+from offloadasp.options import checked
 from offloadasp.usage import InterruptedEarly, MemoryOption, require_between, require_folder
 
 _Model = Annotated[Path, typer.Argument(metavar="MODEL", help="An ONNX model.")]
@@ -78,12 +76,8 @@ def network(
 ) -> None:
     """Plan every convolution of an ONNX model; a run that was interrupted goes on."""
     machine = load_machine(find_accelerator(accelerator))
-    try:
-        # Layers are planned side by side, each by one thread.
-        search = SearchOptions(time_limit=time_limit, threads=1, seed=seed)
-    except ValidationError as error:
-        key, reason = explain(error, SearchOptions).split(":", 1)
-        raise InputError(f"--{key.replace('_', '-')}:{reason}") from None
+    # Layers are planned side by side, each by one thread.
+    search = checked({"time_limit": time_limit, "threads": 1, "seed": seed})
     require_between("--batch", batch, _BATCH_LIMIT)
     require_between("--jobs", jobs, _JOBS_LIMIT)
     require_memory(memory_limit)

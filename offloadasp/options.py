@@ -1,5 +1,6 @@
 """The options of the search that several commands share, read and checked."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -28,8 +29,19 @@ def search_options(
             raise InputError(f"--threads: must be 1 with --budget, not {threads}")
         if time_limit is not None:
             raise InputError("--time-limit: --budget replaces it; give one of them")
+    return checked(instance.search.model_dump() | given)
+
+
+def checked(given: Mapping[str, Any]) -> SearchOptions:
+    """Return options of the search.
+
+    Raises
+    ------
+    InputError
+        One line names an option that is wrong.
+    """
     try:
-        return SearchOptions.model_validate(instance.search.model_dump() | given)
+        return SearchOptions.model_validate(given)
     except ValidationError as error:
         key, reason = explain(error, SearchOptions).split(":", 1)
         raise InputError(f"--{key.replace('_', '-')}:{reason}") from None

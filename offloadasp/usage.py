@@ -3,13 +3,15 @@
 import os
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
-from offloadasp.errors import InputError, NoStrategyError, OffloadError
+from offloadasp.errors import InfeasibleError, InputError, NoStrategyError, OffloadError
 from offloadasp.interrupt import EXIT_CODE
 from offloadasp.rules import SMALLER
 from offloadasp.search.clock import Clock
@@ -90,15 +92,29 @@ def require_between(option: str, value: int | None, most: int) -> None:
         raise InputError(f"{option}: must be from 1 to {most}, not {value}")
 
 
+@contextmanager
 def without_strategy(
-    name: str, error: NoStrategyError | MemoryError, clock: Clock, memory_limit: int | None
-) -> OffloadError:
-    """Return what to say of a run that ended without a strategy."""
-    if clock.interrupted:
-        return InterruptedEarly(f"{name}: interrupted before the first strategy was found")
-    if memory_limit is not None and (isinstance(error, MemoryError) or clock.full.is_set()):
-        return NoStrategyError(
-            f"{name}: more than the {memory_limit} megabytes of --memory-limit are needed: "
-            f"raise it, or {SMALLER}"
-        )
-    return NoStrategyError(str(error) or f"{name}: out of memory")
+    given: str, name: str, clock: Clock, memory_limit: int | None
+) -> Iterator[None]:
+    """Say of a search that ends without a strategy why it does.
+
+    Parameters
+    ----------
+    given, name
+        The instance as the user named it, and its own name.
+    """
+    try:
+        yield
+    except InfeasibleError as error:
+        raise InfeasibleError(f"{given}: {error}") from None
+    except (NoStrategyError, MemoryError) as error:
+        if clock.interrupted:
+            reason = f"{name}: interrupted before the first strategy was found"
+            raise InterruptedEarly(reason) from None
+        full = isinstance(error, MemoryError) or clock.full.is_set()
+        if memory_limit is not None and full:
+            raise NoStrategyError(
+                f"{name}: more than the {memory_limit} megabytes of --memory-limit are needed: "
+                f"raise it, or {SMALLER}"
+            ) from None
+        raise NoStrategyError(str(error) or f"{name}: out of memory") from None

@@ -10,7 +10,7 @@ import typer
 
 from offloadasp.baselines import baselines, compared, strategy_of
 from offloadasp.catalogue import find_instance
-from offloadasp.errors import InfeasibleError, InputError, NoStrategyError, VerificationError
+from offloadasp.errors import InputError, VerificationError
 from offloadasp.extras import plotly_source, require
 from offloadasp.files import write_whole
 from offloadasp.instance import Accelerator, Resolved, load_instance
@@ -142,13 +142,9 @@ def compare(
     clock = Clock() if budget is not None else Clock(options.time_limit)
     line = LiveLine(clock, shown=not json)
     limits = Limits(options.threads, options.seed, budget)
-    with MemoryLimit(memory_limit, clock), Interrupts(clock), line.shown():
-        try:
-            result = run_pipeline(described, shipped_rules(), limits, clock, out, line.tell)
-        except InfeasibleError as error:
-            raise InfeasibleError(f"{instance}: {error}") from None
-        except (NoStrategyError, MemoryError) as error:
-            raise without_strategy(described.name, error, clock, memory_limit) from None
+    told = without_strategy(instance, described.name, clock, memory_limit)
+    with MemoryLimit(memory_limit, clock), Interrupts(clock), line.shown(), told:
+        result = run_pipeline(described, shipped_rules(), limits, clock, out, line.tell)
     bound = result.strategy.lower_bound
     rows = [Row("found", result.replay)]
     for name, planned in compared(result.found, shipped_rules()).items():
