@@ -7,8 +7,8 @@ from bench.flat import Flat, square
 from bench.offload import solve, toml
 from bench.record import Row
 from bench.suite import SECONDS, Column, Limits, Suite, Task, cell, measured
-from offloadasp.rules import shipped_rules
-from offloadasp.search.refute import cut_files
+from offloadasp.asp.rules import shipped_rules
+from offloadasp.search.refute.refute import cut_files
 
 _ALL = "all"
 

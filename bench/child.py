@@ -8,10 +8,9 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO
 
-from offloadasp.interrupt import EXIT_CODE
+from offloadasp.limits.interrupt import EXIT_CODE
 
 _PREFIX = "offload-asp: error: "
 
@@ -67,19 +66,8 @@ class Children:
         Stopped
             It, or all, were ended from outside.
         """
-        # Not the folder that happens to be the current one: it may hold other modules of the name.
         # Not from the current folder: it may hold other modules of the name.
         return self._run([sys.executable, "-P", "-m", module, *arguments])
-
-    def run_file(self, path: Path, *arguments: str) -> Ended:
-        """Run a Python file, beside which it finds its modules, to its end.
-
-        Raises
-        ------
-        Stopped
-            It, or all, were ended from outside.
-        """
-        return self._run([sys.executable, str(path), *arguments])
 
     def _run(self, command: Sequence[str]) -> Ended:
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as error:

@@ -27,9 +27,9 @@ from bench import (
 from bench.record import Record
 from bench.show import markdown, show
 from bench.suite import Limits, Options, Suite, Task, measure, selected
-from offloadasp.errors import InputError
-from offloadasp.files import write_whole
-from offloadasp.usage import Commands, InterruptedEarly
+from offloadasp.base.errors import InputError
+from offloadasp.base.files import write_whole
+from offloadasp.cli.usage import Commands, InterruptedEarly
 
 COMMAND = "scripts/bench"
 _OUT = Path("out/bench")

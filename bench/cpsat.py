@@ -14,9 +14,9 @@ from typing import Any
 
 from ortools.sat.python import cp_model
 
-from offloadasp.instance import Instance, load_instance
-from offloadasp.problem import Problem, problem_of
-from offloadasp.search.decompose import scope
+from offloadasp.model.instance import Instance, load_instance
+from offloadasp.model.problem import Problem, problem_of
+from offloadasp.search.construct.decompose import scope
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ from bench.child import Children
 from bench.record import Row
 from bench.suite import SECONDS, Limits, Suite, Task
 from bench.trial import complaints, count, total, trial
-from offloadasp.resources import encodings_folder
+from offloadasp.base.resources import encodings_folder
 
 # Files that only include others.
 _ENTRIES = {"definition.lp", "solve.lp", "evict/refute.lp"}
@@ -43,7 +43,7 @@ SUITE = Suite(
     about=(
         "Each rule, literal and element of an aggregate of encodings/, deleted one at a time. "
         "Noticed: an answer of the rules changes (blocks, verdicts, strategies, costs, walks; see "
-        "tests/probes.py). Refused: clingo cannot ground what is left. Marked: no answer "
+        "tests/engines/probes.py). Refused: clingo cannot ground what is left. Marked: no answer "
         "changes, and a comment above the rule says that the part is redundant."
     ),
     columns=(

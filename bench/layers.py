@@ -11,10 +11,10 @@ from bench.networks import networks
 from bench.offload import Run, parse, proved, solve, toml, whole
 from bench.record import Row
 from bench.suite import PEAK, SECONDS, Column, Limits, Suite, Task, cell, measured
-from offloadasp.bounds.combine import compulsory_loads, compulsory_writes
-from offloadasp.errors import InfeasibleError
-from offloadasp.instance import Instance, Layer, load_instance
-from offloadasp.resources import instances_folder
+from offloadasp.base.errors import InfeasibleError
+from offloadasp.base.resources import instances_folder
+from offloadasp.bounds.lower_bound import compulsory_loads, compulsory_writes
+from offloadasp.model.instance import Instance, Layer, load_instance
 
 _MACS_PER_CYCLE = 256
 _DENOMINATORS = (64, 32, 16, 8)

@@ -40,8 +40,8 @@ SUITE = Suite(
     about=(
         "Five valid strategies a layer (lean, thrifty, spilling, preloading, mixed), in just the "
         "memory they take, each changed in one way; kinds: ways of changing one. check.lp and the "
-        "simulator must agree with a third reading by plain loops (tests/third_reading.py) on the "
-        "first wrong step and on the rules broken there, and on the duration where nothing is "
+        "simulator must agree with a reference in plain loops (offloadasp/model/reference.py) on "
+        "the first wrong step and on the rules broken there, and on the duration where nothing is "
         "wrong; statements of duration, objective, bound and certificate are judged likewise."
     ),
     columns=(

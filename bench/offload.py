@@ -14,10 +14,10 @@ from bench.child import Children, Ended
 from bench.record import Row
 from bench.suite import Limits
 from offloadasp.bounds import verify_certificate
-from offloadasp.instance import Instance, parse_instance
-from offloadasp.instance_text import toml as toml
-from offloadasp.problem import Problem, problem_of
-from offloadasp.search.decompose import scope
+from offloadasp.model.instance import Instance, parse_instance
+from offloadasp.model.instance_text import toml as toml
+from offloadasp.model.problem import Problem, problem_of
+from offloadasp.search.construct.decompose import scope
 
 
 def parse(text: str) -> Instance:

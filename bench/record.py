@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.machine import machine, versions
-from offloadasp.errors import InputError
-from offloadasp.files import read_text, write_whole
+from offloadasp.base.errors import InputError
+from offloadasp.base.files import read_text, write_whole
 
 Row = dict[str, Any]
 

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.networks import shipped
-from offloadasp.catalogue import find_accelerator
-from offloadasp.files import write_text
-from offloadasp.instance import Instance, Precision
-from offloadasp.instance_text import instance_text
+from offloadasp.base.files import write_text
+from offloadasp.base.resources import network_instances_folder
+from offloadasp.model.catalogue import find_accelerator
+from offloadasp.model.instance import Instance, Precision
+from offloadasp.model.instance_text import instance_text
 from offloadasp.network.accelerators import load_machine
-from offloadasp.resources import network_instances_folder
 
 # The machine for which each network is meant, or of whose class it is.
 _MACHINES = {

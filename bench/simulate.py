@@ -112,7 +112,7 @@ SUITE = Suite(
     name="simulate",
     title="Simulate: replaying a plan against plain matrix products",
     about=(
-        "Replay: offloadasp.simulate of a plan on 8-bit integers, its checks and its comparison "
+        "Replay: the simulation of a plan on 8-bit integers, its checks and its comparison "
         "with direct convolution included. Against it the same convolution as one float64 matrix "
         "product a tap, kernels x channels times channels x output positions, on the shifted "
         "padded input. x: the ratio if making the shifted operands contiguous counts on both "

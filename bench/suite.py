@@ -13,7 +13,7 @@ from typing import Any
 from bench.child import Children, Stopped
 from bench.machine import commit
 from bench.record import Record, Row
-from offloadasp.errors import InputError
+from offloadasp.base.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from offloadasp.instance import Layer
-from offloadasp.simulate import simulate
-from offloadasp.strategy import load
+from offloadasp.judge.simulator import simulate
+from offloadasp.model.instance import Layer
+from offloadasp.model.strategy import load
 
 Array = NDArray[np.float64]
 

@@ -2,14 +2,12 @@
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from bench.child import Children
 from bench.record import Row
 from bench.suite import Column, cell, measured
 
-TESTS = Path(__file__).resolve().parent.parent / "tests"
 # Complaints of one row that are kept: the first ones are enough to go on with.
 _MOST = 20
 
@@ -18,7 +16,7 @@ COMPLAINTS = Column("wrong", lambda row: str(len(row["complaints"])))
 
 def trial(children: Children, engine: str, *arguments: str) -> Row:
     """Run a module of the tests as a program, and return the JSON object that it prints."""
-    ended = children.run_file(TESTS / f"{engine}.py", *arguments)
+    ended = children.run(f"tests.engines.{engine}", *arguments)
     if ended.code:
         return {"code": ended.code, "error": ended.last_error}
     found: dict[str, Any] = json.loads(ended.out)

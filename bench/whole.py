@@ -10,7 +10,7 @@ from pathlib import Path
 from bench.child import Children
 from bench.record import Row
 from bench.suite import PEAK, SECONDS, Column, Limits, Suite, Task, cell, measured
-from offloadasp.errors import InputError
+from offloadasp.base.errors import InputError
 
 # What a judged row may take on two cores.
 _MOST_SECONDS = 600

@@ -1,5 +1,5 @@
 """``python -m offloadasp`` is ``offload-asp``."""
 
-from offloadasp.cli import main
+from offloadasp.cli.main import main
 
 main()

@@ -5,19 +5,19 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-from offloadasp.check import Verdict
-from offloadasp.earlier import better
-from offloadasp.errors import InputError, VerificationError
-from offloadasp.instance import Instance
-from offloadasp.objective import DURATION, Goal, gap
-from offloadasp.readings import read
-from offloadasp.rules import Rules
-from offloadasp.search.clock import Clock
-from offloadasp.search.edited import EditedSearch
-from offloadasp.search.found import Found, Limits, Status
-from offloadasp.search.lexicographic import Lexicographic, Ranked
-from offloadasp.simulate import Replay
-from offloadasp.strategy import Objective, Strategy, plan_of, save, steps_of
+from offloadasp.asp.rules import Rules
+from offloadasp.base.errors import InputError, VerificationError
+from offloadasp.judge.by_rules import Verdict
+from offloadasp.judge.earlier import better
+from offloadasp.judge.readings import read
+from offloadasp.judge.simulator import Replay
+from offloadasp.limits.clock import Clock
+from offloadasp.model.cost import DURATION, Goal, gap
+from offloadasp.model.instance import Instance
+from offloadasp.model.strategy import Objective, Strategy, plan_of, save, steps_of
+from offloadasp.search.objectives.lexicographic import Lexicographic, Ranked
+from offloadasp.search.result import Found, Limits, Status
+from offloadasp.search.rules_in_force.edited import EditedSearch
 
 # Violations named in the message of a failed verification; `check` lists all.
 _NAMED = 3
@@ -80,7 +80,7 @@ def run(
     Parameters
     ----------
     names
-        What to minimise, see `offloadasp.objective.objectives`.
+        What to minimise, see `offloadasp.model.cost.objectives`.
 
     Raises
     ------

@@ -6,14 +6,13 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path.insert(0, str(ROOT))
 
-from browser import Opened, browser, opened  # noqa: E402 (the tests' own)
-from layers import plan_by_one_traversal  # noqa: E402
-
-from offloadasp.instance import Layer  # noqa: E402
+from offloadasp.model.instance import Layer  # noqa: E402
+from offloadasp.model.strategy import save  # noqa: E402
 from offloadasp.report import plots  # noqa: E402
-from offloadasp.strategy import save  # noqa: E402
+from tests.support.browser import Opened, browser, opened  # noqa: E402 (the tests' own)
+from tests.support.layers import plan_by_one_traversal  # noqa: E402
 
 LAYER = "lenet5-conv2"
 LARGE = Layer(input=(3, 224, 224), kernels=64, kernel_shape=(3, 3), pads=(1, 1, 1, 1))

@@ -3,7 +3,7 @@
 Derivations: docs/bounds.md.
 """
 
-from offloadasp.bounds.combine import Bound, lower_bound, verify_certificate
-from offloadasp.bounds.memory import Demand, least_macs, least_memory
+from offloadasp.bounds.least_memory import Demand, least_macs, least_memory
+from offloadasp.bounds.lower_bound import Bound, lower_bound, verify_certificate
 
 __all__ = ["Bound", "Demand", "least_macs", "least_memory", "lower_bound", "verify_certificate"]

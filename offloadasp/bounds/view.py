@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
-from offloadasp.bounds.cut import extra_loads
-from offloadasp.bounds.operations import OperationFootprint, block_capacity, input_capacity
-from offloadasp.bounds.phases import Phases, best_phases, phase_value
-from offloadasp.bounds.sizes import Sizes, finest_sizes, inner_sizes, is_finest, sizes_of
-from offloadasp.bounds.steps import largest_group
-from offloadasp.problem import Problem
+from offloadasp.bounds.arguments.phases import Phases, best_phases, phase_value
+from offloadasp.bounds.arguments.separator import extra_loads
+from offloadasp.bounds.arguments.steps import largest_group
+from offloadasp.bounds.geometry.operations import OperationFootprint, block_capacity, input_capacity
+from offloadasp.bounds.geometry.sizes import Sizes, finest_sizes, inner_sizes, is_finest, sizes_of
+from offloadasp.model.problem import Problem
 
 
 @dataclass(frozen=True)

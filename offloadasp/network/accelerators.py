@@ -4,10 +4,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from offloadasp.errors import InputError
-from offloadasp.explain import explain
-from offloadasp.files import read_toml
-from offloadasp.instance import Accelerator, Name, Precision
+from offloadasp.base.errors import InputError
+from offloadasp.base.explain import explain
+from offloadasp.base.files import read_toml
+from offloadasp.model.instance import Accelerator, Name, Precision
 
 
 class Machine(BaseModel):

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from onnx import NodeProto, helper
 from pydantic import ValidationError
 
-from offloadasp.errors import InputError
-from offloadasp.explain import explain
-from offloadasp.instance import Instance, Layer, Precision, SearchOptions
+from offloadasp.base.errors import InputError
+from offloadasp.base.explain import explain
+from offloadasp.model.instance import Instance, Layer, Precision, SearchOptions
+from offloadasp.model.problem import problem_of, undivided
 from offloadasp.network.accelerators import Machine
 from offloadasp.network.model import STANDARD, Model, node_name
 from offloadasp.network.nodes import FLOATS, READERS, Node, Unfit
-from offloadasp.problem import problem_of, undivided
 
 # Sums of 8-bit products are of 32 bits in ONNX; floats are summed in no less.
 _SUM_BYTES = 4

@@ -10,10 +10,10 @@ import numpy as np
 from google.protobuf.message import DecodeError
 from onnx import TensorProto, ValueInfoProto, helper, numpy_helper
 
-from offloadasp.errors import InputError
+from offloadasp.base.errors import InputError
+from offloadasp.base.wording import plural, sizes
+from offloadasp.judge.simulator.tensors import Array
 from offloadasp.network.model import Model, first_line
-from offloadasp.simulate.tensors import Array
-from offloadasp.wording import plural, sizes
 
 
 @dataclass(frozen=True, eq=False)

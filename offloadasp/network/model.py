@@ -12,8 +12,8 @@ from google.protobuf.message import DecodeError
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper
 from onnx.external_data_helper import ExternalDataInfo, uses_external_data
 
-from offloadasp.errors import InputError
-from offloadasp.wording import plural
+from offloadasp.base.errors import InputError
+from offloadasp.base.wording import plural
 
 # None for a dimension that is only known when the model runs.
 Shape = tuple[int | None, ...]

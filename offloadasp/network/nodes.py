@@ -6,7 +6,7 @@ from typing import Any
 
 from onnx import NodeProto, TensorProto
 
-from offloadasp.instance import Layer
+from offloadasp.model.instance import Layer
 from offloadasp.network.model import Model, Shape, attributes
 
 FLOATS = (

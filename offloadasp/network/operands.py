@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from offloadasp.simulate.tensors import Array
+from offloadasp.judge.simulator.tensors import Array
 
 Attributes = Mapping[str, Any]
 Inputs = Sequence[Array | None]

@@ -10,14 +10,14 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from offloadasp.errors import NoStrategyError, OffloadError
-from offloadasp.instance import Instance
-from offloadasp.memory import MemoryLimit
+from offloadasp.asp.rules import SMALLER, shipped_rules
+from offloadasp.base.errors import NoStrategyError, OffloadError
+from offloadasp.limits.clock import Clock
+from offloadasp.limits.process_memory import MemoryLimit
+from offloadasp.model.instance import Instance
 from offloadasp.network.record import Planned, finished, keep, planned
 from offloadasp.pipeline import run
-from offloadasp.rules import SMALLER, shipped_rules
-from offloadasp.search.clock import Clock
-from offloadasp.search.found import Limits
+from offloadasp.search.result import Limits
 
 
 @dataclass(frozen=True)

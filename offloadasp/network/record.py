@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from offloadasp.errors import InputError
-from offloadasp.files import read_text, write_text
-from offloadasp.instance import Instance, Resolved
+from offloadasp.base.errors import InputError
+from offloadasp.base.files import read_text, write_text
+from offloadasp.model.instance import Instance, Resolved
+from offloadasp.model.strategy import Duration, load
 from offloadasp.pipeline import Result
-from offloadasp.strategy import Duration, load
 
 _SUFFIX = ".layer.json"
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from offloadasp.instance import Accelerator
+from offloadasp.model.cost import gap
+from offloadasp.model.instance import Accelerator
 from offloadasp.network.convolutions import Imported
 from offloadasp.network.plan import Failed, Outcome
-from offloadasp.objective import gap
 
 
 @dataclass(frozen=True)

@@ -11,15 +11,15 @@ from onnx.external_data_helper import load_external_data_for_model
 from onnx.reference import ReferenceEvaluator
 from onnx.reference.op_run import OpRun
 
-from offloadasp.errors import InputError, OffloadError, VerificationError
+from offloadasp.base.errors import InputError, OffloadError, VerificationError
+from offloadasp.judge.simulator import simulate
+from offloadasp.judge.simulator.tensors import Array
+from offloadasp.model.strategy import Strategy, load
 from offloadasp.network.convolutions import Convolution, Imported
 from offloadasp.network.dataset import DataSet
 from offloadasp.network.model import STANDARD, Model, attributes, first_line
 from offloadasp.network.nodes import FLOATS
 from offloadasp.network.operands import Operands, operands
-from offloadasp.simulate import simulate
-from offloadasp.simulate.tensors import Array
-from offloadasp.strategy import Strategy, load
 
 _DOMAIN = "offload-asp"
 _OPERATOR = "OffloadedConvolution"

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-from offloadasp.instance import ResolvedInstance
-from offloadasp.simulate import Books
-from offloadasp.simulate.account import Actions
-from offloadasp.simulate.blocks import Blocks, Box
+from offloadasp.judge.simulator import Books
+from offloadasp.judge.simulator.account import Actions
+from offloadasp.judge.simulator.blocks import Blocks, Box
+from offloadasp.model.instance import ResolvedInstance
 
 FREE, WRITE, LOAD, COMPUTE = "free", "write", "load", "compute"
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from offloadasp.proof import Proof
+from offloadasp.judge.certificate import Proof
 from offloadasp.report.words import amount, given_words, objective_words
 
 _LOADS = {

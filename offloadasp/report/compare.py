@@ -7,9 +7,11 @@ from typing import Any
 
 from rich.text import Text
 
-from offloadasp.instance import exact_number
-from offloadasp.objective import gap
-from offloadasp.plan import Planned
+from offloadasp.judge.simulator import Books
+from offloadasp.model.cost import gap
+from offloadasp.model.instance import exact_number
+from offloadasp.model.plan import Planned
+from offloadasp.model.strategy import Strategy
 from offloadasp.report.screen import console, show_rows
 from offloadasp.report.table import show_table
 from offloadasp.report.words import (
@@ -20,8 +22,6 @@ from offloadasp.report.words import (
     mixed,
     percent,
 )
-from offloadasp.simulate import Books
-from offloadasp.strategy import Strategy
 
 # Columns that matter least come first.
 _SPARE = ("peak", "steps", "written", "loaded")

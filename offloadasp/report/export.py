@@ -7,11 +7,11 @@ from dataclasses import asdict
 from itertools import groupby
 from typing import Any, TextIO
 
-from offloadasp.instance import exact_number
+from offloadasp.base.wording import plural
+from offloadasp.judge.simulator import Books
+from offloadasp.model.instance import exact_number
+from offloadasp.model.strategy import Strategy
 from offloadasp.report.actions import COMPUTE, FREE, LOAD, WRITE, Action, actions_of
-from offloadasp.simulate import Books
-from offloadasp.strategy import Strategy
-from offloadasp.wording import plural
 
 _COLUMNS = ("step", "action", "kind", "n", "q", "r0", "r1", "c0", "c1", "size", "start", "end")
 _TRACKS = {LOAD: (1, "DMA in"), COMPUTE: (2, "compute"), WRITE: (3, "DMA out")}

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from offloadasp.instance import Instance
-from offloadasp.problem import Problem, problem_of, undivided
+from offloadasp.model.instance import Instance
+from offloadasp.model.problem import Problem, problem_of, undivided
 from offloadasp.report.screen import console
 from offloadasp.report.table import show_table
 from offloadasp.report.words import choice_words, layer_words

@@ -7,10 +7,10 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from offloadasp.objective import gap
+from offloadasp.limits.clock import Clock
+from offloadasp.model.cost import gap
 from offloadasp.report.words import mixed, percent
-from offloadasp.search.clock import Clock
-from offloadasp.search.found import Status
+from offloadasp.search.result import Status
 
 _REFRESHES_PER_SECOND = 8
 

@@ -12,19 +12,19 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from offloadasp.instance import Instance, Precision, Resolved, exact_number
+from offloadasp.base.wording import plural
+from offloadasp.model.cost import gap
+from offloadasp.model.instance import Instance, Precision, Resolved, exact_number
 from offloadasp.network.convolutions import Convolution, Imported, Skipped
 from offloadasp.network.plan import Failed, Outcome
 from offloadasp.network.plan import Progress as State
 from offloadasp.network.totals import Totals
 from offloadasp.network.verify import Verification
-from offloadasp.objective import gap
 from offloadasp.report.instances import data_bytes
 from offloadasp.report.screen import Rows, console, show_rows
 from offloadasp.report.table import show_table
 from offloadasp.report.verification import verification_object, verification_rows
 from offloadasp.report.words import cycles, layer_words, mixed, percent
-from offloadasp.wording import plural
 
 _LEGEND = (
     "runs: nodes with this layer times images; duration, bound and bytes: of one run",

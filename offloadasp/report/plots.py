@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from offloadasp.judge.simulator import Books
+from offloadasp.judge.simulator.blocks import Blocks
+from offloadasp.model.strategy import Strategy
 from offloadasp.report.actions import COMPUTE, LOAD, WRITE, actions_of
 from offloadasp.report.history import loads_by_position
 from offloadasp.report.words import layer_words
-from offloadasp.simulate import Books
-from offloadasp.simulate.blocks import Blocks
-from offloadasp.strategy import Strategy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

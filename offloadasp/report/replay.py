@@ -6,10 +6,12 @@ from typing import Any
 
 from rich.text import Text
 
-from offloadasp.audit import Audit, Finding
-from offloadasp.instance import exact_number
-from offloadasp.objective import DURATION
-from offloadasp.proof import Proof
+from offloadasp.judge.certificate import Proof
+from offloadasp.judge.simulator import RULES, Replay, TraceRow
+from offloadasp.judge.verdict import Audit, Finding
+from offloadasp.model.cost import DURATION
+from offloadasp.model.instance import exact_number
+from offloadasp.model.strategy import Strategy
 from offloadasp.report.screen import Rows, console, show_rows
 from offloadasp.report.statements import (
     Counted,
@@ -29,8 +31,6 @@ from offloadasp.report.words import (
     mixed,
     objective_words,
 )
-from offloadasp.simulate import RULES, Replay, TraceRow
-from offloadasp.strategy import Strategy
 
 # More findings only repeat the verdict; --json lists all.
 _SHOWN = 50

@@ -4,9 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from offloadasp.instance import ResolvedInstance
-from offloadasp.objective import gap
-from offloadasp.proof import Proof
+from offloadasp.base.wording import plural
+from offloadasp.judge.certificate import Proof
+from offloadasp.judge.simulator import Books, Replay
+from offloadasp.model.cost import gap
+from offloadasp.model.instance import ResolvedInstance
+from offloadasp.model.strategy import Ranked, Strategy
 from offloadasp.report.certificate import proof_sentences
 from offloadasp.report.statements import simulator_text
 from offloadasp.report.words import (
@@ -19,9 +22,6 @@ from offloadasp.report.words import (
     objective_words,
     percent,
 )
-from offloadasp.simulate import Books, Replay
-from offloadasp.strategy import Ranked, Strategy
-from offloadasp.wording import plural
 
 _CHARTS = (("memory", "bytes"), ("cycles", "reloads"))
 _LISTED_VIOLATIONS = 20

@@ -5,12 +5,12 @@ from fractions import Fraction
 
 from rich.text import Text
 
-from offloadasp.check import Verdict
-from offloadasp.objective import DURATION
+from offloadasp.base.wording import plural
+from offloadasp.judge.by_rules import Verdict
+from offloadasp.judge.simulator import Replay
+from offloadasp.model.cost import DURATION
+from offloadasp.model.strategy import Strategy
 from offloadasp.report.words import amount, error_words, objective_words
-from offloadasp.simulate import Replay
-from offloadasp.strategy import Strategy
-from offloadasp.wording import plural
 
 # The rules that a file breaks by a statement, and not by a step.
 _STATED = ("duration", "objective", "bound")

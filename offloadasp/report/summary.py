@@ -7,10 +7,13 @@ from typing import Any
 
 from rich.text import Text
 
-from offloadasp.instance import Instance, exact_number
-from offloadasp.objective import DURATION, Goal
+from offloadasp.base.wording import plural
+from offloadasp.judge.simulator import Replay
+from offloadasp.model.cost import DURATION, Goal
+from offloadasp.model.instance import Instance, exact_number
+from offloadasp.model.plan import Planned
+from offloadasp.model.strategy import Strategy, dumps
 from offloadasp.pipeline import Result
-from offloadasp.plan import Planned
 from offloadasp.report.screen import Rows, console, show_path, show_rows
 from offloadasp.report.table import show_table
 from offloadasp.report.words import (
@@ -27,9 +30,6 @@ from offloadasp.report.words import (
     percent,
     scope_words,
 )
-from offloadasp.simulate import Replay
-from offloadasp.strategy import Strategy, dumps
-from offloadasp.wording import plural
 
 
 def show_run(result: Result, instance: Instance, *, edited: bool, written: bool = True) -> None:

@@ -4,9 +4,9 @@ from typing import Any
 
 from rich.text import Text
 
+from offloadasp.base.wording import plural
 from offloadasp.network.verify import Compared, Verification
 from offloadasp.report.screen import Rows
-from offloadasp.wording import plural
 
 
 def verification_rows(found: Verification | None) -> Rows:

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from fractions import Fraction
 
-from offloadasp.instance import Accelerator, Choice, Layer, Resolved, exact_number
-from offloadasp.objective import UNITS
-from offloadasp.wording import plural
+from offloadasp.base.wording import plural
+from offloadasp.model.cost import UNITS
+from offloadasp.model.instance import Accelerator, Choice, Layer, Resolved, exact_number
 
 BASELINES = {
     "row_by_row": "row by row",

@@ -6,31 +6,31 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
+from offloadasp.asp.facts import fits_clingo, scale_of
+from offloadasp.asp.rules import Rules
+from offloadasp.asp.solving import plan_of_model
+from offloadasp.base.errors import NoStrategyError
 from offloadasp.bounds import Bound, least_memory
-from offloadasp.errors import NoStrategyError
-from offloadasp.facts import fits_clingo, scale_of
-from offloadasp.instance import Instance, Resolved, exact_number
-from offloadasp.objective import Rates
-from offloadasp.plan import Planned
-from offloadasp.problem import Problem, problem_of
-from offloadasp.rules import Rules
-from offloadasp.search.careful import careful_order
-from offloadasp.search.clock import Clock
-from offloadasp.search.construct import Best, Constructed, Constructor
-from offloadasp.search.decompose import decompositions, scope
-from offloadasp.search.exact import plan_of_model
-from offloadasp.search.found import Found, Limits, Status
-from offloadasp.search.improve import Improver, Proposal, proposal_of
-from offloadasp.search.keep import Schedule, plan_of, schedule
-from offloadasp.search.reach import (
+from offloadasp.limits.clock import Clock
+from offloadasp.model.cost import Rates
+from offloadasp.model.instance import Instance, Resolved, exact_number
+from offloadasp.model.plan import Planned
+from offloadasp.model.problem import Problem, problem_of
+from offloadasp.search.anneal.improve import Improver, Proposal, proposal_of
+from offloadasp.search.construct.construct import Best, Constructed, Constructor
+from offloadasp.search.construct.decompose import decompositions, scope
+from offloadasp.search.construct.fallback import careful_order
+from offloadasp.search.construct.residency import Schedule, plan_of, schedule
+from offloadasp.search.construct.traversal import ROW_BY_ROW, Traversals
+from offloadasp.search.refute.refute import Refuter, ledger_of
+from offloadasp.search.result import Found, Limits, Status
+from offloadasp.search.size_limits import (
     GROUND_LIMIT,
     checkable,
     operations,
     require_feasible,
     rules_estimate,
 )
-from offloadasp.search.refute import Refuter, ledger_of
-from offloadasp.search.traversal import ROW_BY_ROW, Traversals
 
 # Ground rules that one unit of a budget pays for; it also pays for one evaluation and one conflict.
 _RULES_EACH = 500

@@ -1,0 +1,94 @@
+"""An instance as ASP facts: what ``encodings/layer.lp`` and its companions take as input."""
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+from offloadasp.model.problem import CLINGO_LIMIT, Problem
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Rates as coprime integers: cycles = ``unit`` × the rules' cost."""
+
+    load: int
+    write: int
+    compute: int
+    unit: Fraction
+
+
+def scale_of(problem: Problem) -> Scale:
+    """Scale the three rates to integers without a common factor, exactly."""
+    accelerator = problem.accelerator
+    rates = (accelerator.load_cycles, accelerator.write_cycles, accelerator.compute_cycles)
+    denominator = math.lcm(*(rate.denominator for rate in rates))
+    integers = [int(rate * denominator) for rate in rates]
+    factor = math.gcd(*integers) or 1
+    load, write, compute = (value // factor for value in integers)
+    return Scale(load, write, compute, Fraction(factor, denominator))
+
+
+def _fact(name: str, *arguments: int) -> str:
+    return f"{name}({', '.join(map(str, arguments))})." if arguments else f"{name}."
+
+
+def facts(problem: Problem, steps: int) -> str:
+    """Return the facts of a problem, a line each.
+
+    Parameters
+    ----------
+    problem
+        Layer, accelerator and decomposition.
+    steps
+        The number of steps that a strategy may take, the last write-back included.
+    """
+    layer, precision = problem.layer, problem.precision
+    taps = layer.kernel_shape[0] * layer.kernel_shape[1]
+    scale = scale_of(problem)
+    lines = [
+        _fact("input", *layer.input),
+        _fact("kernels", layer.kernels),
+        _fact("kernel_shape", *layer.kernel_shape),
+        _fact("strides", *layer.strides),
+        _fact("pads", *layer.pads),
+        _fact("dilations", *layer.dilations),
+        _fact("group", layer.group),
+        *([_fact("bias")] if layer.bias else []),
+        _fact("input_bytes", precision.input),
+        _fact("weight_bytes", precision.weight),
+        _fact("output_bytes", precision.output),
+        _fact("partial_sum_bytes", precision.partial_sum),
+        # Clipped to what the layer can use at all: clingo's integers have 32 bits.
+        _fact("memory", problem.memory),
+        _fact(
+            "windows_per_step",
+            min(problem.accelerator.macs_per_step // taps, problem.total_windows),
+        ),
+        _fact("load_cycles", min(scale.load, CLINGO_LIMIT)),
+        _fact("write_cycles", min(scale.write, CLINGO_LIMIT)),
+        _fact("compute_cycles", min(scale.compute, CLINGO_LIMIT)),
+        _fact("tile", *problem.decomposition.tile),
+        *(
+            _fact("kernel_group", n, *span)
+            for n, span in enumerate(problem.decomposition.kernel_groups)
+        ),
+        *(
+            _fact("channel_group", q, *span)
+            for q, span in enumerate(problem.decomposition.channel_groups)
+        ),
+        _fact("steps", steps),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def fits_clingo(problem: Problem, steps: int) -> bool:
+    """Whether no sum over that many steps can leave clingo's 32-bit integers.
+
+    The worst plan of the solving rules loads every block in every step and spills every partial
+    sum in every step. The pace cut multiplies the work of a step by steps. The live cut adds the
+    memory to a budget of costs.
+    """
+    scale = scale_of(problem)
+    moved = problem.all_bytes * steps
+    worst = moved * scale.load + moved * scale.write + steps * scale.compute
+    return max(worst + problem.all_bytes, problem.total_windows * steps) <= CLINGO_LIMIT

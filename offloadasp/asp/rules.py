@@ -1,0 +1,243 @@
+"""The rules in force: which ``.lp`` files, whether they are the shipped ones, how they ground."""
+
+import filecmp
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import clingo
+import clingo.ast
+
+from offloadasp.asp.vetting.overflow import Watch
+from offloadasp.asp.vetting.rule_files import MINIMIZE, look_through, one_line, resolved
+from offloadasp.base.errors import InputError, NoStrategyError
+from offloadasp.base.resources import encodings_folder
+from offloadasp.limits.abandonable import LeftAloneError, aside
+from offloadasp.model.problem import CLINGO_LIMIT
+
+# What to do where a program is too large for the memory.
+SMALLER = "choose a coarser tile or fewer groups: fewer operations and steps"
+
+# What decides the value of each objective: predicates in heads, and every minimize statement.
+_PRICES = {
+    "duration": {MINIMIZE, "cost", "moved", "computing"},
+    "traffic": {MINIMIZE, "moved"},
+    "peak_memory": {MINIMIZE, "occupies", "all_bytes", "power", "room", "filled"},
+}
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The folder of encodings and the files of added rules.
+
+    Attributes
+    ----------
+    folder
+        Holds ``definition.lp``, ``solve.lp``, ``check.lp``, ``traversal/`` and ``objective/``.
+    added
+        Files of the user, loaded beside the encodings.
+    edited
+        Whether anything differs from the shipped rules. Then only the definition itself is
+        solved: bounds, dominance and symmetry breaking may no longer hold.
+    heads
+        Predicates in the heads of rules that differ, and ``#minimize``.
+    """
+
+    folder: Path
+    added: tuple[Path, ...] = ()
+    edited: bool = False
+    heads: frozenset[str] = frozenset()
+
+    def ships(self, path: Path) -> bool:
+        """Whether a file is of the folder, and as shipped."""
+        try:
+            shipped = encodings_folder() / resolved(path).relative_to(resolved(self.folder))
+        except ValueError:
+            return False
+        return shipped.is_file() and filecmp.cmp(path, shipped, shallow=False)
+
+    def reprices(self, objective: str) -> bool:
+        """Whether what an objective counts may differ from the shipped rules."""
+        return bool(self.heads & _PRICES[objective])
+
+
+def shipped_rules() -> Rules:
+    """Return the rules as shipped."""
+    return Rules(encodings_folder())
+
+
+def rules_in_force(folder: Path | None, added: Sequence[Path]) -> Rules:
+    """Return the shipped rules, or a user's copy of them, with added files.
+
+    Raises
+    ------
+    InputError
+        A file is missing, cannot be parsed, holds a script, an ``@`` term, an ``#external`` of
+        what the encodings or the instance define, a ``#program`` part (which would not be solved)
+        or a theory (which nobody would decide), or includes a file outside the folders given.
+    """
+    shipped = encodings_folder()
+    folder = shipped if folder is None else folder
+    if not folder.is_dir():
+        raise InputError(f"{folder}: is not a folder; --encodings takes a folder of .lp files")
+    theirs = sorted(path.relative_to(shipped) for path in shipped.rglob("*.lp"))
+    changed = []
+    for name in theirs:
+        if not (folder / name).is_file():
+            raise InputError(
+                f"{folder / name}: is missing; 'offload-asp encodings DIR' copies all files"
+            )
+        if not filecmp.cmp(folder / name, shipped / name, shallow=False):
+            changed.append(folder / name)
+    allowed = [resolved(folder), *(resolved(path).parent for path in added)]
+    heads = [look_through(path, allowed) for path in [*changed, *added]]
+    return Rules(folder, tuple(added), bool(heads), frozenset().union(*heads))
+
+
+class Meter(clingo.Observer):
+    """Counts ground rules and sums of costs, and stops grounding at a limit or when asked to.
+
+    clingo cannot be interrupted while it grounds; an exception raised here reaches the caller.
+
+    Attributes
+    ----------
+    limit
+        Number of ground rules allowed.
+    stop
+        Asked now and then; True ends grounding.
+    least
+        No stable model costs less at a priority: the sum of what is below 0. Of other priorities
+        nothing is minimised.
+    """
+
+    def __init__(self, limit: int, stop: Callable[[], bool]) -> None:
+        self.limit, self.stop, self.count = limit, stop, 0
+        self.largest = 0
+        self.least: dict[int, int] = {}
+
+    def minimize(self, priority: int, literals: Sequence[tuple[int, int]]) -> None:
+        """Note the amounts that a sum can reach; called once a priority."""
+        self.largest = max(self.largest, sum(abs(weight) for _, weight in literals))
+        self.least[priority] = sum(min(weight, 0) for _, weight in literals)
+
+    def rule(self, choice: bool, head: Sequence[int], body: Sequence[int]) -> None:  # noqa: ARG002
+        """Count a rule."""
+        self.count += 1
+        if self.count > self.limit or (self.count % 4096 == 0 and self.stop()):
+            raise GroundingStoppedError
+
+    def weight_rule(
+        self,
+        choice: bool,
+        head: Sequence[int],
+        lower_bound: int,  # noqa: ARG002
+        body: Sequence[tuple[int, int]],  # noqa: ARG002
+    ) -> None:
+        """Count a rule with weights."""
+        self.rule(choice, head, [])
+
+
+class GroundingStoppedError(NoStrategyError):
+    """Grounding took more rules than allowed, or more time."""
+
+
+def ground(
+    rules: Rules,
+    entry: Sequence[str],
+    program: str,
+    *,
+    arguments: Sequence[str] = (),
+    meter: Meter | None = None,
+) -> clingo.Control:
+    """Load files of the rules in force, add a program (facts), and ground.
+
+    Parameters
+    ----------
+    rules
+        Where the files are. Added rules are loaded if ``entry`` holds the definition.
+    entry
+        Names of files in the folder.
+    program
+        Facts and, possibly, constraints, as text.
+    arguments
+        Options of clingo.
+    meter
+        Limits the grounding; None: nothing is counted, which is faster.
+
+    Raises
+    ------
+    InputError
+        A file is wrong: clingo's first message, or a predicate that nothing defines; or a sum can
+        leave clingo's 32-bit integers, in which it would wrap silently.
+    GroundingStoppedError
+        The limit was reached.
+    """
+    messages: list[tuple[clingo.MessageCode, str]] = []
+    control = clingo.Control(
+        list(arguments), logger=lambda code, text: messages.append((code, text))
+    )
+    if meter is not None:
+        control.register_observer(meter)
+    stop = _never if meter is None else meter.stop
+    paths = [rules.folder / name for name in entry]
+    if any(name in _SEMANTICS for name in entry):
+        paths += rules.added
+    watch = _watch(rules, paths)
+    try:
+        for path in paths:
+            control.load(str(path))
+        with clingo.ast.ProgramBuilder(control) as builder:
+            for rule in watch.rules:
+                builder.add(rule)
+        control.add("base", [], program)
+        aside(lambda: control.ground([("base", [])]), stop)
+    except MemoryError:
+        raise GroundingStoppedError(
+            f"the ground program takes too much memory; {SMALLER}"
+        ) from None
+    except (GroundingStoppedError, LeftAloneError, RuntimeError) as error:
+        exceeded = meter is not None and meter.count > meter.limit
+        if not isinstance(error, RuntimeError) or exceeded or stop():
+            raise GroundingStoppedError("the ground program is too large") from None
+        text = messages[0][1] if messages else str(error)
+        if "Integer overflow" in text:
+            watch.require_fit(control)
+            text = "a sum of the rules can leave clingo's 32-bit integers; use smaller weights"
+        raise InputError(one_line(text)) from None
+    watch.require_fit(control)
+    _require_sound(rules, messages, 0 if meter is None else meter.largest)
+    return control
+
+
+def _never() -> bool:
+    return False
+
+
+def _watch(rules: Rules, paths: Sequence[Path]) -> Watch:
+    """Return rules that watch the arithmetic of what differs from the shipped rules."""
+    watch = Watch()
+
+    def visit(node: clingo.ast.AST) -> None:
+        if not rules.ships(Path(node.location.begin.filename)):
+            watch.add(node)
+
+    if rules.edited:
+        clingo.ast.parse_files([str(path) for path in paths], visit)
+    return watch
+
+
+def _require_sound(
+    rules: Rules, messages: Sequence[tuple[clingo.MessageCode, str]], largest: int
+) -> None:
+    """Refuse what clingo only notes, and sums of costs that it would let wrap."""
+    if largest > CLINGO_LIMIT:
+        raise InputError(
+            f"{rules.folder}: what the rules minimise can reach {largest}; clingo's integers "
+            f"end at {CLINGO_LIMIT}: use smaller weights"
+        )
+    for code, text in messages:
+        if code in (clingo.MessageCode.AtomUndefined, clingo.MessageCode.OperationUndefined):
+            raise InputError(one_line(text))
+
+
+_SEMANTICS = ("definition.lp", "solve.lp")

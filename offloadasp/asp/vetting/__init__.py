@@ -1,0 +1,1 @@
+"""Rule files of users, read before clingo loads them."""

@@ -1,0 +1,1 @@
+"""What every stage may use: errors, messages, files, and where shipped files are."""

@@ -1,0 +1,82 @@
+"""What is wrong with a file's content, in one line: key, value, and what is allowed."""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from offloadasp.base.wording import did_you_mean, plural
+
+# With unions pydantic reports every branch; the branch tags are no keys of the file.
+_TAGS = {"tuple", "literal", "int", "str", "constrained"}
+
+
+def explain(error: ValidationError, model: type[BaseModel]) -> str:
+    """Put the first finding of a validation into one line: key, what is wrong, the value.
+
+    Parameters
+    ----------
+    model
+        What was validated; of an unknown key it tells the nearest one that is allowed.
+    """
+    # A misspelt key is unknown and leaves another one missing: the unknown one says more.
+    found = error.errors()
+    first = next((entry for entry in found if entry["type"] == "extra_forbidden"), found[0])
+    location, kind = first["loc"], first["type"]
+    keys = [
+        str(part)
+        for part in location
+        if isinstance(part, int) or (re.fullmatch(r"[a-z_]+", part) and part not in _TAGS)
+    ]
+    if kind == "extra_forbidden":
+        name = _short(str(location[-1])).strip('"')
+        where = ".".join([*keys[:-1], name] if keys[-1:] == [name] else [*keys, name])
+        return f"{where}: unknown key{_instead(name, _keys_at(model, location[:-1]))}"
+    where = ".".join(keys)
+    if kind == "missing":
+        if isinstance(location[-1], int):
+            where, number = ".".join(keys[:-1]), location[-1] + 1
+            return f"{where}: the list is too short: value {number} is missing"
+        return f"{where}: is missing"
+    message = _plainly(first["msg"], first.get("ctx", {}))
+    value = first["input"]
+    shown = f", not {_short(value)}" if isinstance(value, int | float | str | Decimal) else ""
+    return f"{where}: {message}{shown}" if where else message
+
+
+def _instead(name: str, allowed: Sequence[str]) -> str:
+    return did_you_mean(name, allowed) or f"; allowed are {', '.join(allowed)}"
+
+
+def _keys_at(model: type[BaseModel], location: Sequence[int | str]) -> list[str]:
+    """Return the keys of the table to which a location in a model's data leads."""
+    for part in location:
+        field = model.model_fields.get(str(part))
+        if field is not None:
+            model = next(_models(field.annotation), model)
+    return list(model.model_fields)
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models(part)
+
+
+def _plainly(message: str, context: dict[str, Any]) -> str:
+    """Return a message of pydantic in our words, and without Python's for lists."""
+    for limit, words in (("max_length", "at most"), ("min_length", "at least")):
+        if limit in context and "actual_length" in context:
+            most = plural(context[limit], "value")
+            return f"must be a list of {words} {most}, not of {context['actual_length']}"
+    words = re.sub(r"\s+", " ", message).replace("a valid tuple", "a list")
+    return words.replace("Input should be", "must be")
+
+
+def _short(value: object) -> str:
+    text = str(value) if isinstance(value, Decimal) else json.dumps(value)
+    return text if len(text) <= 40 else text[:37] + "..."

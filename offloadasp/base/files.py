@@ -1,0 +1,87 @@
+"""Reading text and writing files, with errors of one line and nothing half-written."""
+
+import contextlib
+import os
+import re
+import tempfile
+import tomllib
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from offloadasp.base.errors import InputError
+
+
+class NotTextError(InputError):
+    """A file holds something else than text in UTF-8."""
+
+
+def read_text(path: Path) -> str:
+    """Read a file of UTF-8 text.
+
+    Raises
+    ------
+    InputError
+        It cannot be read; or, as a `NotTextError`, it is no such text.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise NotTextError(f"{path}: is not UTF-8 text") from None
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a file of TOML; decimals stay exact.
+
+    Raises
+    ------
+    InputError
+        It cannot be read, or is no TOML.
+    """
+    text = read_text(path)
+    try:
+        return tomllib.loads(text, parse_float=Decimal)
+    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
+        reason = re.sub(r"\s+", " ", str(error))
+        raise InputError(f"{path}: is not valid TOML: {reason}") from None
+
+
+def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Write a file whole or not at all: beside its place first, then renamed.
+
+    Raises
+    ------
+    InputError
+        The folder cannot be made or written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                write(file)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).chmod(0o644)
+            Path(name).replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                Path(name).unlink()
+            raise
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file of UTF-8 text whole or not at all.
+
+    Raises
+    ------
+    InputError
+        The folder cannot be made or written.
+    """
+    data = text.encode()
+    write_whole(path, lambda file: file.write(data))

@@ -1,0 +1,1 @@
+"""The arguments that prove lower bounds, one file each. Derivations: docs/bounds.md."""

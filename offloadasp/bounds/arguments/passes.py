@@ -1,0 +1,181 @@
+"""The pass bound: memory holds a part of the weights, so the inputs pass it again and again.
+
+Or the other way round. It counts whole passes, where phases count fractions of them. Derivation:
+docs/bounds.md, section 4, "Passes".
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+from offloadasp.bounds.geometry.operations import block_capacity, input_capacity
+from offloadasp.bounds.geometry.profile import Axis
+from offloadasp.bounds.geometry.sizes import Sizes
+from offloadasp.bounds.view import View
+
+KINDS = ("kernels", "pixels")
+
+# Numbers of windows that are tried.
+_MOST_WINDOWS = 4096
+
+
+@dataclass(frozen=True)
+class Passes:
+    """Windows of the order that each use a limited number of blocks of one kind.
+
+    Attributes
+    ----------
+    lines, operations
+        The other kind's blocks come in so many lines (positions, or kernel groups), and each
+        line has so many operations.
+    most
+        Operations of one line within a window, per block of the first kind in the window.
+    blocks, size
+        Blocks of the first kind in all, and the least bytes of one.
+    slack
+        Blocks by which a window may fall short of its limit, as an operation can need several.
+    depth
+        Channel groups of an output.
+    line
+        Bytes of the blocks of one line and one channel group.
+    partial
+        Bytes of a partial sum; 0 if there are none.
+    memory
+        Bytes on chip at the end of a window.
+    apart
+        Bytes that are loaded once at least, beside those that are counted.
+    """
+
+    lines: int
+    operations: int
+    most: Fraction
+    blocks: int
+    size: int
+    slack: int
+    depth: int
+    line: Fraction
+    partial: int
+    memory: int
+    apart: int
+
+    def loads(self, limit: int) -> int:
+        """Bound the bytes loaded, by windows of at most so many blocks; 0: they prove nothing."""
+        each = min(self.operations, math.floor(limit * self.most))
+        counted = limit - self.slack
+        if each < 1 or counted < 1:
+            return 0
+        windows = -(-self.operations // each)
+        rest = self.operations - (windows - 1) * each
+        lines = self._cost(each, (windows - 1) * self.lines) + self._cost(rest, self.lines)
+        if windows == 1:
+            return lines + self.size * self.blocks + self.apart
+        fewest = self.size * self.blocks - (windows - 1) * self.memory
+        more = windows * (self.size * counted - self.memory) + self.size
+        if self.size * counted < self.memory:
+            return 0  # the more windows, the less they prove
+        return lines + min(fewest, more) + self.apart
+
+    def _cost(self, operations: int, times: int) -> int:
+        """Bound the bytes of lines and partial sums, for so many operations of so many lines."""
+        whole = self.depth * self.line * times
+        if operations == 0:
+            return 0
+        if self.depth == 1:
+            return math.floor(whole)
+        square = 2 * self.line * self.partial * operations * times * times
+        return min(math.floor(whole), math.isqrt(math.floor(square)))
+
+    def limits(self) -> Iterator[int]:
+        """Yield limits worth trying: for each number of windows a few."""
+        least = -(-self.memory // self.size) + self.slack
+        # So many operations cost as much as all channel groups of a line.
+        full = self.depth**2 * self.line / (2 * self.partial) if self.depth > 1 else Fraction(1)
+        yield max(least, math.ceil(self.operations / self.most))
+        for windows in range(2, _MOST_WINDOWS + 1):
+            if (windows - 1) * least * self.most >= self.operations:
+                return
+            yield max(least, math.ceil(Fraction(self.operations, windows) / self.most))
+            left = max(Fraction(0), self.operations - full) / (windows - 1)
+            yield max(least, math.floor(left / self.most))
+            balance = self.size * (self.blocks - 1) + self.memory
+            yield max(least, balance // (windows * self.size) + self.slack)
+
+
+def passes_of(view: View, kind: str) -> Passes | None:
+    """Return the passes of a view, or None where this bound says nothing.
+
+    Parameters
+    ----------
+    view
+        What to look at.
+    kind
+        Which blocks the windows limit: ``kernels`` or ``pixels``.
+    """
+    sizes = view.sizes
+    own = _own(sizes.footprint.rows) * _own(sizes.footprint.columns)
+    if view.problem.layer.group > 1 or own == 0:
+        return None
+    kernel = min(min(group.kernel_bytes) for group in sizes.kinds)
+    pixel = min(group.pixel_bytes for group in sizes.kinds)
+    depth, rows, tiles = sizes.channel_groups, sizes.kernel_groups, sizes.tiles
+    capacity = input_capacity if depth == 1 else block_capacity
+    memory = capacity(sizes, view.problem.accelerator.memory)
+    partial = 0 if depth == 1 else sizes.partial_bytes
+    apart = _above_least(sizes, kernel, pixel)
+    if kind == "kernels":
+        shared = math.floor((sizes.footprint.used - own * tiles) * pixel * depth)
+        return Passes(
+            lines=tiles,
+            operations=rows * depth,
+            most=Fraction(1),
+            blocks=rows * depth,
+            size=kernel,
+            slack=0,
+            depth=depth,
+            line=own * pixel,
+            partial=partial,
+            memory=memory,
+            apart=apart + shared,
+        )
+    return Passes(
+        lines=rows,
+        operations=tiles * depth,
+        most=1 / own,
+        blocks=sizes.footprint.used * depth,
+        size=pixel,
+        slack=_patch(view) - 1,
+        depth=depth,
+        line=Fraction(kernel),
+        partial=partial,
+        memory=memory,
+        apart=apart,
+    )
+
+
+def _above_least(sizes: Sizes, kernel: int, pixel: int) -> int:
+    """Bytes that blocks have beyond the least of their kind: loaded once at least."""
+    kernels = sum(group.count * sum(group.kernel_bytes) for group in sizes.kinds)
+    pixels = sum(group.count * (group.pixel_bytes - pixel) for group in sizes.kinds)
+    kernels -= kernel * sizes.kernel_groups * sizes.channel_groups
+    return kernels + sizes.footprint.used * pixels + sizes.apart_bytes
+
+
+def _own(axis: Axis) -> Fraction:
+    """Input lines that every line of tiles can have to itself, in shares.
+
+    By Hall's theorem: so many that no set of lines of tiles uses fewer in all.
+    """
+    return min(Fraction(int(axis.least[r]), r) for r in range(1, axis.count + 1))
+
+
+def _patch(view: View) -> int:
+    """Most pixel blocks that one operation needs."""
+    rows, columns = view.problem.taps_per_axis
+    height, width = view.tile
+    return int(rows.sum(axis=1).max() * height * columns.sum(axis=1).max() * width)
+
+
+def best_limit(passes: Passes) -> int:
+    """Return the limit that proves the most."""
+    return max(passes.limits(), key=passes.loads)

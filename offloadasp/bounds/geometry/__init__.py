@@ -1,0 +1,1 @@
+"""Footprints: the fewest blocks that a number of outputs or operations can use."""

@@ -1,0 +1,126 @@
+"""A strategy read by the rules: ``encodings/check.lp`` derives what it breaks, and its cost."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import clingo
+
+from offloadasp.asp.facts import facts, scale_of
+from offloadasp.asp.rules import Rules, ground
+from offloadasp.model.cost import DURATION, PEAK, TRAFFIC
+from offloadasp.model.problem import Problem
+from offloadasp.model.strategy import Step, Strategy
+
+_ENTRY = ("layer.lp", "decomposition.lp", "check.lp")
+
+
+@dataclass(frozen=True, order=True)
+class Violation:
+    """A rule that a strategy breaks, the step in which it does, and the block, if there is one."""
+
+    step: int
+    rule: str
+    block: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the rules say of a strategy.
+
+    Attributes
+    ----------
+    violations
+        In the order of steps; empty if the strategy is valid.
+    duration
+        Cycles, by the rules' objective.
+    loaded, written
+        Bytes, by the rules.
+    peak_memory
+        Bytes on chip in the fullest step.
+    """
+
+    violations: tuple[Violation, ...]
+    duration: Fraction
+    loaded: int
+    written: int
+    peak_memory: int
+
+    @property
+    def accepted(self) -> bool:
+        """Whether no rule is broken."""
+        return not self.violations
+
+    @property
+    def measured(self) -> dict[str, Fraction]:
+        """The value of every objective, by the rules."""
+        return {
+            DURATION: self.duration,
+            TRAFFIC: Fraction(self.loaded + self.written),
+            PEAK: Fraction(self.peak_memory),
+        }
+
+    def contradicted(self, strategy: Strategy) -> Iterator[tuple[str, Fraction, Fraction]]:
+        """Yield what a strategy states of itself and the rules do not: name, theirs, stated."""
+        measured = self.measured
+        stated = [(DURATION, strategy.duration)]
+        stated += [(part.name, part.value) for part in strategy.ranking]
+        for name, value in dict.fromkeys(stated):
+            if name in measured and measured[name] != value:
+                yield name, measured[name], value
+
+
+def check(strategy: Strategy, rules: Rules) -> Verdict:
+    """Replay a strategy by the rules.
+
+    Raises
+    ------
+    InputError
+        A file of rules is wrong.
+    """
+    problem = _at_positions(strategy.problem)
+    given = facts(problem, len(strategy.steps)) + "\n".join(box_facts(strategy.steps))
+    return _verdict(ground(rules, _ENTRY, given), problem)
+
+
+def _at_positions(problem: Problem) -> Problem:
+    """Return the problem without tiles: they are a matter of the search, not of strategies."""
+    return problem.with_decomposition(problem.decomposition.model_copy(update={"tile": (1, 1)}))
+
+
+def box_facts(steps: tuple[Step, ...]) -> Iterator[str]:
+    """Yield a fact ``box/8`` for every box of a strategy, ``entry/4`` for every kernel moved."""
+    for t, step in enumerate(steps, start=1):
+        lists = (
+            ("free,pixels", step.free.pixels, 1),
+            ("write,outputs", step.write.outputs, 1),
+            ("write,partial_sums", step.write.partial_sums, 1),
+            ("load,pixels", step.load.pixels, 1),
+            ("load,partial_sums", step.load.partial_sums, 1),
+            ("compute,operations", step.compute, 2),
+        )
+        for kind, entries, keys in lists:
+            for number, entry in enumerate(entries):
+                key, place = ",".join(map(str, entry[:keys])), ",".join(map(str, entry[keys:]))
+                yield f"box({t},{kind}({key}),{number},{place})."
+        for action, pairs in (("free", step.free.kernels), ("load", step.load.kernels)):
+            for number, (n, q) in enumerate(pairs):
+                yield f"entry({t},{action},{number},kernel({n},{q}))."
+
+
+def _verdict(control: clingo.Control, problem: Problem) -> Verdict:
+    atoms = control.symbolic_atoms
+    violations = sorted(
+        Violation(step.number, rule.name, "" if str(block) == "none" else str(block))
+        for rule, step, block in (
+            atom.symbol.arguments for atom in atoms.by_signature("violation", 3)
+        )
+    )
+    loaded = written = peak = 0
+    for atom in atoms.by_signature("account", 4):
+        _, read, wrote, held = (argument.number for argument in atom.symbol.arguments)
+        loaded, written, peak = loaded + read, written + wrote, max(peak, held)
+    scale = scale_of(problem)
+    computing = sum(1 for _ in atoms.by_signature("computing", 1))
+    cost = loaded * scale.load + written * scale.write + computing * scale.compute
+    return Verdict(tuple(violations), cost * scale.unit, loaded, written, peak)

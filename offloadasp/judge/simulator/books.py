@@ -1,0 +1,154 @@
+"""The books of a strategy: what every step does, moves and holds, without touching any data."""
+
+from collections import Counter
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache, cached_property
+
+from offloadasp.judge.simulator.account import Account, Actions
+from offloadasp.judge.simulator.blocks import Blocks
+from offloadasp.judge.simulator.chip_state import Ledger
+from offloadasp.judge.simulator.violations import Log, Violation
+from offloadasp.model.strategy import Strategy
+
+
+@dataclass(frozen=True, slots=True)
+class TraceRow:
+    """One replayed step.
+
+    Attributes
+    ----------
+    step
+        Counted from 1.
+    freed, written, loaded
+        Bytes.
+    on_chip
+        The most bytes on chip before, during and after the compute action.
+    macs
+        Multiply-accumulates, padded taps included.
+    cycles
+        Duration of the step.
+    """
+
+    step: int
+    freed: int
+    written: int
+    loaded: int
+    on_chip: int
+    macs: int
+    cycles: Fraction
+
+
+@dataclass(frozen=True)
+class Loads:
+    """Bytes loaded, by kind."""
+
+    pixels: int
+    kernels: int
+    partial_sums: int
+
+    @property
+    def total(self) -> int:
+        """Bytes loaded."""
+        return self.pixels + self.kernels + self.partial_sums
+
+
+@dataclass(frozen=True)
+class Writes:
+    """Bytes written, by kind."""
+
+    outputs: int
+    partial_sums: int
+
+    @property
+    def total(self) -> int:
+        """Bytes written."""
+        return self.outputs + self.partial_sums
+
+
+@dataclass(frozen=True, eq=False)
+class Books:
+    """What the steps of a strategy do, for one image.
+
+    Attributes
+    ----------
+    violations
+        Broken rules in order, each once; at most 1000 are listed.
+    actions
+        What was possible of each step; all of it in a valid strategy.
+    accounts
+        Bytes moved and held by kind, for each step.
+    trace
+        One row a step.
+    """
+
+    violations: tuple[Violation, ...]
+    actions: tuple[Actions, ...]
+    accounts: tuple[Account, ...]
+    trace: tuple[TraceRow, ...]
+
+    @property
+    def loads(self) -> Loads:
+        """Bytes loaded, by kind."""
+        return Loads(
+            sum(account.pixels_loaded for account in self.accounts),
+            sum(account.kernels_loaded for account in self.accounts),
+            sum(account.partial_sums_loaded for account in self.accounts),
+        )
+
+    @property
+    def writes(self) -> Writes:
+        """Bytes written, by kind."""
+        return Writes(
+            sum(account.outputs_written for account in self.accounts),
+            sum(account.partial_sums_written for account in self.accounts),
+        )
+
+    @property
+    def measured(self) -> dict[str, Fraction]:
+        """The value of every objective."""
+        return {
+            "duration": self.duration,
+            "traffic": Fraction(self.loads.total + self.writes.total),
+            "peak_memory": Fraction(self.peak_memory),
+        }
+
+    @property
+    def compute_steps(self) -> int:
+        """Steps with a compute action."""
+        return sum(row.macs > 0 for row in self.trace)
+
+    @property
+    def peak_memory(self) -> int:
+        """The most bytes ever on chip."""
+        return max((row.on_chip for row in self.trace), default=0)
+
+    @cached_property
+    def duration(self) -> Fraction:
+        """Cycles."""
+        # There are few different durations of a step, and arithmetic of fractions takes long.
+        counts = Counter(row.cycles for row in self.trace)
+        return sum((cycles * count for cycles, count in counts.items()), Fraction(0))
+
+
+def keep_books(strategy: Strategy) -> Books:
+    """Replay the steps of a strategy by the rules of the model alone."""
+    accelerator, log = strategy.instance.accelerator, Log()
+    ledger = Ledger(Blocks(strategy.instance), accelerator.memory, accelerator.macs_per_step, log)
+    cycles = cache(
+        lambda loaded, written, computes: (
+            accelerator.load_cycles * loaded
+            + accelerator.write_cycles * written
+            + accelerator.compute_cycles * computes
+        )
+    )
+    actions, accounts, trace = [], [], []
+    for number, step in enumerate(strategy.steps, start=1):
+        done, account = ledger.replay(step)
+        loaded, written, macs = account.loaded, account.written, account.macs
+        duration = cycles(loaded, written, macs > 0)
+        actions.append(done)
+        accounts.append(account)
+        trace.append(TraceRow(number, account.freed, written, loaded, account.peak, macs, duration))
+    ledger.finish()
+    return Books(log.violations, tuple(actions), tuple(accounts), tuple(trace))

@@ -1,0 +1,1 @@
+"""What is true: instances, blocks and operations, plans, costs, strategy files."""

@@ -1,0 +1,1 @@
+"""Local search: simulated annealing from a plan."""

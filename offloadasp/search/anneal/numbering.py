@@ -1,0 +1,173 @@
+"""Numbers for the operations and blocks of a problem, as the compiled local search knows them.
+
+Operations are numbered tile by tile, row by row, pair of groups by pair of groups; blocks: pixels,
+then kernels, then outputs. A kernel block that is the only one stays on chip for good, and outputs
+that one operation completes leave in the next step: neither has a number.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from offloadasp.asp.facts import scale_of
+from offloadasp.model.problem import IntArray, Problem
+from offloadasp.search.anneal.evaluation import Sizes
+from offloadasp.search.construct.order import Order, order_at
+from offloadasp.search.construct.residency import patches
+
+
+@dataclass(frozen=True)
+class Numbering:
+    """The numbers of one problem. A schedule counts blocks otherwise: what it calls them is here.
+
+    Attributes
+    ----------
+    problem
+        Whose operations and blocks are numbered.
+    """
+
+    problem: Problem
+
+    @cached_property
+    def pairs(self) -> IntArray:
+        """The pairs of groups that have operations: rows ``(n, q)``."""
+        return np.argwhere(self.problem.exists)
+
+    @cached_property
+    def pixel(self) -> IntArray:
+        """Of each pixel block what a schedule calls it: ``q·H·W + r·W + c``."""
+        plane, groups = self.problem.used, len(self.problem.channel_sizes)
+        return (np.arange(groups)[:, None] * plane.size + np.flatnonzero(plane)).ravel()
+
+    @cached_property
+    def kernel(self) -> IntArray:
+        """Of each kernel block what a schedule calls it: ``n·Q + q``."""
+        found = np.flatnonzero(self.problem.exists)
+        return found if len(found) > 1 else found[:0]
+
+    @cached_property
+    def output(self) -> IntArray:
+        """Of each output block what a schedule calls it: ``tile·N + n``."""
+        summed = int(self.problem.exists.sum(axis=1).max()) > 1
+        rows, columns = self.problem.tile_grid
+        return np.arange(rows * columns * len(self.problem.kernel_sizes) if summed else 0)
+
+    @property
+    def firsts(self) -> tuple[int, int, int]:
+        """The numbers of the first kernel block and the first output block, and of blocks."""
+        kernel, output = len(self.pixel), len(self.pixel) + len(self.kernel)
+        return kernel, output, output + len(self.output)
+
+    @cached_property
+    def needs(self) -> IntArray:
+        """Blocks of each operation, filled up with −1, shape (operations, taps)."""
+        reads, groups = _tile_patches(self.problem), len(self.problem.kernel_sizes)
+        used, tiles = self.problem.used.ravel(), np.arange(len(reads))
+        pixel = np.append(np.cumsum(used) - 1, -1)[reads]  # −1 stays −1
+        kernel, output, _ = self.firsts
+        rows = []
+        for k, (n, q) in enumerate(self.pairs.tolist()):
+            blocks = [np.where(pixel < 0, -1, pixel + q * used.sum())]
+            if len(self.output):
+                blocks.insert(0, output + tiles * groups + n)
+            if len(self.kernel):
+                blocks.insert(0, kernel + k + 0 * tiles)
+            rows.append(np.column_stack(blocks))
+        return np.concatenate(rows)
+
+    @cached_property
+    def parts(self) -> dict[str, IntArray]:
+        """The parts of :class:`~offloadasp.search.anneal.evaluation.Layout` that do not change."""
+        problem, positions = self.problem, _tile_positions(self.problem)
+        tiles = len(positions)
+        n, tile = np.repeat(self.pairs[:, 0], tiles), np.tile(np.arange(tiles), len(self.pairs))
+        pixels = np.repeat(problem.pixel_bytes, int(problem.used.sum()))
+        kernels = problem.kernel_bytes.ravel()[self.kernel]
+        of_tile, of_n = np.divmod(self.output, len(problem.kernel_sizes))
+        partial = problem.partial_bytes[of_n] * positions[of_tile]
+        complete = problem.output_bytes[of_n] * positions[of_tile]
+        terms = [0 * pixels, 0 * kernels + tiles, problem.exists.sum(axis=1)[of_n]]
+        return {
+            "needs": self.needs.ravel(),
+            "work": problem.operation_macs[problem.exists].repeat(tiles) * positions[tile],
+            "own": 0 * n if len(self.output) else problem.output_bytes[n] * positions[tile],
+            "size": np.concatenate([pixels, kernels, partial]),
+            "complete": np.concatenate([pixels, kernels, complete]),
+            "terms": np.concatenate(terms),
+        }
+
+    def sizes(self, steps: int) -> Sizes:
+        """Return how much there is of everything, in so many steps."""
+        problem, scale = self.problem, scale_of(self.problem)
+        (rows, columns), size = problem.tile_grid, self.parts["size"]
+        least, most = (int(size.min()), int(size.max())) if len(size) else (0, 0)
+        return Sizes(
+            operations=len(self.needs),
+            steps=steps,
+            pixels=len(self.pixel),
+            kernels=len(self.kernel),
+            blocks=len(size),
+            taps=self.needs.shape[1],
+            rows=rows,
+            columns=columns,
+            stride=max(4, math.isqrt(steps)),
+            memory=problem.memory - self._staying,
+            limit=min(problem.accelerator.macs_per_step, problem.total_macs),
+            load=scale.load,
+            spill=scale.load + scale.write,
+            compute=scale.compute,
+            least=least,
+            mixed=int(least < most),
+        )
+
+    @property
+    def fixed(self) -> int:
+        """What is not counted: complete outputs, and the load of a kernel block that stays."""
+        scale = scale_of(self.problem)
+        return scale.write * self.problem.output_total + scale.load * self._staying
+
+    @property
+    def _staying(self) -> int:
+        return 0 if len(self.kernel) else self.problem.kernel_total
+
+    def numbers(self, order: Order) -> IntArray:
+        """Return the operations of an order by their numbers."""
+        problem, (height, width) = self.problem, self.problem.decomposition.tile
+        rows, columns = problem.tile_grid
+        first = np.unique(order.unit, return_index=True)[1]
+        pair = np.cumsum(problem.exists).reshape(problem.exists.shape) - 1
+        tile = order.i[first] // height * columns + order.j[first] // width
+        numbers: IntArray = pair[order.n[first], order.q[first]] * rows * columns + tile
+        return numbers
+
+    def order(self, numbers: IntArray) -> Order:
+        """Return operations, given by their numbers, as an order."""
+        rows, columns = self.problem.tile_grid
+        pair, tile = np.divmod(numbers, rows * columns)
+        n, q = self.pairs[pair].T
+        return order_at(self.problem, n, q, tile // columns, tile % columns)
+
+
+def _tile_patches(problem: Problem) -> IntArray:
+    """Return the input positions ``r·W + c`` that each tile reads, shape (tiles, most), or −1."""
+    patch, (rows, columns) = patches(problem), problem.tile_grid
+    height, width = problem.decomposition.tile
+    i, j = np.divmod(np.arange(problem.positions), problem.out_width)
+    tile = np.broadcast_to((i // height * columns + j // width)[:, None], patch.shape)
+    found = np.unique(np.column_stack([tile[patch >= 0], patch[patch >= 0]]), axis=0)
+    nth = np.arange(len(found)) - np.searchsorted(found[:, 0], found[:, 0])
+    reads = np.full((rows * columns, int(nth.max(initial=0)) + 1), -1)
+    reads[found[:, 0], nth] = found[:, 1]
+    return reads
+
+
+def _tile_positions(problem: Problem) -> IntArray:
+    """Return how many output positions each tile has, shape (tiles,)."""
+    outputs = (problem.out_height, problem.out_width)
+    sizes = [
+        np.bincount(np.arange(count) // side)
+        for count, side in zip(outputs, problem.decomposition.tile, strict=True)
+    ]
+    return np.outer(*sizes).ravel()

@@ -1,0 +1,1 @@
+"""Constructive plans: paths over the output inside loops over groups."""

@@ -1,0 +1,321 @@
+"""Constructive plans: regions of traversals by rules inside loops over the groups.
+
+All blockings of all decompositions are ranked by an estimate, the most promising ones are
+scheduled exactly, and the best of these are varied as long as that helps. The baselines get the
+same blockings with their own traversals.
+"""
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from offloadasp.limits.clock import Clock
+from offloadasp.model.problem import IntArray, Problem
+from offloadasp.search.construct.blocking import Blocking, most_operations
+from offloadasp.search.construct.explore import near, sparse
+from offloadasp.search.construct.order import order_of
+from offloadasp.search.construct.residency import Schedule, schedule
+from offloadasp.search.construct.shortlist import blockings, set_counts
+from offloadasp.search.construct.steps import steps_of_order
+from offloadasp.search.construct.strips import evens, trials, walk
+from offloadasp.search.construct.traversal import ROW_BY_ROW, ZIGZAG, Traversal, Traversals
+from offloadasp.search.construct.variations import smaller, variations
+from offloadasp.search.size_limits import within_reach
+
+# By when to have ranked blockings, scheduled them, and varied the best, in shares of the time; the
+# baselines get the rest.
+_RANKING, _SCREENING, _VARYING = 0.3, 0.65, 0.93
+# Blockings that are scheduled before the best ones of them are varied.
+_SCREENED, _VARIED = 48, 4
+# Near the decompositions of so many leading blockings others are looked for.
+_LEADING = 12
+# Baselines are tried with so many blockings each.
+_BASELINES = 12
+# Strips that cost more than the best by one part in so many may still lead to better ones.
+_NEAR = 20
+# Step sizes that are tried where an estimate was too hopeful.
+_SMALLER = 4
+
+
+# An estimate, a number that keeps the order of equal ones, and the blocking.
+Ranked = tuple[float, int, Blocking]
+
+
+@dataclass(frozen=True)
+class Constructed:
+    """A constructive plan: where it comes from and what it costs.
+
+    Attributes
+    ----------
+    blocking, traversal, schedule
+        The loops, the way through the output, and the steps.
+    tried
+        How many plans had been tried when it was found.
+    """
+
+    blocking: Blocking
+    traversal: Traversal
+    schedule: Schedule
+    tried: int = 0
+
+    @property
+    def cost(self) -> int:
+        """In units of the rules."""
+        return self.schedule.cost
+
+
+@dataclass
+class Best:
+    """The best plan so far, the best of every kind of traversal, and every plan once the best."""
+
+    overall: Constructed | None = None
+    by_name: dict[str, Constructed] = field(default_factory=dict)
+    history: list[Constructed] = field(default_factory=list)
+
+    def add(self, found: Constructed) -> bool:
+        """Take a plan in; return whether it is the best of all."""
+        name = found.traversal.name
+        if self.improved_by(found, name):
+            self.by_name[name] = found
+        if self.improved_by(found):
+            self.overall = found
+            self.history.append(found)
+            return True
+        return False
+
+    def improved_by(self, found: Constructed, name: str | None = None) -> bool:
+        """Return whether a plan is better than the best of one kind of traversal, or of all."""
+        cost = self.cost(name)
+        return cost is None or found.cost < cost
+
+    def cost(self, name: str | None = None) -> int | None:
+        """Return the cost to beat: of one kind of traversal, or of all."""
+        known = self.overall if name is None else self.by_name.get(name)
+        return None if known is None else known.cost
+
+
+def evaluate(
+    tiles: IntArray, blocking: Blocking, traversal: Traversal, best: int | None = None
+) -> Constructed | None:
+    """Schedule a blocking along a traversal; None where it does not fit or cannot beat ``best``.
+
+    Parameters
+    ----------
+    tiles
+        The visits of the traversal: rows ``(I, J)``.
+    """
+    problem = blocking.problem
+    regions = blocking.regions(traversal.widths(problem.tile_grid))
+    order = order_of(problem, tiles, regions, blocking.nest, blocking.sets)
+    step = steps_of_order(problem, order, blocking.size, aligned=blocking.aligned)
+    found = schedule(problem, order, step, blocking.residents, best, blocking.patience)
+    return None if found is None else Constructed(blocking, traversal, found)
+
+
+@dataclass
+class Constructor:
+    """Searches the constructive plans of a layer in some decompositions.
+
+    Attributes
+    ----------
+    known
+        Gives the traversals.
+    problems
+        The layer in different decompositions, in the order in which to try them.
+    clock
+        Limits the search.
+    enough
+        A proven lower bound in units of the rules: a plan of this cost ends the search.
+    on_better
+        Told of every plan that is the best so far.
+    shares
+        Of the clock's time, what this search may use: if a local search can follow from the best
+        plan, and otherwise.
+    """
+
+    known: Traversals
+    problems: Sequence[Problem]
+    clock: Clock
+    enough: int
+    on_better: Callable[[Constructed], None] = lambda _: None
+    shares: tuple[float, float] = (0.7, 0.9)
+    best: Best = field(default_factory=Best)
+    tried: int = 0
+
+    @property
+    def share(self) -> float:
+        """The share for the best plan so far."""
+        best = self.best.overall
+        return self.shares[best is None or not within_reach(best.blocking.problem)]
+
+    def run(self) -> Best:
+        """Search, and return the best plans found."""
+        ranked = self._rank()
+        different = _different(ranked)
+        while batch := list(itertools.islice(different, _SCREENED)):
+            first = not self.best.history
+            screened = self._screen(batch)
+            if first:
+                self._baselines(ranked)
+            for found in screened[:_VARIED]:
+                self._vary(found)
+            if self._satisfied() or not self.clock.spend(self.share * _VARYING):
+                break
+        if self.best.overall is not None:
+            self._baselines_of(self.best.overall)
+        return self.best
+
+    def _rank(self) -> list[Ranked]:
+        """Return blockings by their estimates, best first.
+
+        Decompositions are many: after a sparse choice of them, those near the best ones follow.
+        """
+        ranked: list[Ranked] = []
+        left = list(self.problems)
+        sizes = _SCREENED // len(left)
+        batch = sparse(left)
+        while batch:
+            for problem in batch:
+                # Without any blocking yet the search goes on: some plan comes first.
+                if ranked and not self.clock.spend(self.share * _RANKING):
+                    return sorted(ranked, key=lambda entry: entry[:2])
+                for cost, blocking in blockings(problem, set_counts(problem), sizes):
+                    ranked.append((cost, len(ranked), blocking))
+            done = {id(problem) for problem in batch}
+            left = [problem for problem in left if id(problem) not in done]
+            ranked.sort(key=lambda entry: entry[:2])
+            batch = near([entry[2].problem for entry in ranked[:_LEADING]], left)
+        return ranked
+
+    def _screen(self, blockings: Iterable[Blocking]) -> list[Constructed]:
+        """Schedule blockings, the most promising first; return the plans, best first."""
+        found: list[Constructed] = []
+        for blocking in blockings:
+            best = self.best.cost()
+            # Without any plan yet the search goes on: some plan comes first.
+            if best is not None and (
+                self._satisfied() or not self.clock.spend(self.share * _SCREENING)
+            ):
+                break
+            if self.clock.halted:
+                break
+            plan = self._fitting(blocking, None if best is None else best * 2)
+            if plan is not None:
+                found.append(plan)
+        return sorted(found, key=lambda plan: plan.cost)
+
+    def _fitting(self, blocking: Blocking, best: int | None) -> Constructed | None:
+        """Schedule a blocking, with smaller steps where the estimated ones do not fit."""
+        for size in itertools.islice(smaller(blocking.size), _SMALLER):
+            smaller_steps = replace(blocking, size=size)
+            found = self._attempt(smaller_steps, blocking.traversal, best)
+            if found is not None:
+                return found
+        return None
+
+    def _vary(self, start: Constructed) -> None:
+        """Change the blocking, then the strips, as long as that helps."""
+        current = self._reblocked(start)
+        while (better := self._recut(current)).cost < current.cost:
+            current = self._reblocked(better)
+
+    def _reblocked(self, start: Constructed) -> Constructed:
+        """Change one thing at a time, as long as that helps."""
+        current, improved = start, True
+        while improved:
+            improved = False
+            for blocking, traversal in variations(current.blocking, current.traversal):
+                if self._satisfied() or not self.clock.spend(self.share * _VARYING):
+                    return current
+                found = self._attempt(blocking, traversal, current.cost)
+                if found is not None and found.cost < current.cost:
+                    current, improved = found, True
+                    break
+        return current
+
+    def _recut(self, start: Constructed) -> Constructed:
+        """Search the widths of strips and the directions of lines."""
+        grid = start.blocking.problem.tile_grid
+        others = evens(grid) if start.blocking.whole else ()
+        following = trials(grid, [start.traversal, *others])
+        best = start
+        cost: int | None = start.cost
+        next(following)
+        while not self._satisfied() and self.clock.spend(self.share * _VARYING):
+            try:
+                strips = following.send(cost)
+            except StopIteration:
+                break
+            blocking = start.blocking.along(strips)
+            found = self._attempt(blocking, strips, best.cost + best.cost // _NEAR)
+            cost = None if found is None else found.cost
+            if found is not None and found.cost < best.cost:
+                best = found
+        return best
+
+    def _baselines(self, ranked: Iterable[Ranked]) -> None:
+        """Find a plan of each baseline, and better ones among the first few that may be."""
+        straight = (entry[2] for entry in ranked if entry[2].straight)
+        for tried, blocking in enumerate(straight):
+            for baseline in (ROW_BY_ROW, ZIGZAG):
+                known = baseline.name in self.best.by_name
+                if known and tried >= _BASELINES:
+                    return
+                # Where the time is over, the search goes on for a plan of each.
+                left = self._fit(blocking, baseline, _SMALLER)
+                if not left and {ROW_BY_ROW.name, ZIGZAG.name} <= self.best.by_name.keys():
+                    return
+
+    def _baselines_of(self, winner: Constructed) -> None:
+        """Give the baselines the loops that won, with every step size."""
+        blocking = winner.blocking.straightened()
+        blocking = replace(blocking, size=most_operations(blocking.problem))
+        for baseline in (ROW_BY_ROW, ZIGZAG):
+            if not self._fit(blocking, baseline):
+                return
+
+    def _fit(self, blocking: Blocking, baseline: Traversal, fitting: int | None = None) -> bool:
+        """Try ever smaller steps along a baseline, until some fit; return whether time is left.
+
+        A path that is not the one of the estimate may need more memory for the same steps.
+        """
+        for size in smaller(blocking.size):
+            best = self.best.cost(baseline.name)
+            # The first plan of each is free: it is to be shown beside what is found.
+            if self.clock.expired() if best is None else not self.clock.spend(self.share):
+                return False
+            found = self._attempt(replace(blocking, size=size), baseline, best)
+            if found is not None and fitting is not None:
+                fitting -= 1
+                if fitting == 0:
+                    break
+        return True
+
+    def _satisfied(self) -> bool:
+        return self.best.overall is not None and self.best.overall.cost <= self.enough
+
+    def _attempt(
+        self, blocking: Blocking, traversal: Traversal, best: int | None
+    ) -> Constructed | None:
+        self.tried += 1
+        grid = blocking.problem.tile_grid
+        if traversal.name == "strips":
+            found = evaluate(walk(grid, traversal), blocking, traversal, best)
+            if found is None or not self.best.improved_by(found, traversal.name):
+                return found
+        # What is kept goes the way of the rules.
+        found = evaluate(self.known.visits(grid, traversal), blocking, traversal, best)
+        if found is not None and self.best.add(replace(found, tried=self.tried)):
+            self.on_better(found)
+        return found
+
+
+def _different(ranked: Iterable[Ranked]) -> Iterator[Blocking]:
+    """Leave out blockings that differ from one before them in what makes no difference."""
+    seen = set()
+    for estimate, _, blocking in ranked:
+        groups = len(blocking.problem.kernel_sizes), len(blocking.problem.channel_sizes)
+        kind = estimate, groups, blocking.size, blocking.aligned
+        if kind not in seen:
+            seen.add(kind)
+            yield blocking

@@ -1,0 +1,288 @@
+"""What to keep on chip for a given order of operations in given steps, and what that costs.
+
+Kernels: some stay from their first to their last use, the others only while consecutive steps
+use them. Partial sums stay until they are complete. Pixels share the memory that is left: *keep
+the block needed soonest* (KTNS, Belady's rule) is optimal for blocks of one size in a memory whose
+capacity varies over the steps, since it drops the gap that reaches furthest.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from heapq import heappop, heappush
+
+import numpy as np
+
+from offloadasp.asp.facts import scale_of
+from offloadasp.model.plan import Plan
+from offloadasp.model.problem import BoolArray, IntArray, Problem
+from offloadasp.search.construct.order import Order, order_at
+
+
+@dataclass(frozen=True)
+class Uses:
+    """Which blocks are used in which steps: sorted by block, then step.
+
+    Attributes
+    ----------
+    block, step
+        One entry a block and step, shape (uses,).
+    joined
+        Whether the block stays on chip from this use to the next entry, shape (uses − 1,).
+    """
+
+    block: IntArray
+    step: IntArray
+    joined: BoolArray
+
+    @property
+    def starts(self) -> BoolArray:
+        """Entries at which a residence begins: the block is loaded (or created)."""
+        starts = np.ones(len(self.block), dtype=np.bool_)
+        starts[1:] = ~self.joined
+        return starts
+
+    @property
+    def stops(self) -> BoolArray:
+        """Entries at which a residence ends."""
+        stops = np.ones(len(self.block), dtype=np.bool_)
+        stops[:-1] = ~self.joined
+        return stops
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """An order in steps with what is kept, and its cost in units of the rules.
+
+    Attributes
+    ----------
+    cost
+        In units of :class:`~offloadasp.asp.facts.Scale`.
+    outputs
+        Uses of outputs, counted as tile · N + n; None: each stays until it is complete.
+    exact
+        Whether keeping is optimal for these steps, not only good.
+    """
+
+    cost: int
+    order: Order
+    step: IntArray
+    pixels: Uses
+    kernels: Uses
+    exact: bool
+    outputs: Uses | None = None
+
+
+def schedule(
+    problem: Problem,
+    order: Order,
+    step: IntArray,
+    residents: int,
+    best: int | None = None,
+    patience: int = 1,
+) -> Schedule | None:
+    """Decide what to keep, or return None where it does not fit or cannot beat ``best``.
+
+    Parameters
+    ----------
+    residents
+        How many kernel blocks, in their order, stay on chip from first to last use.
+    best
+        A cost to beat, in units of the rules.
+    patience
+        Other kernel blocks stay on chip between two uses that are at most so many steps apart.
+    """
+    scale = scale_of(problem)
+    last = int(step[-1])
+    kernels, kernel_bytes = _kernels(problem, order, step, residents, patience)
+    fixed = (
+        scale.load * int(problem.kernel_bytes.ravel()[kernels.block[kernels.starts]].sum())
+        + scale.write * problem.output_total
+        + scale.compute * last
+    )
+    if best is not None and fixed + scale.load * problem.input_total >= best:
+        return None
+    occupied = kernel_bytes + _output_occupancy(problem, order, step)
+    if occupied.max() > problem.memory:
+        return None
+    pixels = _pixel_uses(problem, order, step)
+    bytes_of = problem.pixel_bytes[pixels.block // problem.used.size]
+    occupied += np.bincount(pixels.step, weights=bytes_of, minlength=last + 2).astype(np.int64)
+    slack = (problem.memory - occupied)[: last + 1]
+    if slack[1:].min() < 0:
+        return None
+    kept = _keep_soonest(pixels, slack // int(problem.pixel_bytes.max()))
+    pixels = Uses(pixels.block, pixels.step, pixels.joined & kept)
+    cost = fixed + scale.load * int(bytes_of[pixels.starts].sum())
+    exact = int(problem.exists.sum()) == 1
+    return Schedule(cost, order, step, pixels, kernels, exact)
+
+
+def _distinct(block: IntArray, step: IntArray) -> tuple[IntArray, IntArray, BoolArray]:
+    span = int(step.max(initial=0)) + 1
+    key = np.sort(block * span + step)  # several times as fast as np.unique
+    new = np.ones(len(key), dtype=np.bool_)
+    new[1:] = key[1:] != key[:-1]
+    block, step = np.divmod(key[new], span)
+    return block, step, block[1:] == block[:-1]
+
+
+def _kernels(
+    problem: Problem, order: Order, step: IntArray, residents: int, patience: int
+) -> tuple[Uses, IntArray]:
+    """Return the kernel blocks' uses and the bytes they occupy in each step, shape (last + 2,)."""
+    sizes = problem.kernel_bytes.ravel()
+    block, at, same = _distinct(order.n * problem.exists.shape[1] + order.q, step)
+    rank = np.cumsum(problem.exists.ravel()) - 1
+    joined = same & ((np.diff(at) <= patience) | (rank[block[1:]] < residents))
+    uses = Uses(block, at, joined)
+    occupied = np.zeros(int(step[-1]) + 2, dtype=np.int64)
+    np.add.at(occupied, at[uses.starts], sizes[block[uses.starts]])
+    np.add.at(occupied, at[uses.stops] + 1, -sizes[block[uses.stops]])
+    return uses, np.cumsum(occupied)
+
+
+def _output_occupancy(problem: Problem, order: Order, step: IntArray) -> IntArray:
+    """Return the bytes of outputs on chip while each step computes, shape (last + 2,)."""
+    _, first, last = _output_spans(problem, order, step)
+    n = np.tile(np.arange(len(problem.kernel_sizes)), problem.positions)
+    partial, output = problem.partial_bytes[n], problem.output_bytes[n]
+    occupied = np.zeros(int(step[-1]) + 3, dtype=np.int64)
+    np.add.at(occupied, first, np.where(first < last, partial, 0))
+    np.add.at(occupied, last, -np.where(first < last, partial, 0))
+    occupied = np.cumsum(occupied)
+    np.add.at(occupied, last, np.where(first < last, np.maximum(partial, output), output))
+    return occupied[:-1]
+
+
+def _output_spans(
+    problem: Problem, order: Order, step: IntArray
+) -> tuple[IntArray, IntArray, IntArray]:
+    """Return (position, n) indices and the first and last step of each output block."""
+    groups = len(problem.kernel_sizes)
+    block = (order.i * problem.out_width + order.j) * groups + order.n
+    first = np.full(problem.positions * groups, step[-1] + 1)
+    final = np.zeros(problem.positions * groups, dtype=np.int64)
+    np.minimum.at(first, block, step)
+    np.maximum.at(final, block, step)
+    return np.arange(len(first)), first, final
+
+
+@lru_cache(maxsize=4)
+def _patches_of(rows: bytes, columns: bytes, shape: tuple[int, int, int, int]) -> IntArray:
+    outputs_h, height, outputs_w, width = shape
+    row_mask = np.frombuffer(rows, dtype=bool).reshape(outputs_h, height)
+    column_mask = np.frombuffer(columns, dtype=bool).reshape(outputs_w, width)
+
+    def ragged(mask: BoolArray) -> IntArray:
+        count = max(1, int(mask.sum(axis=1).max()))
+        found = np.full((len(mask), count), -1)
+        line, at = np.nonzero(mask)
+        nth = (np.cumsum(mask, axis=1) - 1)[line, at]
+        found[line, nth] = at
+        return found
+
+    r, c = ragged(row_mask)[:, None, :, None], ragged(column_mask)[None, :, None, :]
+    flat = np.where((r < 0) | (c < 0), -1, r * width + c)
+    return flat.reshape(outputs_h * outputs_w, -1)
+
+
+def patches(problem: Problem) -> IntArray:
+    """Return the input positions ``r·W + c`` that each output position reads, padded with −1.
+
+    Returns
+    -------
+    array of int, shape (Ho·Wo, taps)
+    """
+    rows, columns = problem.taps_per_axis
+    return _patches_of(rows.tobytes(), columns.tobytes(), (*rows.shape, *columns.shape))
+
+
+def _pixel_uses(problem: Problem, order: Order, step: IntArray) -> Uses:
+    positions = order.i * problem.out_width + order.j
+    plane = order.q * problem.positions + positions
+    plane, at, _ = _distinct(plane, step)  # kernel groups of one step share their pixels
+    patch = patches(problem)[plane % problem.positions]
+    real = patch >= 0
+    block = (plane // problem.positions)[:, None] * problem.used.size + patch
+    return Uses(*_distinct(block[real], np.broadcast_to(at[:, None], patch.shape)[real]))
+
+
+def _keep_soonest(uses: Uses, slots: IntArray) -> BoolArray:
+    """Return which gaps between uses of one pixel to keep, given free slots in each step.
+
+    A gap between consecutive steps needs no slot. Sweeping over the steps, a gap joins when it
+    begins; where too many are open the one that ends last is dropped.
+    """
+    kept = np.ones(len(uses.joined), dtype=bool)
+    begin, end = uses.step[:-1] + 1, uses.step[1:]
+    gaps = np.flatnonzero(uses.joined & (end > begin))
+    gaps = gaps[np.argsort(begin[gaps], kind="stable")]
+    opening = np.searchsorted(begin[gaps], np.arange(len(slots) + 1)).tolist()
+    ends, free = end[gaps].tolist(), slots.tolist()
+    closing = [0] * (len(slots) + 1)
+    heap: list[int] = []  # gaps, the one that ends last first: one number each, which is fastest
+    span, held = len(gaps) + 1, 0
+    dropped: list[int] = []
+    for at in range(1, len(slots)):
+        held -= closing[at]
+        for k in range(opening[at], opening[at + 1]):
+            heappush(heap, k - ends[k] * span)
+            closing[ends[k]] += 1
+            held += 1
+        while held > free[at]:
+            gap = heappop(heap) % span
+            closing[ends[gap]] -= 1
+            held -= 1
+            dropped.append(gap)
+    kept[gaps[dropped]] = False
+    return kept
+
+
+def plan_of(problem: Problem, found: Schedule) -> Plan:
+    """Turn a schedule into actions: loads where residences begin, frees where they end."""
+    order, step, width = found.order, found.step, problem.layer.input[2]
+    channel_groups = problem.exists.shape[1]
+
+    def pixels(at: BoolArray, later: int) -> IntArray:
+        block = found.pixels.block[at]
+        q, flat = block // problem.used.size, block % problem.used.size
+        return np.column_stack([found.pixels.step[at] + later, q, flat // width, flat % width])
+
+    def kernels(at: BoolArray, later: int) -> IntArray:
+        block = found.kernels.block[at]
+        return np.column_stack(
+            [found.kernels.step[at] + later, block // channel_groups, block % channel_groups]
+        )
+
+    block, _, last = _output_spans(problem, order, step)
+    n, position = block % len(problem.kernel_sizes), block // len(problem.kernel_sizes)
+    spills, reloads = _spills(problem, found)
+    return Plan(
+        free_pixels=pixels(found.pixels.stops, 1),
+        free_kernels=kernels(found.kernels.stops, 1),
+        write_outputs=np.column_stack(
+            [last + 1, n, position // problem.out_width, position % problem.out_width]
+        ),
+        write_partial_sums=spills,
+        load_pixels=pixels(found.pixels.starts, 0),
+        load_kernels=kernels(found.kernels.starts, 0),
+        load_partial_sums=reloads,
+        compute=np.column_stack([step, order.n, order.q, order.i, order.j]),
+    )
+
+
+def _spills(problem: Problem, found: Schedule) -> tuple[IntArray, IntArray]:
+    """Return the partial sums that are written, and loaded, as rows ``(step, n, i, j)``."""
+    uses = found.outputs
+    if uses is None:
+        return np.zeros((0, 4), dtype=np.int64), np.zeros((0, 4), dtype=np.int64)
+    # Gaps over which outputs are dropped: written after the use before, loaded at the use after.
+    dropped = np.flatnonzero((uses.block[1:] == uses.block[:-1]) & ~uses.joined)
+    tile, n = np.divmod(uses.block[dropped], len(problem.kernel_sizes))
+    row, column = np.divmod(tile, problem.tile_grid[1])
+    at = order_at(problem, n, 0 * n, row, column)
+    step = uses.step[dropped][at.unit], uses.step[dropped + 1][at.unit]
+    return (
+        np.column_stack([step[0] + 1, at.n, at.i, at.j]),
+        np.column_stack([step[1], at.n, at.i, at.j]),
+    )

@@ -1,0 +1,1 @@
+"""Search under edited or added rules."""

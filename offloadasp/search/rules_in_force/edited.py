@@ -1,0 +1,242 @@
+"""The search under edited or added rules: the definition itself, and nothing that rests on it.
+
+Each objective asked for is a file of rules. The first one has priority 0, the next ones −1 and so
+on: a minimize statement of the user's at priority 1 or more goes before all of them.
+
+Bounds, dominance and traversals hold for the shipped rules only, so none is used. A strategy may
+take more steps than operations, since preloading and idle steps can pay under other rules: the
+horizon grows until there is a step for every operation and every block.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, NoReturn
+
+from offloadasp.asp.facts import facts, fits_clingo, scale_of
+from offloadasp.asp.rules import GroundingStoppedError, Meter, Rules, ground
+from offloadasp.asp.solving import Effort, Outcome, Progress, minimise, plan_of_model
+from offloadasp.base.errors import InfeasibleError, NoStrategyError
+from offloadasp.base.resources import encodings_folder
+from offloadasp.base.wording import plural
+from offloadasp.limits.clock import Clock
+from offloadasp.model.cost import DURATION, EDITED, PEAK, TRAFFIC, Goal, measure
+from offloadasp.model.instance import Instance
+from offloadasp.model.plan import Plan
+from offloadasp.model.problem import CLINGO_LIMIT, Problem, problem_of
+from offloadasp.search.construct.decompose import decompositions, scope
+from offloadasp.search.objectives.lexicographic import Ranked
+from offloadasp.search.result import Found, Limits, Status
+from offloadasp.search.size_limits import GROUND_LIMIT, operations, require_feasible, rules_estimate
+
+_DEFINITION = "definition.lp"
+
+
+@dataclass
+class EditedSearch:
+    """One search under rules that are not the shipped ones.
+
+    Attributes
+    ----------
+    names
+        Objectives, distinct, the one that matters most first.
+    steps, least
+        The last horizon that was searched, and what costs there at least, by priority.
+    """
+
+    instance: Instance
+    rules: Rules
+    limits: Limits
+    clock: Clock
+    names: tuple[str, ...] = (DURATION,)
+    tell: Callable[[Status], None] = lambda _: None
+    seconds: dict[str, float] = field(default_factory=lambda: {"ground": 0.0, "solve": 0.0})
+    steps: int = field(default=0, init=False)
+    least: dict[int, int] = field(default_factory=dict, init=False)
+
+    def run(self) -> Ranked:
+        """Search for the best strategy under the rules in force.
+
+        Raises
+        ------
+        InfeasibleError
+            The rules permit no strategy within the largest horizon.
+        NoStrategyError
+            None was found within the limits, or the rules do not ground within them.
+        InputError
+            A rule is wrong.
+        """
+        problem = self._choose()
+        last = longest(problem)
+        best: Outcome | None = None
+        complete = False
+        for steps in horizons(problem):
+            if best is not None and self.clock.expired():
+                break
+            outcome = self._at(problem, steps)
+            if outcome is None:
+                break
+            complete = outcome.exhausted and steps == last
+            if outcome.costs and (best is None or best.costs is None or outcome.costs < best.costs):
+                best = outcome
+        if best is None or best.symbols is None or best.costs is None:
+            self._refuse(last, complete=complete)
+        return self._ranked(problem, best, complete=complete)
+
+    @property
+    def named(self) -> str:
+        """The rules in force, for messages."""
+        if self.rules.added:
+            names = ", ".join(path.name for path in self.rules.added)
+            return f"added rules ({names})"
+        return f"edited rules ({self.rules.folder})"
+
+    @property
+    def _without(self) -> str:
+        """What there is without the user's rules, for messages."""
+        if self.rules.added and self.rules.folder == encodings_folder():
+            return "without them"
+        return "under the shipped rules"
+
+    @property
+    def _priorities(self) -> list[str]:
+        """The constants that put the objectives in their order, as options of clingo."""
+        return [f"-c {name}_priority={-k}" for k, name in enumerate(self.names)]
+
+    def _fits(self, problem: Problem, steps: int) -> bool:
+        """Whether no objective's sum can leave clingo's 32-bit integers."""
+        worst = {
+            # Everything is loaded and written in every step.
+            TRAFFIC: 2 * problem.all_bytes * steps,
+            # Powers of two up to the bytes of all blocks, outputs counted in both sizes.
+            PEAK: 4 * problem.all_bytes,
+        }
+        return fits_clingo(problem, steps) and all(
+            worst.get(name, 0) <= CLINGO_LIMIT for name in self.names
+        )
+
+    def _unit(self, problem: Problem, priority: int) -> Fraction:
+        """Return what one unit of the rules' cost at a priority is worth."""
+        name = self._named_at(priority)
+        return scale_of(problem).unit if name == DURATION else Fraction(1)
+
+    def _named_at(self, priority: int) -> str:
+        """Return the objective at a priority, or that it is one of the rules' own."""
+        chosen = 0 <= -priority < len(self.names)
+        return self.names[-priority] if chosen else EDITED
+
+    def _choose(self) -> Problem:
+        """Take the finest decomposition if its rules ground, else the coarsest one that does."""
+        whole = problem_of(self.instance, scope(self.instance))
+        others = (problem_of(self.instance, d) for d in decompositions(self.instance))
+        for problem in (whole, *others):
+            steps = min(horizons(problem))
+            if rules_estimate(problem, steps) <= GROUND_LIMIT and self._fits(problem, steps):
+                return problem
+        raise NoStrategyError(
+            f"{self.instance.name}: too large to solve under the {self.named}: "
+            "choose a smaller layer, or a coarser decomposition such as tile = [4, 4]"
+        )
+
+    def _at(self, problem: Problem, steps: int) -> Outcome | None:
+        """Solve the definition with so many steps; None if it does not ground."""
+        unit = self._unit(problem, 0)
+        if not self._fits(problem, steps):
+            return None
+
+        def tell(progress: Progress) -> None:
+            incumbent = None if progress.cost is None else progress.cost * unit
+            self.tell(Status(incumbent, Fraction(0), f"at most {plural(steps, 'step')}"))
+
+        effort = Effort(self.limits.threads, self.limits.seed, self.limits.budget)
+        meter = Meter(GROUND_LIMIT, self.clock.expired)
+        started = time.monotonic()
+        try:
+            control = ground(
+                self.rules,
+                [_DEFINITION, *(f"objective/{name}.lp" for name in self.names)],
+                facts(problem, steps),
+                arguments=[*effort.arguments, *self._priorities],
+                meter=meter,
+            )
+        except GroundingStoppedError:
+            return None
+        finally:
+            self.seconds["ground"] += time.monotonic() - started
+        self.steps, self.least = steps, meter.least
+        started = time.monotonic()
+        outcome = minimise(control, self.clock, effort, on_progress=tell)
+        self.seconds["solve"] += time.monotonic() - started
+        return outcome
+
+    def _refuse(self, last: int, *, complete: bool) -> NoReturn:
+        if complete:
+            # Without a strategy under the shipped rules the fault is not the user's rules'.
+            require_feasible(problem_of(self.instance, scope(self.instance)))
+            raise InfeasibleError(
+                f"infeasible under your {self.named}; feasible {self._without}: "
+                f"they permit no strategy of at most {plural(last, 'step')}"
+            )
+        raise NoStrategyError(
+            f"{self.instance.name}: no strategy was found under the {self.named} within the limits"
+        )
+
+    def _ranked(self, problem: Problem, best: Outcome, *, complete: bool) -> Ranked:
+        assert best.symbols is not None
+        assert best.costs is not None
+        plan = plan_of_model(problem, best.symbols)
+        proved = complete and problem.decomposition == scope(self.instance)
+        goals = self._goals(problem, plan, best, proved=proved)
+        proof = {"complete_search": "exhausted", "steps_at_most": self.steps} if proved else {}
+        others: dict[str, Any] = {"then": [proof] * (len(goals) - 1)} if len(goals) > 1 else {}
+        found = Found(
+            problem=problem,
+            plan=plan,
+            value=goals[0].value,
+            lower_bound=goals[0].lower_bound,
+            certificate=proof | others,
+            baselines={},
+            method=f"{'complete search' if complete else 'search cut short'} by clingo "
+            f"under the {self.named}",
+            seconds=self.seconds,
+            scope=f"strategies of at most {plural(self.steps, 'step')} under the {self.named}",
+        )
+        # Where something else comes first, nothing is known of the shortest strategy.
+        first = goals[0]
+        return Ranked(found, goals, first.lower_bound if first.name == DURATION else Fraction(0))
+
+    def _goals(
+        self, problem: Problem, plan: Plan, best: Outcome, *, proved: bool
+    ) -> tuple[Goal, ...]:
+        """Return all costs, highest priority first; under their names if these are what counts."""
+        assert best.costs is not None
+        costs = {-k: 0 for k in range(len(self.names))}
+        costs |= dict(zip(best.priorities, best.costs, strict=True))
+        goals = []
+        for priority in sorted(costs, reverse=True):
+            name = self._named_at(priority)
+            unit = self._unit(problem, priority)
+            value = costs[priority] * unit
+            bound = value if proved else self.least.get(priority, 0) * unit
+            own = name == EDITED or self.rules.reprices(name)
+            if own or value != measure(name, problem, plan):
+                name = EDITED
+            goals.append(Goal(name, value, bound))
+        return tuple(goals)
+
+
+def longest(problem: Problem) -> int:
+    """Return the largest horizon: a step for every operation and block, and the last write-back."""
+    pixels = int(problem.used.sum()) * len(problem.channel_sizes)
+    return operations(problem) + pixels + int(problem.exists.sum()) + 1
+
+
+def horizons(problem: Problem) -> list[int]:
+    """Return the numbers of steps to try: all operations apart and some slack, then ever more."""
+    steps, last = operations(problem) + 3, longest(problem)
+    tried = []
+    while steps < last:
+        tried.append(steps)
+        steps *= 2
+    return [*tried, last]

@@ -1,0 +1,91 @@
+"""Whether a problem has a strategy at all, and whether searches of it are in reach."""
+
+import itertools
+from collections.abc import Sequence
+
+from offloadasp.asp.facts import scale_of
+from offloadasp.base.errors import InfeasibleError
+from offloadasp.base.wording import plural
+from offloadasp.bounds import least_macs, least_memory
+from offloadasp.model.problem import Problem
+
+# Ground rules above which the complete search is not tried: it would not end in hours.
+GROUND_LIMIT = 2_000_000
+# Operations, and blocks that all of them need, at most, for a local search: beyond, a change takes
+# too long. Costs at most: their products with chances must stay below 64 bits.
+_SEARCHED, _NEEDS, _COST = 6_000, 1_000_000, 2**40
+# Operations at positions of a plan that check.lp will replay. As many were measured on one core:
+# 18 s and 1.4 GB with 28 a step, 42 s (with others at work beside) and 4.3 GB with one a step.
+_CHECKED = 200_000
+
+
+def require_feasible(problem: Problem) -> None:
+    """Refuse a problem without any strategy.
+
+    Raises
+    ------
+    InfeasibleError
+        Says the least memory, or the least work per step, that would do, and what demands it.
+    """
+    accelerator = problem.accelerator
+    macs = least_macs(problem)
+    if accelerator.macs_per_step < macs.value:
+        raise InfeasibleError(
+            f"accelerator.macs_per_step = {accelerator.macs_per_step} is too small; "
+            f"at least {macs.value} are needed: {macs.what}"
+        )
+    memory = least_memory(problem)
+    if accelerator.memory < memory.value:
+        raise InfeasibleError(
+            f"accelerator.memory = {plural(accelerator.memory, 'byte')} is too small; "
+            f"at least {memory.value} are needed: {memory.what}"
+        )
+
+
+def operations(problem: Problem) -> int:
+    """Return the number of operations, tiles counted once."""
+    rows, columns = problem.tile_grid
+    return rows * columns * int(problem.exists.sum())
+
+
+def rules_estimate(problem: Problem, steps: int) -> int:
+    """Estimate the ground rules of a complete search: operations and blocks in every step."""
+    rows, columns = problem.taps_per_axis
+    height, width = problem.decomposition.tile
+    taps = int(rows.sum(axis=1).max() * columns.sum(axis=1).max()) * height * width
+    blocks = int(problem.used.sum()) * problem.exists.shape[1] + int(problem.exists.sum())
+    outputs = problem.positions * problem.exists.shape[0]
+    return int(steps * (operations(problem) * (taps + 6) + 5 * blocks + 12 * outputs))
+
+
+def within_reach(problem: Problem) -> bool:
+    """Return whether a problem is small enough for the local search."""
+    height, width = problem.decomposition.tile
+    taps = [int(mask.sum(axis=1).max()) for mask in problem.taps_per_axis]
+    needs = operations(problem) * taps[0] * height * taps[1] * width
+    scale, largest = scale_of(problem), int(problem.kernel_bytes.max() + problem.pixel_bytes.max())
+    spilled = int(problem.partial_bytes.max()) * height * width * (scale.load + scale.write)
+    dearest = needs * largest * scale.load + operations(problem) * (spilled + scale.compute)
+    return operations(problem) <= _SEARCHED and needs <= _NEEDS and dearest < _COST
+
+
+def checkable(problems: Sequence[Problem]) -> list[Problem]:
+    """Return the problems, all decompositions of one layer, whose plans the rules check quickly.
+
+    If a strategy exists for none of these, the one with the fewest operations of the others.
+    """
+
+    def size(problem: Problem) -> int:
+        return problem.positions * int(problem.exists.sum())
+
+    def fits(problem: Problem) -> bool:
+        return (
+            least_memory(problem).value <= problem.accelerator.memory
+            and least_macs(problem).value <= problem.accelerator.macs_per_step
+        )
+
+    small = [problem for problem in problems if size(problem) <= _CHECKED]
+    if any(fits(problem) for problem in small):
+        return small
+    others = (problem for problem in sorted(problems, key=size) if size(problem) > _CHECKED)
+    return [*small, *itertools.islice(filter(fits, others), 1)]

@@ -1,0 +1,1 @@
+"""Engines that tests and scripts/bench share."""

@@ -1,0 +1,381 @@
+"""What the rules answer to small questions: what notices a deletion in ``encodings/*.lp``."""
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import clingo
+import clingo.ast
+
+from offloadasp.asp.facts import facts
+from offloadasp.asp.rules import Meter, Rules, ground
+from offloadasp.base.resources import encodings_folder
+from offloadasp.judge.by_rules import check
+from offloadasp.model.instance import Layer, Precision, Resolved
+from offloadasp.model.plan import Plan
+from offloadasp.model.problem import Problem
+from offloadasp.model.strategy import Strategy
+from tests.encodings.test_check import BROKEN
+from tests.encodings.test_step import DEFINITION, PROBES, TINY
+from tests.engines import mutants as by_hand
+from tests.engines import mutation
+from tests.engines.plans import problem
+from tests.support.layers import strategy_of
+from tests.support.solving import operations, plan_of_model
+
+SHIPPED = encodings_folder()
+_MOST_MODELS, _MOST_RULES, _PATIENCE = 3000, 200_000, 3
+Probe = Callable[[Path], object]
+
+
+def _atoms(
+    names: Sequence[str],
+    drawn: Problem,
+    predicates: Sequence[str],
+    more: str = "",
+    steps: int = 1,
+) -> Probe:
+    def probe(folder: Path) -> object:
+        control = ground(Rules(folder), names, facts(drawn, steps) + more)
+        return {
+            str(atom.symbol)
+            for name, arity, _ in control.symbolic_atoms.signatures
+            if name in predicates
+            for atom in control.symbolic_atoms.by_signature(name, arity)
+        }
+
+    return probe
+
+
+_LAYER = ("output_shape", "row_tap", "column_tap", "used")
+_DECOMPOSITION = (
+    "windows", "block", "result", "operation", "work", "needs", "produces", "tile_size",
+    "reads_row", "reads_column",
+)  # fmt: skip
+
+
+def _tiled(drawn: Problem) -> Problem:
+    tile = (min(2, drawn.out_height), min(2, drawn.out_width))
+    return drawn.with_decomposition(drawn.decomposition.model_copy(update={"tile": tile}))
+
+
+def _uneven() -> Problem:
+    """Groups of kernels and channels across the borders of the convolution groups."""
+    layer = Layer(input=(6, 3, 4), kernels=6, kernel_shape=(2, 2), group=3, bias=True)
+    spans = ((0, 1), (1, 5), (5, 6))
+    made = problem(layer, precision=Precision(input=2, weight=3, output=2, partial_sum=5))
+    return made.with_decomposition(
+        Resolved(tile=(2, 2), kernel_groups=spans, channel_groups=((0, 3), (3, 6)))
+    )
+
+
+def _geometry(predicates: Sequence[str]) -> list[Probe]:
+    drawn = [_uneven(), *(_tiled(mutation.layer_of(k)) for k in range(14))]
+    return [_atoms(["layer.lp", "decomposition.lp"], one, predicates) for one in drawn]
+
+
+def _verdicts() -> list[Probe]:
+    made = [Strategy.model_validate(data) for data in by_hand.VALID.values()]
+    loaded_only = by_hand.mutant(
+        by_hand.HALO,
+        "",
+        by_hand.insert(1, by_hand.step(load={"kernels": [[0, 0]]})),
+        by_hand.put(2, "load.kernels", []),
+    )
+    made.append(loaded_only.strategy)
+    # Without a rule that leaves it out, a box of 2^31 columns would be looked at cell by cell.
+    outside = by_hand.mutant(by_hand.HALO, "", by_hand.put(3, "free.pixels", [[0, 0, 2, 1, 4]]))
+    small = [m for m in (outside, *BROKEN) if str(2**31 - 1) not in str(m.data["steps"])]
+    made += [broken.strategy for broken in small]
+    for number in (1, 3, 5, 10):
+        made += mutation.valid(number)
+        drawn = mutation.mutants(number, 1)
+        made += [m.strategy for m in drawn if not m.kind.startswith("state")]
+
+    def probe(one: Strategy) -> Probe:
+        return lambda folder: check(one, Rules(folder))
+
+    return [probe(one) for one in made]
+
+
+def _plans(names: Sequence[str], *arguments: str) -> list[Probe]:
+    """Return probes of the least cost, and of what the shipped check says of the plan."""
+
+    def probe(name: str) -> Probe:
+        def ask(folder: Path) -> object:
+            asked = PROBES[name]
+            given = facts(asked.problem, asked.steps) + asked.more
+            meter = Meter(_MOST_RULES, lambda: False)
+            control = ground(Rules(folder), names, given, arguments=arguments, meter=meter)
+            found: list[tuple[tuple[int, ...], Plan]] = []
+
+            def note(model: clingo.Model) -> None:
+                plan = plan_of_model(asked.problem, model.symbols(atoms=True))
+                found.append((tuple(model.cost), plan))
+
+            with control.solve(on_model=note, async_=True) as handle:
+                if not handle.wait(_PATIENCE):
+                    handle.cancel()
+                    return "no end"
+                handle.get()
+            if not found:
+                return None
+            costs, plan = found[-1]
+            return costs, check(strategy_of(asked.problem, plan), Rules(SHIPPED)).accepted
+
+        return ask
+
+    return [probe(name) for name in PROBES]
+
+
+def _models(
+    names: Sequence[str], cases: Sequence[tuple[Problem, int, str]], *arguments: str
+) -> list[Probe]:
+    """Return probes of all stable models, as far as they are shown."""
+
+    def probe(drawn: Problem, steps: int, more: str) -> Probe:
+        def ask(folder: Path) -> object:
+            given = facts(drawn, steps) + more
+            meter = Meter(_MOST_RULES, lambda: False)
+            control = ground(Rules(folder), names, given, arguments=arguments, meter=meter)
+            control.configuration.solve.models = str(_MOST_MODELS)  # type: ignore[union-attr]
+            found: list[str] = []
+
+            def note(model: clingo.Model) -> None:
+                found.append(" ".join(sorted(map(str, model.symbols(shown=True)))))
+
+            with control.solve(on_model=note, async_=True) as handle:
+                if not handle.wait(_PATIENCE):
+                    handle.cancel()
+                    return "no end"
+                handle.get()
+            # Which ones come first is a matter of the solver.
+            return "many" if len(found) == _MOST_MODELS else sorted(found)
+
+        return ask
+
+    return [probe(*case) for case in cases]
+
+
+def _small() -> list[Problem]:
+    """Return problems on which strategies can be counted."""
+    wide = Layer(input=(1, 1, 4), kernels=1, kernel_shape=(1, 2))
+    return [TINY[name] for name in TINY] + [
+        problem(wide, memory=5, macs_per_step=4, compute_cycles=Fraction(2)),
+        problem(wide, memory=9, macs_per_step=2, compute_cycles=Fraction(2)),
+        problem(wide, memory=7, macs_per_step=4, load_cycles=Fraction(0)),
+        problem(
+            Layer(input=(2, 1, 2), kernels=1, kernel_shape=(1, 1)),
+            channel_groups=2,
+            memory=8,
+            precision=Precision(output=5, partial_sum=1),
+            macs_per_step=1,
+        ),
+        problem(Layer(input=(1, 1, 4), kernels=1, kernel_shape=(1, 1)), macs_per_step=1),
+        problem(Layer(input=(1, 1, 4), kernels=1, kernel_shape=(1, 1)), macs_per_step=2),
+    ]
+
+
+def _shown(folder: Path) -> object:
+    control = ground(Rules(folder), ["definition.lp"], facts(PROBES["spilling"].problem, 5))
+    found: set[str] = set()
+
+    def note(model: clingo.Model) -> None:
+        found.update(f"{s.name}/{len(s.arguments)}" for s in model.symbols(shown=True))
+
+    control.configuration.solve.models = "50"  # type: ignore[union-attr]
+    control.solve(on_model=note)
+    return found
+
+
+def _walks(name: str) -> list[Probe]:
+    # The widths of the strips add up to 6.
+    grids = ((6, 6, 0), (6, 6, 1), (3, 6, 0), (6, 3, 1))
+    strips = "strip(0, 2, 1, 1). strip(1, 1, 0, 0). strip(2, 2, 0, 1). strip(3, 1, 1, 0)."
+
+    def probe(grid: str, transposed: int) -> Probe:
+        def ask(folder: Path) -> object:
+            control = ground(
+                Rules(folder),
+                [f"traversal/{name}.lp"],
+                f"{grid} {strips if name == 'strips' else ''}",
+                arguments=[f"-c transposed={transposed}"] if name == "strips" else [],
+            )
+            shown: list[str] = []
+            control.solve(on_model=lambda m: shown.extend(map(str, m.symbols(shown=True))))
+            return sorted(shown)
+
+        return ask
+
+    return [probe(f"grid({rows}, {columns}).", way) for rows, columns, way in grids]
+
+
+def _budgets(names: Sequence[str], drawn: Sequence[Problem], most: int) -> list[Probe]:
+    """Return probes of which strategies there are within budgets."""
+    cases = []
+    for one in drawn:
+        count = operations(one)
+        for budget, steps in product((0, 1, 2, most), sorted({count, (count + 1) // 2})):
+            more = f"budget({budget}). least_steps({max(1, steps - 1)})."
+            cases.append((one, steps, more))
+    return _models(names, cases)
+
+
+def _loose(folder: Path) -> Path:
+    """Write a copy of the evictions without limits on memory, work and costs beside the cuts.
+
+    A cut follows from these limits. Only without them is it seen what the cut itself rules out.
+    """
+    text = (folder / "evict" / "evict.lp").read_text(encoding="utf-8")
+    nodes: list[str] = []
+    clingo.ast.parse_string(text, lambda node: nodes.append(str(node)))
+    limits = ("memory(M)", "windows_per_step(X)", "budget(D)")
+    kept = [line for line in nodes if not any(limit in line for limit in limits)]
+    head = '#include "../layer.lp".\n#include "../decomposition.lp".\n#include "../show.lp".\n'
+    (folder / "evict" / "loose.lp").write_text(
+        head + "\n".join(kept),
+        encoding="utf-8",
+    )
+    return folder
+
+
+def _alone(cut: str, drawn: Sequence[Problem]) -> list[Probe]:
+    def probe(one: Probe) -> Probe:
+        return lambda folder: one(_loose(folder))
+
+    return [probe(one) for one in _budgets(["evict/loose.lp", cut], drawn, 6)]
+
+
+def _mirrored() -> list[Problem]:
+    """Return problems that mirrors, transposition, exchanges of groups or of tiles leave alike."""
+    one = Precision(output=1, partial_sum=1)
+
+    def made(layer: Layer, kernels: int = 1, channels: int = 1) -> Problem:
+        return problem(
+            layer, kernel_groups=kernels, channel_groups=channels, memory=60, precision=one
+        )
+
+    def layer(channels: int, height: int, width: int, kernels: int = 1, **more: Any) -> Layer:
+        return Layer.model_validate(
+            {"input": (channels, height, width), "kernels": kernels, "kernel_shape": (1, 1)} | more
+        )
+
+    two: dict[str, Any] = {"kernel_shape": (2, 2)}
+    found = [
+        made(layer(1, 3, 3, **two)),
+        made(layer(1, 4, 4, **two)),
+        made(layer(1, 2, 4, **two)),
+        made(layer(1, 4, 2, **two)),
+        made(layer(1, 2, 3, kernel_shape=(1, 2))),
+        made(layer(1, 3, 2, kernel_shape=(2, 1))),
+        made(layer(1, 2, 2)),
+        made(layer(1, 2, 2, kernels=2), kernels=2),
+        made(layer(1, 3, 3, kernels=2, **two), kernels=2),
+        made(layer(1, 3, 1)),
+        made(layer(1, 1, 3)),
+        made(layer(1, 1, 2, kernels=3), kernels=3),
+        made(layer(1, 1, 2, kernels=3), kernels=2),
+        made(layer(3, 1, 1), channels=3),
+        made(layer(3, 1, 1), channels=2),
+        made(layer(2, 1, 2, kernels=2, group=2), kernels=2, channels=2),
+        made(layer(2, 1, 1, kernels=2), kernels=2, channels=2),
+        made(layer(2, 1, 1, kernels=2, bias=True), kernels=2, channels=2),
+        made(layer(1, 2, 2, kernel_shape=(2, 2), pads=(1, 0, 0, 0))),
+        made(layer(1, 2, 2, kernel_shape=(2, 2), pads=(1, 1, 0, 0))),
+        made(layer(1, 2, 2, kernel_shape=(2, 2), pads=(1, 0, 0, 1))),
+        made(layer(1, 2, 2, pads=(0, 0, 1, 0))),
+        made(layer(1, 2, 2, pads=(0, 0, 0, 1))),
+        made(layer(1, 3, 3, strides=(2, 2))),
+        # All rows, or all columns, lie in the padding.
+        made(layer(1, 1, 1, strides=(2, 1), pads=(1, 0, 0, 0))),
+        made(layer(1, 1, 1, strides=(1, 2), pads=(0, 1, 0, 0))),
+        made(layer(1, 5, 1, strides=(2, 1), kernel_shape=(2, 1))),
+    ]
+    tiles: list[tuple[tuple[int, int], Layer]] = [
+        ((2, 1), layer(1, 3, 2)),
+        ((1, 2), layer(1, 2, 3)),
+        ((2, 2), layer(1, 3, 3)),
+        # Tiles of different sizes that read equally much.
+        ((2, 1), layer(1, 2, 1, pads=(1, 0, 0, 0))),
+        ((1, 2), layer(1, 1, 2, pads=(0, 1, 0, 0))),
+    ]
+    for tile, shape in tiles:
+        found.append(_regrouped(made(shape), tile=tile))
+    # Groups across the borders of the convolution groups.
+    across = ((0, 1), (1, 3), (3, 4))
+    found += [
+        _regrouped(made(layer(2, 1, 1, 4, group=2), channels=2), kernel_groups=across),
+        _regrouped(made(layer(4, 1, 1, 2, group=2), kernels=2), channel_groups=across),
+    ]
+    return found
+
+
+def _regrouped(drawn: Problem, **update: Any) -> Problem:
+    return drawn.with_decomposition(drawn.decomposition.model_copy(update=update))
+
+
+_SYMMETRIES = (
+    "mirror_rows", "mirror_columns", "transpose", "reverse", "corner", "scattered", "twin_kernels",
+    "twin_channels",
+)  # fmt: skip
+
+
+def _symmetries(cut: str) -> list[Probe]:
+    """Return probes of the symmetries that are found, and of the strategies that are left."""
+    names, drawn = ["evict/refute.lp", cut], _mirrored()
+    least = "budget(0). least_steps(2)."
+    found = [_atoms(names, one, _SYMMETRIES, least, steps=2) for one in drawn]
+    cases = [(one, 2, f"budget(2). least_steps({k}).") for one in drawn for k in (1, 2)]
+    cases += [
+        (one, operations(one), f"budget(4). least_steps({operations(one) - k}).")
+        for one in drawn
+        if operations(one) <= 4
+        for k in (0, 1)
+    ]
+    return [*found, *_models(names, cases)]
+
+
+def probes(file: str) -> list[Probe]:
+    """Return what notices deletions of a file, the quickest first."""
+    evictions = [drawn for drawn in _small() if operations(drawn) <= 4]
+    cuts = ("evict/live_cut.lp", "evict/pace_cut.lp", "evict/symmetry.lp")
+    known: dict[str, Callable[[], list[Probe]]] = {
+        "layer.lp": lambda: _geometry(_LAYER),
+        "decomposition.lp": lambda: _geometry(_DECOMPOSITION),
+        "check.lp": _verdicts,
+        "step.lp": lambda: _plans(DEFINITION),
+        "show.lp": lambda: [_shown],
+        "lean.lp": lambda: _models(
+            ["definition.lp", "lean.lp"],
+            [(PROBES[n].problem, PROBES[n].steps, "") for n in PROBES]
+            + [(TINY["patches that overlap"], 4, ""), (TINY["partial sums are spilled"], 5, "")],
+        ),
+        "objective/duration.lp": lambda: [
+            *_plans(DEFINITION),
+            *_plans(
+                ("definition.lp", "objective/duration.lp", "objective/traffic.lp"),
+                "-c duration_priority=2",
+            ),
+        ],
+        "objective/traffic.lp": lambda: _plans(("definition.lp", "objective/traffic.lp")),
+        "objective/peak_memory.lp": lambda: [
+            *_plans(("definition.lp", "objective/peak_memory.lp")),
+            *_models(
+                ["definition.lp", "objective/peak_memory.lp"],
+                [(PROBES["one operation a step"].problem, 3, "#show room/1.")],
+                "--opt-mode=ignore",
+            ),
+        ],
+        "evict/evict.lp": lambda: [
+            *_budgets(["evict/refute.lp"], evictions, 8),
+            *_alone(cuts[0], evictions),
+        ],
+        "evict/live_cut.lp": lambda: _alone(cuts[0], evictions),
+        "evict/pace_cut.lp": lambda: _alone(cuts[1], evictions),
+        "evict/symmetry.lp": lambda: _symmetries(cuts[2]),
+    }
+    for name in ("row_by_row", "zigzag", "strips"):
+        known[f"traversal/{name}.lp"] = lambda name=name: _walks(name)  # type: ignore[misc]
+    return known[file]()

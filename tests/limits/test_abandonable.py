@@ -1,0 +1,69 @@
+"""Work in a thread of its own: waited for while it may go on, and left alone afterwards."""
+
+import importlib.util
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from offloadasp.limits.abandonable import LeftAloneError, aside, left_alone
+from tests.support.invoking import instance, start
+
+# Constructed in a moment and far from proved, so that the local search begins at once.
+FLAT = """
+name = "flat"
+[layer]
+input = [1, 9, 9]
+kernels = 1
+kernel_shape = [3, 3]
+[accelerator]
+memory = 30
+load_cycles = 1
+write_cycles = 0
+compute_cycles = 0
+macs_per_step = 36
+"""
+
+
+def test_work_s_result_is_returned_and_its_errors_are_raised() -> None:
+    assert aside(lambda: 7, lambda: False) == 7
+    with pytest.raises(ZeroDivisionError):
+        aside(lambda: 1 // 0, lambda: False)
+
+
+def test_work_that_ends_soon_after_it_was_to_stop_is_waited_for() -> None:
+    stop = threading.Event()
+    stop.set()
+    assert aside(lambda: threading.Event().wait(0.1), stop.is_set) is False
+    assert not left_alone()
+
+
+def test_work_that_does_not_stop_is_left_alone() -> None:
+    end = threading.Event()
+    started = time.monotonic()
+    with pytest.raises(LeftAloneError):
+        aside(end.wait, lambda: time.monotonic() - started > 0.2)
+    assert time.monotonic() - started < 5
+    assert left_alone()
+    end.set()
+    while left_alone():
+        assert time.monotonic() - started < 60
+        time.sleep(0.01)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("numba") is None, reason="compiles nothing")
+def test_an_interrupted_run_does_not_wait_for_what_is_being_compiled(tmp_path: Path) -> None:
+    path, cache = instance(tmp_path, FLAT), tmp_path / "cache"
+    variables = {"NUMBA_CACHE_DIR": str(cache)}
+    process = start("run", path, "--time-limit", "60", cwd=tmp_path, variables=variables)
+    while not any(cache.rglob("*.nbi")):
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    out, error = process.communicate(timeout=60)
+    assert (process.returncode, error) == (130, "")
+    assert "interrupted: the best strategy so far" in out
+    # The function that is compiled last, and takes longest, was not.
+    assert not any(cache.rglob("*._run-*.nbi"))

@@ -1,0 +1,350 @@
+"""The local search: never worse than its start, always a plan, the same every time."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from offloadasp.asp.facts import scale_of
+from offloadasp.asp.rules import shipped_rules
+from offloadasp.asp.solving import plan_of_model
+from offloadasp.bounds import least_memory, lower_bound
+from offloadasp.judge.by_rules import check
+from offloadasp.judge.simulator import simulate
+from offloadasp.limits.clock import Clock
+from offloadasp.model.instance import Layer, Precision, Resolved
+from offloadasp.model.problem import Problem
+from offloadasp.search.anneal.annealing import Annealer
+from offloadasp.search.anneal.arrangement import Arrangement, arrange, schedule_of
+from offloadasp.search.anneal.compiled import COMPILES
+from offloadasp.search.anneal.evaluation import COST, HIGH, LOW, SAVE, TRY, sweep
+from offloadasp.search.anneal.improve import Improver, Proposal, preparation, starts_of
+from offloadasp.search.anneal.moves import FLIP, change, settle, undo
+from offloadasp.search.construct.construct import Best, Constructed
+from offloadasp.search.construct.fallback import careful_order
+from offloadasp.search.construct.order import order_of
+from offloadasp.search.construct.residency import Schedule, plan_of, schedule
+from offloadasp.search.construct.shortlist import blockings
+from offloadasp.search.construct.steps import steps_of_order
+from offloadasp.search.construct.strips import even, walk
+from offloadasp.search.construct.traversal import ROW_BY_ROW
+from offloadasp.search.refute.refute import Refuter, cost_of_plan, ledger_of
+from offloadasp.search.size_limits import GROUND_LIMIT, operations, within_reach
+from tests.engines import exhaustive
+from tests.search.test_residency import pixels_only, schedules
+from tests.support.layers import accelerator, problem_with, problems, strategy_of
+
+SEEDS = st.integers(0, 2**31)
+
+
+@st.composite
+def starts(draw: st.DrawFn) -> tuple[Problem, Schedule]:
+    """A problem of any kind and a schedule for it, of any kind that is constructed."""
+    problem = draw(problems())
+    order, step, residents = draw(schedules(problem))
+    found = schedule(problem, order, step, residents)
+    if found is None:
+        problem = problem.with_memory(problem.all_bytes)
+        found = schedule(problem, order, step, residents)
+    assert found is not None
+    return problem, found
+
+
+def careful(problem: Problem) -> Schedule:
+    """The plan for the least memory."""
+    rows, columns = problem.tile_grid
+    tiles = np.array([(i, j) for i in range(rows) for j in range(columns)])
+    found = schedule(problem, *careful_order(problem, tiles), residents=0)
+    assert found is not None
+    return found
+
+
+def flat(side: int, group: int, pixels: int) -> tuple[Problem, Schedule]:
+    """One channel, one 3 × 3 kernel, and the plan of two column strips."""
+    layer = Layer(input=(1, side, side), kernels=1, kernel_shape=(3, 3))
+    whole = Resolved(kernel_groups=((0, 1),), channel_groups=((0, 1),))
+    chip = accelerator(memory=pixels + 9, compute=1000, macs=9 * group)
+    problem = problem_with(layer, chip, Precision(output=0), whole)
+    strips = even(problem.tile_grid, 2, transposed=False)
+    order = order_of(problem, walk(problem.tile_grid, strips), np.zeros(1, dtype=np.int64), "cnq")
+    found = schedule(problem, order, steps_of_order(problem, order, group), residents=0)
+    assert found is not None
+    return problem, found
+
+
+@settings(max_examples=120, deadline=None)
+@given(starts(), SEEDS, st.integers(0, 300))
+def test_the_result_is_a_plan_that_both_readings_accept_at_its_cost_and_no_worse_than_the_start(
+    drawn: tuple[Problem, Schedule], seed: int, changes: int
+) -> None:
+    problem, start = drawn
+    annealer = Annealer(problem, start, seed)
+    annealer.run(changes)
+    found = annealer.best
+    assert found.cost == annealer.cost <= start.cost
+    strategy = strategy_of(problem, plan_of(problem, found))
+    verdict = check(strategy, shipped_rules())
+    assert verdict.violations == ()
+    assert verdict.duration == found.cost * scale_of(problem).unit
+    # It states no duration that could be right; everything else must be.
+    replay = simulate(strategy)
+    assert {violation.rule for violation in replay.violations} <= {"duration", "bound"}
+    assert replay.duration == verdict.duration
+
+
+@settings(max_examples=100, deadline=None)
+@given(pixels_only())
+def test_for_blocks_of_one_size_the_sweep_costs_what_keeping_the_soonest_needed_costs(
+    drawn: tuple[Problem, object, object],
+) -> None:
+    problem, order, step = drawn
+    start = schedule(problem, order, step, residents=1)  # type: ignore[arg-type]
+    if start is not None:
+        found = arrange(problem, start, seed=0)
+        assert found.cost == start.cost
+        assert schedule_of(found).cost == start.cost
+
+
+def fresh_cost(found: Arrangement) -> int:
+    """What an arrangement costs by a sweep from the first to the last step."""
+    cells = found.cells[:] if isinstance(found.cells, list) else found.cells.copy()
+    cells[LOW], cells[HIGH] = 1, found.of.steps
+    return sweep(cells, found.at, found.of, TRY)
+
+
+@settings(max_examples=80, deadline=None)
+@given(starts(), SEEDS, st.lists(st.tuples(st.integers(0, FLIP), st.booleans()), max_size=60))
+def test_a_sweep_of_the_steps_that_changed_agrees_with_one_of_all_steps(
+    drawn: tuple[Problem, Schedule], seed: int, changes: list[tuple[int, bool]]
+) -> None:
+    problem, start = drawn
+    found = arrange(problem, start, seed)
+    cells, at, of = found.cells, found.at, found.of
+    for kind, accept in changes:
+        if (kind == FLIP and of.blocks == of.pixels) or not change(cells, at, of, kind):
+            continue
+        cost = sweep(cells, at, of, TRY)
+        assert cost == fresh_cost(found)
+        if accept and cost >= 0:
+            cells[COST] = cost
+            assert sweep(cells, at, of, SAVE) == cost
+        else:
+            undo(cells, at)
+
+
+@settings(max_examples=60, deadline=None)
+@given(starts(), SEEDS, st.integers(0, FLIP))
+def test_a_change_keeps_every_operation_and_undoing_it_keeps_everything(
+    drawn: tuple[Problem, Schedule], seed: int, kind: int
+) -> None:
+    problem, start = drawn
+    found = arrange(problem, start, seed)
+    cells, at, of = found.cells, found.at, found.of
+    if kind == FLIP and of.blocks == of.pixels:
+        return
+    before = list(cells[at.sequence : at.last])
+    if change(cells, at, of, kind):
+        assert sorted(cells[at.sequence : at.start]) == list(range(of.operations))
+        bounds = list(cells[at.start : at.resident])
+        assert bounds == sorted(bounds)
+        assert bounds[-1] == of.operations
+        noted = list(cells[at.place : at.last])
+        cells[LOW], cells[HIGH] = (1, of.steps) if kind != FLIP else (cells[LOW], cells[HIGH])
+        settle(cells, at)
+        assert list(cells[at.place : at.last]) == noted
+        found = arrange(problem, start, seed)
+        change(found.cells, at, of, kind)
+        undo(found.cells, at)
+    assert list(found.cells[at.sequence : at.last]) == before
+
+
+@settings(max_examples=20, deadline=None)
+@given(starts(), SEEDS, st.lists(st.integers(0, 60), max_size=4))
+def test_the_same_seed_and_number_of_changes_give_the_same_result_however_they_are_portioned(
+    drawn: tuple[Problem, Schedule], seed: int, portions: list[int]
+) -> None:
+    problem, start = drawn
+    whole, parts = (Annealer(problem, start, seed) for _ in range(2))
+    whole.run(sum(portions))
+    for portion in portions:
+        parts.run(portion)
+    assert whole.cost == parts.cost
+    assert (whole.best.order.i == parts.best.order.i).all()
+    assert (whole.best.step == parts.best.step).all()
+
+
+def test_more_changes_are_never_worse() -> None:
+    annealer = Annealer(*flat(7, 4, 20))
+    costs = [annealer.cost]
+    for _ in range(40):
+        annealer.run(100)
+        costs.append(annealer.cost)
+    assert costs == sorted(costs, reverse=True)
+    assert costs[-1] < costs[0]
+
+
+TINY = {
+    "partial sums that are worth spilling": (
+        Layer(input=(4, 3, 3), kernels=1, kernel_shape=(2, 2)),
+        Resolved(kernel_groups=((0, 1),), channel_groups=((0, 2), (2, 4))),
+        Precision(output=1, partial_sum=1),
+    ),
+    "two kernel groups": (
+        Layer(input=(1, 2, 4), kernels=2, kernel_shape=(2, 2)),
+        Resolved(kernel_groups=((0, 1), (1, 2)), channel_groups=((0, 1),)),
+        Precision(),
+    ),
+    "uneven kernel groups with a bias": (
+        Layer(input=(1, 2, 4), kernels=3, kernel_shape=(2, 2), bias=True),
+        Resolved(kernel_groups=((0, 2), (2, 3)), channel_groups=((0, 1),)),
+        Precision(partial_sum=1),
+    ),
+    "stride and padding": (
+        Layer(input=(1, 3, 4), kernels=1, kernel_shape=(2, 3), strides=(1, 2), pads=(0, 1, 1, 0)),
+        Resolved(kernel_groups=((0, 1),), channel_groups=((0, 1),)),
+        Precision(),
+    ),
+}
+
+
+@pytest.mark.parametrize("more", [0, 2, 5])
+@pytest.mark.parametrize("name", TINY)
+def test_on_tiny_layers_it_finds_the_exhaustive_optimum_and_nothing_below(
+    name: str, more: int
+) -> None:
+    layer, decomposition, precision = TINY[name]
+    roomy = problem_with(layer, accelerator(compute=3, macs=24), precision, decomposition)
+    problem = roomy.with_memory(least_memory(roomy).value + more)
+    annealer = Annealer(problem, careful(problem))
+    annealer.run(8000)
+    least = exhaustive.optimal_duration(problem)
+    assert least == annealer.cost * scale_of(problem).unit
+
+
+def trail() -> list[list[int]]:
+    """What searches of several kinds of problems find, number for number."""
+    found = []
+    for layer, decomposition, precision in TINY.values():
+        roomy = problem_with(layer, accelerator(compute=3, macs=24), precision, decomposition)
+        problem = roomy.with_memory(least_memory(roomy).value + 2)
+        annealer = Annealer(problem, careful(problem), seed=5)
+        annealer.run(1500)
+        found.append(list(map(int, annealer._found.cells)))
+    annealer = Annealer(*flat(7, 4, 20), seed=5)
+    annealer.run(1500)
+    return [*found, list(map(int, annealer._found.cells))]
+
+
+@pytest.mark.skipif(not COMPILES, reason="numba is not installed")
+def test_compiled_and_plain_the_search_is_the_same() -> None:
+    plain = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import json; from tests.search.test_anneal import trail; print(json.dumps(trail()))",
+        ],
+        cwd=Path(__file__).resolve().parents[2],
+        env=os.environ | {"NUMBA_DISABLE_JIT": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(plain.stdout) == trail()
+
+
+def improver(side: int = 7, enough: int = 0) -> Improver:
+    """The local search from a plan of two column strips, ready to go."""
+    preparation().join()
+    return Improver(Proposal(*flat(side, 4, 20), "two strips"), 0, enough)
+
+
+def test_it_looks_at_the_clock_and_at_interruptions() -> None:
+    search, clock = improver(), Clock(60)
+    clock.interrupt()
+    search.until(clock, 1.0, late=True)
+    search.within(100, clock)
+    assert search.best == search.start
+    started = time.monotonic()
+    search.until(Clock(0.6), 0.5, late=True)
+    assert 0.25 < time.monotonic() - started < 1.0
+
+
+def test_it_ends_where_it_is_good_enough_or_has_no_hope_of_a_gain() -> None:
+    search = improver()
+    told: list[int] = []
+    search.tell = told.append
+    search.enough = search.cost - 1
+    search.until(Clock(60), 1.0)
+    assert told
+    assert told == sorted(told, reverse=True)
+    assert told[-1] == search.cost == search.best.cost <= search.enough
+    assert search.best.method.startswith("local search")
+    search = improver(side=4)  # it waits longer where there are more operations
+    assert search.hopeful()
+    search.until(clock := Clock(60), 1.0)
+    assert not search.hopeful()
+    assert not clock.expired()
+
+
+def test_beside_a_refutation_it_lowers_the_cost_to_beat_until_both_meet() -> None:
+    search = improver()
+    problem = search.start.problem
+    bound = lower_bound(problem)
+    ledger = ledger_of(problem, bound, operations(problem))
+    told: list[tuple[int, int]] = []
+    refuter = Refuter(
+        shipped_rules(), problem, ledger, Clock(60), ledger.base, search.cost,
+        threads=2, seed=0, limit=GROUND_LIMIT, beside=search, tell=lambda *both: told.append(both),
+    )  # fmt: skip
+    refuter.run()
+    # Seven steps, the kernel, and 51 pixels, which is proved to be the optimum.
+    assert refuter.lower == refuter.upper == 7 * 1000 + 9 + 51
+    assert told == sorted(told, key=lambda both: (both[0], -both[1]))
+    if refuter.symbols is None:
+        assert search.cost == refuter.upper
+    else:
+        plan = plan_of_model(problem, refuter.symbols)
+        assert cost_of_plan(problem, plan) == refuter.upper <= search.cost
+
+
+def test_very_large_problems_and_costs_are_out_of_reach() -> None:
+    problem, _ = flat(12, 4, 24)
+    assert within_reach(problem)
+    layer = Layer(input=(1, 112, 112), kernels=1, kernel_shape=(3, 3))
+    assert not within_reach(
+        problem_with(layer, problem.accelerator, problem.precision, problem.decomposition)
+    )
+    dear = accelerator(load=10**9, compute=Fraction(1, 10**9))
+    assert not within_reach(
+        problem_with(problem.layer, dear, problem.precision, problem.decomposition)
+    )
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=8), st.integers(1, 60), st.integers(0, 60))
+def test_a_larger_budget_does_all_that_a_smaller_one_does(
+    tried: list[int], budget: int, more: int
+) -> None:
+    problem, start = flat(6, 4, 20)
+    _, blocking = next(blockings(problem))
+    best = Best()
+    for k, count in enumerate(sorted(tried)):
+        better = replace(start, cost=1000 - k)
+        best.add(Constructed(blocking, ROW_BY_ROW, better, tried=count))
+
+    def runs(units: int) -> dict[int, int]:
+        # As the search itself: a plan that is found later than the budget allows is not known.
+        known = Best(history=[plan for plan in best.history if plan.tried <= units])
+        return {start.cost: changes for start, changes in starts_of(known, 100, units)}
+
+    few, many = runs(budget), runs(budget + more)
+    assert all(many.get(cost, 0) >= changes for cost, changes in few.items())

@@ -1,0 +1,247 @@
+"""The search finds what exhaustive search finds, proves no more than is true, and is monotone."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from offloadasp import pipeline
+from offloadasp.asp.rules import shipped_rules
+from offloadasp.base.errors import InfeasibleError
+from offloadasp.base.resources import instances_folder
+from offloadasp.bounds import least_memory, lower_bound
+from offloadasp.limits.clock import Clock
+from offloadasp.model.instance import Instance, load_instance, parse_instance
+from offloadasp.model.problem import problem_of
+from offloadasp.search.anneal.improve import preparation
+from offloadasp.search.construct.decompose import decompositions, scope
+from offloadasp.search.result import Limits, Status
+from offloadasp.search.run import Search
+from tests.engines import exhaustive
+
+ONE_THREAD = Limits(threads=1)
+
+# Small enough for exhaustive search: few operations, few blocks. Fractions of a cycle, outputs
+# wider than partial sums, kernel groups, channel groups, stride, padding and a bias take turns.
+CASES: dict[str, dict[str, object]] = {
+    "two rows": {"layer": {"input": [1, 4, 3], "kernels": 1, "kernel_shape": [2, 2]}},
+    "stride and padding": {
+        "layer": {
+            "input": [1, 3, 4],
+            "kernels": 1,
+            "kernel_shape": [2, 3],
+            "strides": [1, 2],
+            "pads": [0, 1, 1, 0],
+        }
+    },
+    "two kernels": {
+        "layer": {"input": [1, 2, 4], "kernels": 2, "kernel_shape": [2, 2], "bias": True},
+        "decomposition": {"kernel_groups": 2, "channel_groups": 1},
+    },
+    "two channels": {
+        "layer": {"input": [2, 2, 4], "kernels": 1, "kernel_shape": [2, 2]},
+        "decomposition": {"kernel_groups": 1, "channel_groups": 2},
+    },
+    "outputs wider than partial sums": {
+        "layer": {"input": [2, 2, 3], "kernels": 1, "kernel_shape": [2, 2]},
+        "precision": {"output": 5, "partial_sum": 2},
+        "decomposition": {"kernel_groups": 1, "channel_groups": 2},
+    },
+    "depthwise": {
+        "layer": {"input": [2, 2, 4], "kernels": 2, "kernel_shape": [2, 2], "group": 2},
+    },
+    "dilated": {
+        "layer": {"input": [1, 3, 5], "kernels": 1, "kernel_shape": [2, 2], "dilations": [2, 1]}
+    },
+    "tiles": {
+        "layer": {"input": [1, 3, 6], "kernels": 1, "kernel_shape": [2, 2]},
+        "decomposition": {"tile": [2, 2]},
+    },
+}
+
+
+def instance(case: dict[str, object], memory: int, **accelerator: object) -> Instance:
+    rates = {"load_cycles": 1, "write_cycles": "1/2", "compute_cycles": 3, "macs_per_step": 16}
+    data = {"name": "case", **case, "accelerator": {"memory": memory, **rates, **accelerator}}
+    return parse_instance(data, "case")
+
+
+def least(case: dict[str, object]) -> int:
+    given_ = instance(case, 1)
+    return least_memory(problem_of(given_, scope(given_))).value
+
+
+def solve(given_: Instance, limits: Limits = ONE_THREAD, seconds: float = 60) -> Search:
+    return Search(given_, shipped_rules(), limits, Clock(seconds))
+
+
+@pytest.mark.parametrize("more", [0, 2, 5])
+@pytest.mark.parametrize("name", CASES)
+def test_the_proved_optimum_is_the_exhaustive_one(name: str, more: int) -> None:
+    given_ = instance(CASES[name], least(CASES[name]) + more)
+    found = solve(given_).run()
+    assert found.value == found.lower_bound
+    assert found.value == exhaustive.optimal_duration(problem_of(given_, scope(given_)))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_one_byte_less_than_the_least_memory_is_refused_and_named(name: str) -> None:
+    needed = least(CASES[name])
+    given_ = instance(CASES[name], needed - 1)
+    assert exhaustive.optimal_duration(problem_of(given_, scope(given_))) is None
+    with pytest.raises(InfeasibleError, match=f"at least {needed} are needed"):
+        solve(given_)
+
+
+def test_an_operation_too_large_for_a_step_is_refused_and_named() -> None:
+    given_ = instance(CASES["two rows"], 100, macs_per_step=3)
+    with pytest.raises(InfeasibleError, match="at least 4 are needed"):
+        solve(given_)
+
+
+@pytest.mark.parametrize("name", ["two rows", "two kernels", "two channels", "depthwise"])
+def test_more_memory_never_gives_a_longer_proved_optimum(name: str) -> None:
+    start = least(CASES[name])
+    optima = [solve(instance(CASES[name], start + more)).run().value for more in range(0, 9, 2)]
+    assert optima == sorted(optima, reverse=True)
+
+
+@pytest.fixture(scope="module")
+def compiled() -> None:
+    """Compile the local search, which takes some seconds once on a machine, before a test of it."""
+    preparation().join()
+
+
+LAYERS = st.builds(
+    lambda channels, kernels, height, width, kernel, pad, stride: {
+        "layer": {
+            "input": [channels, height, width],
+            "kernels": kernels,
+            "kernel_shape": [kernel, kernel],
+            "pads": [pad, 0, 0, pad],
+            "strides": [1, stride],
+        }
+    },
+    st.integers(1, 3),
+    st.integers(1, 3),
+    st.integers(3, 7),
+    st.integers(3, 7),
+    st.integers(1, 3),
+    st.integers(0, 1),
+    st.integers(1, 2),
+)
+
+
+@pytest.mark.usefixtures("compiled")
+@settings(max_examples=6, deadline=None)
+@given(LAYERS, st.integers(0, 4), st.integers(1, 30))
+def test_under_a_budget_more_memory_never_gives_a_longer_duration(
+    case: dict[str, object], step: int, start: int
+) -> None:
+    sweep = [least(case) + start + k * (step + 1) * 3 for k in range(3)]
+    durations = [
+        solve(instance(case, memory), Limits(1, 0, budget=20)).run().value for memory in sweep
+    ]
+    assert durations == sorted(durations, reverse=True)
+
+
+# The last one reaches the local search and, on small layers, the complete one.
+BUDGETS = (1, 4, 16)
+
+
+@pytest.mark.usefixtures("compiled")
+@settings(max_examples=6, deadline=None)
+@example(
+    # The first free plan is shorter than those of a longer ranking.
+    {
+        "layer": {
+            "input": [2, 3, 3],
+            "kernels": 3,
+            "kernel_shape": [1, 1],
+            "pads": [0, 0, 0, 0],
+            "strides": [1, 2],
+        }
+    },
+    8,
+)
+@given(LAYERS, st.integers(0, 16))
+def test_more_budget_never_gives_a_longer_duration(case: dict[str, object], more: int) -> None:
+    given_ = instance(case, least(case) + more)
+    durations = [solve(given_, Limits(1, 0, budget=budget)).run().value for budget in BUDGETS]
+    assert durations == sorted(durations, reverse=True)
+
+
+@settings(max_examples=25, deadline=None)
+@given(LAYERS, st.integers(0, 80))
+def test_every_reported_plan_is_accepted_by_both_readings(
+    tmp_path_factory: pytest.TempPathFactory, case: dict[str, object], more: int
+) -> None:
+    given_ = instance(case, least(case) + more)
+    out = tmp_path_factory.mktemp("out")
+    result = pipeline.run(given_, shipped_rules(), ONE_THREAD, Clock(0.3), out)
+    assert result.verdict.accepted
+    assert result.replay.verified
+    assert result.verdict.duration == result.replay.duration == result.strategy.duration
+    assert result.strategy.lower_bound <= result.strategy.duration
+    assert all(
+        result.strategy.duration <= other.duration for other in result.found.baselines.values()
+    )
+
+
+def test_the_scope_contains_every_decomposition_that_is_tried() -> None:
+    given_ = instance({"layer": {"input": [3, 5, 5], "kernels": 5, "kernel_shape": [2, 2]}}, 60)
+    whole = lower_bound(problem_of(given_, scope(given_))).value
+    for decomposition in decompositions(given_):
+        problem = problem_of(given_, decomposition)
+        if least_memory(problem).value <= problem.memory:
+            assert whole <= lower_bound(problem).value
+
+
+SHIPPED = sorted(instances_folder().glob("*.toml"))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_every_shipped_layer_gets_a_verified_plan(path: Path, tmp_path: Path) -> None:
+    given_ = load_instance(path)
+    result = pipeline.run(given_, shipped_rules(), ONE_THREAD, Clock(3), tmp_path)
+    assert result.verdict.accepted
+    assert result.replay.verified
+    assert set(result.found.baselines) == {"row_by_row", "zigzag", "strips"}
+    assert all(
+        result.strategy.duration <= other.duration for other in result.found.baselines.values()
+    )
+
+
+@pytest.mark.parametrize("name", ["lenet5-conv1", "lenet5-conv2", "resnet8-stack1"])
+def test_strips_beat_row_by_row_and_zigzag_where_order_matters(name: str) -> None:
+    given_ = load_instance(instances_folder() / f"{name}.toml")
+    found = solve(given_, seconds=3).run()
+    naive = min(found.baselines[name].duration for name in ("row_by_row", "zigzag"))
+    assert found.value < naive * Fraction(95, 100)
+
+
+@pytest.mark.parametrize("more", [0, 3, 9])
+@pytest.mark.parametrize("name", CASES)
+def test_what_a_budget_tells_holds_for_the_instance_and_never_gets_worse(
+    name: str, more: int
+) -> None:
+    given_, told = instance(CASES[name], least(CASES[name]) + more), list[Status]()
+    search = Search(given_, shipped_rules(), Limits(1, 0, budget=8), Clock(), told.append)
+    found = search.run()
+    optimum = exhaustive.optimal_duration(problem_of(given_, scope(given_)))
+    values = [status.incumbent for status in told if status.incumbent is not None]
+    bounds = [status.bound for status in told]
+    assert values == sorted(values, reverse=True)
+    assert bounds == sorted(bounds)
+    assert optimum is not None
+    assert max(bounds) <= optimum <= min(values)
+    assert (values[-1], bounds[-1]) == (found.value, found.lower_bound)
+
+
+def test_the_same_budget_and_seed_give_the_same_plan() -> None:
+    given_ = instance({"layer": {"input": [2, 5, 5], "kernels": 3, "kernel_shape": [3, 3]}}, 60)
+    first, second = (solve(given_, Limits(1, 0, budget=30)).run() for _ in range(2))
+    assert first.value == second.value
+    assert (first.plan.compute == second.plan.compute).all()

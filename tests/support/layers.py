@@ -1,0 +1,173 @@
+"""Small layers on small accelerators, drawn by hypothesis or made by hand."""
+
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+from hypothesis import strategies as st
+
+from offloadasp.asp.rules import shipped_rules
+from offloadasp.limits.clock import Clock
+from offloadasp.model.instance import (
+    Accelerator,
+    Layer,
+    Precision,
+    Resolved,
+    SearchOptions,
+)
+from offloadasp.model.plan import Plan, Planned
+from offloadasp.model.problem import Problem
+from offloadasp.model.strategy import Strategy, steps_of
+from offloadasp.search import baselines
+from offloadasp.search.construct.construct import Constructor
+from offloadasp.search.construct.residency import plan_of
+from offloadasp.search.construct.traversal import Traversals
+
+Span = tuple[int, int]
+
+
+@st.composite
+def splits(draw: st.DrawFn, total: int) -> tuple[Span, ...]:
+    """Any contiguous groups of ``total`` things, uneven ones included."""
+    cuts = sorted(draw(st.sets(st.integers(1, total - 1)))) if total > 1 else []
+    stops = [0, *cuts, total]
+    return tuple(pairwise(stops))
+
+
+@st.composite
+def layers(draw: st.DrawFn, side: int = 6, reach: int = 3, channels: int = 2) -> Layer:
+    """Layers of every kind: grouped, depthwise, strided, padded unevenly, dilated, with a bias.
+
+    Parameters
+    ----------
+    side
+        Largest side of the input.
+    reach
+        Largest side of the kernel; strides go one further.
+    channels
+        Most channels, and most kernels, of one convolution group; up to three groups.
+    """
+    small = st.integers(1, reach)
+    kernel_shape = draw(st.tuples(small, small))
+    dilations = draw(st.tuples(st.integers(1, 2), st.integers(1, 2)))
+    pads = draw(st.tuples(*[st.integers(0, 2)] * 4))
+    sides = []
+    for axis in (0, 1):
+        span = dilations[axis] * (kernel_shape[axis] - 1) + 1
+        least = max(1, span - pads[axis] - pads[axis + 2])
+        sides.append(draw(st.integers(least, max(least, side))))
+    group = draw(st.integers(1, 3))
+    return Layer(
+        input=(group * draw(st.integers(1, channels)), sides[0], sides[1]),
+        kernels=group * draw(st.integers(1, channels)),
+        kernel_shape=kernel_shape,
+        strides=draw(st.tuples(st.integers(1, reach + 1), st.integers(1, reach + 1))),
+        pads=pads,
+        dilations=dilations,
+        group=group,
+        bias=draw(st.booleans()),
+    )
+
+
+RATES = st.sampled_from([Fraction(0), Fraction(1), Fraction(3), Fraction(1, 4), Fraction(5, 2)])
+PRECISIONS = st.builds(
+    Precision,
+    input=st.integers(1, 3),
+    weight=st.integers(1, 3),
+    output=st.integers(0, 5),
+    partial_sum=st.integers(1, 5),
+)
+
+
+@st.composite
+def problems(
+    draw: st.DrawFn,
+    layer: st.SearchStrategy[Layer] | None = None,
+    *,
+    tiled: bool = True,
+    grouped: bool = True,
+) -> Problem:
+    """Problems with any decomposition, in which each operation can be computed at all.
+
+    The memory lies between what the largest operation needs and what all blocks take.
+    """
+    drawn = draw(layers() if layer is None else layer)
+    _, height, width = drawn.output_shape
+    tile = draw(st.tuples(st.integers(1, height), st.integers(1, width))) if tiled else (1, 1)
+    kernel_groups = draw(splits(drawn.kernels)) if grouped else ((0, drawn.kernels),)
+    channel_groups = draw(splits(drawn.input[0])) if grouped else ((0, drawn.input[0]),)
+    problem = problem_with(
+        drawn,
+        accelerator(),
+        draw(PRECISIONS),
+        Resolved(tile=tile, kernel_groups=kernel_groups, channel_groups=channel_groups),
+    )
+    largest = int(problem.operation_macs.max()) * tile[0] * tile[1]
+    chip = accelerator(
+        memory=draw(st.integers(least_memory(problem), problem.all_bytes)),
+        load=draw(RATES),
+        write=draw(RATES),
+        compute=draw(RATES),
+        macs=largest * draw(st.integers(1, 4)) + draw(st.integers(0, largest)),
+    )
+    return problem_with(drawn, chip, problem.precision, problem.decomposition)
+
+
+def least_memory(problem: Problem) -> int:
+    """Bytes that the largest operation needs by itself, its outputs at their larger size."""
+    height, width = problem.decomposition.tile
+    rows, columns = problem.taps_per_axis
+    pixels = max(
+        int(rows[i : i + height].any(axis=0).sum()) for i in range(0, len(rows), height)
+    ) * max(int(columns[j : j + width].any(axis=0).sum()) for j in range(0, len(columns), width))
+    outputs = height * width * np.maximum(problem.partial_bytes, problem.output_bytes)
+    needed = pixels * problem.pixel_bytes + problem.kernel_bytes + outputs[:, None]
+    return int(needed[problem.exists].max())
+
+
+def accelerator(
+    memory: int = 10**6,
+    load: Fraction | int = 1,
+    write: Fraction | int = 1,
+    compute: Fraction | int = 1,
+    macs: int = 10**6,
+) -> Accelerator:
+    """An accelerator on which, by default, everything fits."""
+    return Accelerator(
+        memory=memory,
+        load_cycles=Fraction(load),
+        write_cycles=Fraction(write),
+        compute_cycles=Fraction(compute),
+        macs_per_step=macs,
+    )
+
+
+def problem_with(
+    layer: Layer, chip: Accelerator, precision: Precision, decomposition: Resolved
+) -> Problem:
+    """A problem without a file."""
+    return Problem("test", layer, chip, precision, decomposition, SearchOptions())
+
+
+def strategy_of(problem: Problem, plan: Plan) -> Strategy:
+    """Return a plan, valid or not, as a strategy; the durations it states are not meant."""
+    return Strategy(
+        instance=problem.resolved_instance(),
+        duration=Fraction(0),
+        lower_bound=Fraction(0),
+        status="feasible",
+        steps=steps_of(plan),
+    )
+
+
+def plan_by_one_traversal(layer: Layer, memory: int, macs_per_step: int) -> Strategy:
+    """Return a strategy along the traversal that looks best, without any further search."""
+    resolved = Resolved(kernel_groups=((0, layer.kernels),), channel_groups=((0, layer.input[0]),))
+    rates = {"load_cycles": 1, "write_cycles": 1, "compute_cycles": 16}
+    accelerator = Accelerator.model_validate(
+        {"memory": memory, "macs_per_step": macs_per_step, **rates}
+    )
+    given = Problem("planned", layer, accelerator, Precision(), resolved, SearchOptions())
+    best = Constructor(Traversals(shipped_rules()), [given], Clock(evaluations=1), 0).run().overall
+    assert best is not None
+    return baselines.strategy_of(Planned(given, plan_of(given, best.schedule)))
