@@ -18,6 +18,7 @@ from offloadasp.model.instance import Instance, parse_instance
 from offloadasp.model.instance_text import toml as toml
 from offloadasp.model.problem import Problem, problem_of
 from offloadasp.search.construct.decompose import scope
+from tests.support.layers import with_memory
 
 
 def parse(text: str) -> Instance:
@@ -93,7 +94,7 @@ def whole(instance: Instance) -> Problem:
 def proved(problem: Problem, certificate: Mapping[str, Any]) -> Proved:
     """Return the parts of the bound that a certificate proves without any search."""
     # More memory than all blocks take changes no strategy; certificates are made for that much.
-    problem = problem.with_memory(problem.memory)
+    problem = with_memory(problem, problem.memory)
 
     def part(load: int, write: int, compute: int) -> int:
         priced = problem.with_rates(Fraction(load), Fraction(write), Fraction(compute))

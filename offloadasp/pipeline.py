@@ -1,6 +1,5 @@
-"""From an instance to a verified strategy file: search, accept, simulate, write."""
+"""From an instance to a verified strategy file: search, judge, write."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -9,15 +8,18 @@ from offloadasp.asp.rules import Rules
 from offloadasp.base.errors import InputError, VerificationError
 from offloadasp.judge.by_rules import Verdict
 from offloadasp.judge.earlier import better
-from offloadasp.judge.readings import read
+from offloadasp.judge.readings import Readings, read
 from offloadasp.judge.simulator import Replay
-from offloadasp.limits.clock import Clock
-from offloadasp.model.cost import DURATION, Goal, gap
+from offloadasp.model.claim import Claim
+from offloadasp.model.cost import DURATION, gap
 from offloadasp.model.instance import Instance
 from offloadasp.model.strategy import Objective, Strategy, plan_of, save, steps_of
-from offloadasp.search.objectives.lexicographic import Lexicographic, Ranked
-from offloadasp.search.result import Found, Limits, Status
+from offloadasp.search.answer import Answer
+from offloadasp.search.effort import Effort
+from offloadasp.search.objectives.lexicographic import Lexicographic
+from offloadasp.search.pool import Listener, Status
 from offloadasp.search.rules_in_force.edited import EditedSearch
+from offloadasp.search.source import EarlierFile
 
 # Violations named in the message of a failed verification; `check` lists all.
 _NAMED = 3
@@ -31,10 +33,8 @@ class Result:
     ----------
     strategy, path
         The strategy, and the file that holds it.
-    found
-        The search's result: method, baselines, certificate, scope of the bound.
-    goals
-        What was minimised, the objective that matters most first.
+    answer
+        The plan, where it comes from, and what is claimed of it.
     verdict, replay
         The two readings: by the rules and by the simulator.
     seconds
@@ -45,8 +45,7 @@ class Result:
 
     strategy: Strategy
     path: Path
-    found: Found
-    goals: tuple[Goal, ...]
+    answer: Answer
     verdict: Verdict
     replay: Replay
     seconds: dict[str, float]
@@ -54,7 +53,7 @@ class Result:
 
     @property
     def gap(self) -> Fraction:
-        """That of the duration."""
+        """The gap of the duration."""
         return gap(self.strategy.duration, self.strategy.lower_bound)
 
 
@@ -69,10 +68,9 @@ class UnwrittenError(InputError):
 def run(
     instance: Instance,
     rules: Rules,
-    limits: Limits,
-    clock: Clock,
+    effort: Effort,
     out: Path,
-    tell: Callable[[Status], None] = lambda _: None,
+    tell: Listener = lambda _: None,
     names: tuple[str, ...] = (DURATION,),
 ) -> Result:
     """Find a strategy, have it accepted by the rules, simulate it, and write its file.
@@ -92,27 +90,42 @@ def run(
         The rules or the simulator refuse what was found; nothing is written.
     """
     search = EditedSearch if rules.edited else Lexicographic
-    ranked = search(instance, rules, limits, clock, names, tell).run()
-    found, goals = ranked.found, ranked.goals
-    strategy, path = _strategy(ranked), out / f"{instance.name}.strategy.json"
-    readings = None
-    # A budget promises the same file each time, and edited rules make another problem.
-    if limits.budget is None and not rules.edited:
-        readings = better(path, strategy, instance, rules)
-    if readings is not None:
-        strategy = readings.strategy
-        found, goals = _kept(found, strategy), _goals(strategy)
-    else:
-        value, bound = goals[0].value, goals[0].lower_bound
-        readings = read(strategy, rules, limits.seed, lambda s: tell(Status(value, bound, s)))
-    verdict, replay = readings.verdict, readings.replay
-    _require_verified(strategy, verdict, replay, rules)
-    error = _save(strategy, path)
-    seconds = found.seconds | {"simulate": readings.seconds, "total": clock.elapsed}
-    result = Result(strategy, path, found, goals, verdict, replay, seconds, clock.interrupted)
+    answer = search(instance, rules, effort, names, tell).run()
+    path = out / f"{instance.name}.strategy.json"
+    answer, readings = _judged(answer, path, instance, rules, effort, tell)
+    _require_verified(readings, rules)
+    error = _save(readings.strategy, path)
+    seconds = effort.seconds | {"simulate": readings.seconds, "total": effort.clock.elapsed}
+    result = Result(
+        readings.strategy,
+        path,
+        answer,
+        readings.verdict,
+        readings.replay,
+        seconds,
+        effort.clock.interrupted,
+    )
     if error:
         raise UnwrittenError(error, result)
     return result
+
+
+def _judged(
+    answer: Answer, path: Path, instance: Instance, rules: Rules, effort: Effort, tell: Listener
+) -> tuple[Answer, Readings]:
+    """Read what was found both ways; or what an earlier file holds, if that is better."""
+    strategy = _strategy(answer)
+    # A budget promises the same file each time, and edited rules make another problem.
+    if effort.budget is None and not rules.edited:
+        earlier = better(path, strategy, instance, rules)
+        if earlier is not None:
+            return _kept(answer, earlier.strategy), earlier
+    first = answer.claims[0]
+
+    def stage(name: str) -> None:
+        tell(Status(first.value, first.lower_bound, name))
+
+    return answer, read(strategy, rules, effort.seed, stage)
 
 
 def _save(strategy: Strategy, path: Path) -> str:
@@ -124,43 +137,39 @@ def _save(strategy: Strategy, path: Path) -> str:
     return ""
 
 
-def _kept(found: Found, kept: Strategy) -> Found:
-    return replace(
-        found,
-        problem=kept.problem,
-        plan=plan_of(kept),
-        value=kept.ranking[0].value,
-        method="an earlier run, whose file held a better strategy than this run found",
+def _kept(answer: Answer, kept: Strategy) -> Answer:
+    claims = tuple(
+        Claim(part.name, part.value, part.lower_bound, claim.certificate)
+        for part, claim in zip(kept.ranking, answer.claims, strict=True)
     )
+    return replace(answer, plan=plan_of(kept), source=EarlierFile(), claims=claims)
 
 
-def _goals(strategy: Strategy) -> tuple[Goal, ...]:
-    return tuple(Goal(part.name, part.value, part.lower_bound) for part in strategy.ranking)
-
-
-def _strategy(ranked: Ranked) -> Strategy:
-    found, (first, *others) = ranked.found, ranked.goals
-    proved = all(goal.lower_bound == goal.value for goal in ranked.goals)
+def _strategy(answer: Answer) -> Strategy:
+    first, *others = answer.claims
     objective = {
-        "name": ",".join(goal.name for goal in ranked.goals),
+        "name": ",".join(claim.objective for claim in answer.claims),
         "value": first.value,
         "lower_bound": first.lower_bound,
     }
     if others:
-        objective["then"] = [vars(goal) for goal in others]
+        objective["then"] = [
+            {"name": claim.objective, "value": claim.value, "lower_bound": claim.lower_bound}
+            for claim in others
+        ]
     return Strategy(
-        instance=found.problem.resolved_instance(),
-        duration=found.plan.duration(found.problem),
-        lower_bound=ranked.duration_bound,
-        status="optimal" if proved else "feasible",
+        instance=answer.plan.problem.resolved_instance(),
+        duration=answer.plan.duration,
+        lower_bound=answer.duration_bound,
+        status="optimal" if all(claim.proved for claim in answer.claims) else "feasible",
         objective=Objective.model_validate(objective),
-        # Readers of the file must see what the bound is limited to.
-        certificate=found.certificate | ({"scope": found.scope} if found.scope else {}),
-        steps=steps_of(found.plan),
+        certificate=answer.certificate,
+        steps=steps_of(answer.plan),
     )
 
 
-def _require_verified(strategy: Strategy, verdict: Verdict, replay: Replay, rules: Rules) -> None:
+def _require_verified(readings: Readings, rules: Rules) -> None:
+    strategy, verdict, replay = readings.strategy, readings.verdict, readings.replay
     complaints = [
         f"{reading}: step {entry.step}: {entry.rule} {entry.block}".rstrip()
         for reading, entries in (

@@ -9,7 +9,7 @@ from offloadasp.model.problem import CLINGO_LIMIT, Problem
 
 @dataclass(frozen=True)
 class Scale:
-    """Rates as coprime integers: cycles = ``unit`` × the rules' cost."""
+    """Prices as coprime integers: the cost of a plan is ``unit`` × the rules' cost."""
 
     load: int
     write: int
@@ -18,11 +18,10 @@ class Scale:
 
 
 def scale_of(problem: Problem) -> Scale:
-    """Scale the three rates to integers without a common factor, exactly."""
-    accelerator = problem.accelerator
-    rates = (accelerator.load_cycles, accelerator.write_cycles, accelerator.compute_cycles)
-    denominator = math.lcm(*(rate.denominator for rate in rates))
-    integers = [int(rate * denominator) for rate in rates]
+    """Scale the prices of a problem to integers without a common factor, exactly."""
+    prices = problem.prices.each
+    denominator = math.lcm(*(price.denominator for price in prices))
+    integers = [int(price * denominator) for price in prices]
     factor = math.gcd(*integers) or 1
     load, write, compute = (value // factor for value in integers)
     return Scale(load, write, compute, Fraction(factor, denominator))

@@ -9,7 +9,7 @@ import clingo
 from offloadasp.base.errors import InputError
 from offloadasp.limits.abandonable import LeftAloneError, aside
 from offloadasp.limits.clock import Clock
-from offloadasp.model.plan import Plan, table
+from offloadasp.model.plan import Plan, plan_from_rows
 from offloadasp.model.problem import Problem
 
 # Thread 1 searches by unsatisfiable cores, thread 2 by branch and bound; measured on tiny layers,
@@ -55,7 +55,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Effort:
+class Solving:
     """How a solver may run: threads, random seed, and a limit of conflicts or None."""
 
     threads: int = 1
@@ -71,7 +71,7 @@ class Effort:
 def minimise(
     control: clingo.Control,
     clock: Clock,
-    effort: Effort,
+    effort: Solving,
     *,
     on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> Outcome:
@@ -126,7 +126,7 @@ def solving(
     return aside(begin, clock.expired)
 
 
-def _configure(control: clingo.Control, effort: Effort) -> None:
+def _configure(control: clingo.Control, effort: Solving) -> None:
     solve, solver = control.configuration.solve, control.configuration.solver
     assert isinstance(solve, clingo.Configuration)
     assert isinstance(solver, clingo.Configuration)
@@ -169,8 +169,7 @@ def plan_of_model(problem: Problem, symbols: Sequence[clingo.Symbol]) -> Plan:
             _add(rows, problem, symbol.name, what.name, indices, step.number, finished)
         except (RuntimeError, ValueError, IndexError):
             raise InputError(f"the rules derive {symbol}, which no strategy can hold") from None
-    widths = {"free_kernels": 3, "load_kernels": 3, "compute": 5}
-    return Plan(**{name: table(found, widths.get(name, 4)) for name, found in vars(rows).items()})
+    return plan_from_rows(problem, vars(rows))
 
 
 def _completions(symbols: Sequence[clingo.Symbol]) -> dict[tuple[int, int, int], int]:

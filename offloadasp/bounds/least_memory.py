@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from offloadasp.base.arrays import BoolArray, IntArray
 from offloadasp.base.wording import plural
-from offloadasp.model.problem import BoolArray, IntArray, Problem
+from offloadasp.model.problem import Problem
 
 
 @dataclass(frozen=True)

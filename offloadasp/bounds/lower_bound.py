@@ -91,20 +91,19 @@ def lower_bound(problem: Problem) -> Bound:
     )
     if cycles > apart:
         certificate["together"] = joint
-    value = max(cycles, apart) + problem.accelerator.write_cycles * writes
+    value = max(cycles, apart) + problem.prices.write * writes + problem.prices.fixed
     return Bound(value, loads, writes, steps, certificate)
 
 
 def _apart(problem: Problem, loads: int, steps: int) -> Fraction:
     """Bound loads and compute actions, in cycles, from bounds on each of them."""
-    rates = problem.accelerator
-    return rates.load_cycles * loads + rates.compute_cycles * steps
+    return problem.prices.load * loads + problem.prices.compute * steps
 
 
 def _joint_bounds(views: list[View], floor: Floor) -> Iterator[tuple[Fraction, dict[str, Any]]]:
     """Yield bounds on loads and compute actions together, in cycles."""
     for view in views:
-        if view.problem.accelerator.compute_cycles == 0:
+        if view.problem.prices.compute == 0:
             return
         if not view.inner:
             proofs = relaxed(view, floor)
@@ -148,7 +147,7 @@ def _load_bounds(problem: Problem, views: list[View]) -> Found:
 
 def _line_loads(view: View) -> int:
     problem = view.problem
-    return lines.extra_loads(problem.layer, problem.accelerator.memory, view.sizes, view.tile)
+    return lines.extra_loads(problem.layer, problem.capacity, view.sizes, view.tile)
 
 
 def _ways(view: View) -> tuple[bool, ...]:
@@ -159,7 +158,7 @@ def _ways(view: View) -> tuple[bool, ...]:
 
 
 def _step_bounds(problem: Problem, views: list[View]) -> Found:
-    limit, memory = problem.accelerator.macs_per_step, problem.accelerator.memory
+    limit, memory = problem.accelerator.macs_per_step, problem.capacity
     for view in views:
         if not view.inner:
             yield steps_by_macs(view.sizes, limit), {"bound": "macs"} | view.name
@@ -186,7 +185,7 @@ def verify_certificate(problem: Problem, certificate: Mapping[str, Any]) -> Frac
     if _table(certificate, "writes").get("bound") != "compulsory":
         raise InputError("certificate.writes.bound: must be 'compulsory'")
     steps = _verified_steps(problem, _table(certificate, "steps"))
-    writes = problem.accelerator.write_cycles * compulsory_writes(problem)
+    writes = problem.prices.write * compulsory_writes(problem) + problem.prices.fixed
     apart = _apart(problem, loads, steps)
     if "together" not in certificate:
         return apart + writes
@@ -271,9 +270,7 @@ def _verified_steps(problem: Problem, part: Mapping[str, Any]) -> int:
         return steps_by_macs(view.sizes, limit)
     if name == "size":
         return steps_by_size(view.sizes, limit, _count(part, "steps", "least_macs"))
-    return steps_by_memory(
-        view.footprint, problem.accelerator.memory, _count(part, "steps", "group")
-    )
+    return steps_by_memory(view.footprint, problem.capacity, _count(part, "steps", "group"))
 
 
 def _table(certificate: Mapping[str, Any], key: str) -> Mapping[str, Any]:

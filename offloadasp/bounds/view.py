@@ -83,7 +83,7 @@ class View:
 
     def extra_loads(self) -> int:
         """Return the bytes of loads beyond the compulsory ones that the cut bound proves."""
-        layer, memory = self.problem.layer, self.problem.accelerator.memory
+        layer, memory = self.problem.layer, self.problem.capacity
         return extra_loads(layer, memory, self.sizes, self.tile)
 
     def _need(self, partial_sums: bool) -> partial[Any]:
@@ -91,7 +91,7 @@ class View:
         return partial(self.footprint.at, output_bytes=output_bytes)
 
     def _capacity(self, partial_sums: bool) -> int:
-        memory = self.problem.accelerator.memory
+        memory = self.problem.capacity
         return (block_capacity if partial_sums else input_capacity)(self.sizes, memory)
 
 

@@ -49,8 +49,8 @@ from offloadasp.report.replay import (
 from offloadasp.report.screen import print_json
 from offloadasp.report.summary import run_object, show_run
 from offloadasp.search.construct.decompose import scope
+from offloadasp.search.effort import Effort
 from offloadasp.search.refute.refute import cut_files
-from offloadasp.search.result import Limits
 from offloadasp.search.size_limits import operations
 
 _REFUSED = 5
@@ -126,13 +126,13 @@ def run(
     _require_cuts(rules, without or ())
     require_folder(out)
     clock = Clock() if budget is not None else Clock(options.time_limit)
-    limits = Limits(options.threads, options.seed, budget, frozenset(without or ()))
+    effort = Effort(clock, options.threads, options.seed, budget, frozenset(without or ()))
     line = LiveLine(clock, shown=not json)
     unwritten: UnwrittenError | None = None
     told = without_strategy(instance, described.name, clock, memory_limit)
     with MemoryLimit(memory_limit, clock), Interrupts(clock), line.shown(), told:
         try:
-            result = run_pipeline(described, rules, limits, clock, out, line.tell, names)
+            result = run_pipeline(described, rules, effort, out, line.tell, names)
         except UnwrittenError as error:
             result, unwritten = error.result, error
     if json:

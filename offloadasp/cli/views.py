@@ -35,7 +35,7 @@ from offloadasp.report.screen import print_json
 from offloadasp.report.sections import Entry, Reference
 from offloadasp.report.words import BASELINES, scope_words
 from offloadasp.search.baselines import baselines, compared, strategy_of
-from offloadasp.search.result import Limits
+from offloadasp.search.effort import Effort
 
 _REFUSED = 5
 
@@ -141,15 +141,15 @@ def compare(
     require_folder(out)
     clock = Clock() if budget is not None else Clock(options.time_limit)
     line = LiveLine(clock, shown=not json)
-    limits = Limits(options.threads, options.seed, budget)
+    effort = Effort(clock, options.threads, options.seed, budget)
     told = without_strategy(instance, described.name, clock, memory_limit)
     with MemoryLimit(memory_limit, clock), Interrupts(clock), line.shown(), told:
-        result = run_pipeline(described, shipped_rules(), limits, clock, out, line.tell)
+        result = run_pipeline(described, shipped_rules(), effort, out, line.tell)
     bound = result.strategy.lower_bound
     rows = [Row("found", result.replay)]
-    for name, planned in compared(result.found, shipped_rules()).items():
-        strategy = strategy_of(planned, bound, result.strategy.certificate)
-        rows.append(Row(name, _accepted(strategy, name), planned))
+    for name, plan in compared(result.answer, shipped_rules()).items():
+        strategy = strategy_of(plan, bound, result.strategy.certificate)
+        rows.append(Row(name, _accepted(strategy, name), plan))
         save_strategy(strategy, out / f"{described.name}.{name}.strategy.json")
     scope = scope_words(described.choice)
     if json:
@@ -204,8 +204,8 @@ def _references(entries: Sequence[Entry], seconds: float) -> list[Reference]:
     for owner, problem in problems.values():
         where = f" (as {owner})" if len(problems) > 1 else ""
         clock = Clock(seconds / len(problems))
-        for name, planned in baselines(problem, shipped_rules(), clock).items():
-            strategy = strategy_of(planned)
+        for name, plan in baselines(problem, shipped_rules(), clock).items():
+            strategy = strategy_of(plan)
             books = keep_books(strategy)
             label = f"{BASELINES[name]}{where}"
             if any(entry.label == label for entry in entries):

@@ -6,9 +6,10 @@ from fractions import Fraction
 
 import clingo
 
-from offloadasp.asp.facts import facts, scale_of
+from offloadasp.asp.facts import facts
 from offloadasp.asp.rules import Rules, ground
-from offloadasp.model.cost import DURATION, PEAK, TRAFFIC
+from offloadasp.model.cost import DURATION, OBJECTIVES, Counts
+from offloadasp.model.instance import ResolvedInstance
 from offloadasp.model.problem import Problem
 from offloadasp.model.strategy import Step, Strategy
 
@@ -32,19 +33,15 @@ class Verdict:
     ----------
     violations
         In the order of steps; empty if the strategy is valid.
-    duration
-        Cycles, by the rules' objective.
-    loaded, written
-        Bytes, by the rules.
-    peak_memory
-        Bytes on chip in the fullest step.
+    instance
+        Of the strategy.
+    counts
+        What the strategy uses, by the rules.
     """
 
     violations: tuple[Violation, ...]
-    duration: Fraction
-    loaded: int
-    written: int
-    peak_memory: int
+    instance: ResolvedInstance
+    counts: Counts
 
     @property
     def accepted(self) -> bool:
@@ -55,10 +52,14 @@ class Verdict:
     def measured(self) -> dict[str, Fraction]:
         """The value of every objective, by the rules."""
         return {
-            DURATION: self.duration,
-            TRAFFIC: Fraction(self.loaded + self.written),
-            PEAK: Fraction(self.peak_memory),
+            name: objective.value(self.instance, self.counts)
+            for name, objective in OBJECTIVES.items()
         }
+
+    @property
+    def duration(self) -> Fraction:
+        """Cycles, by the rules."""
+        return self.measured[DURATION]
 
     def contradicted(self, strategy: Strategy) -> Iterator[tuple[str, Fraction, Fraction]]:
         """Yield what a strategy states of itself and the rules do not: name, theirs, stated."""
@@ -80,7 +81,7 @@ def check(strategy: Strategy, rules: Rules) -> Verdict:
     """
     problem = _at_positions(strategy.problem)
     given = facts(problem, len(strategy.steps)) + "\n".join(box_facts(strategy.steps))
-    return _verdict(ground(rules, _ENTRY, given), problem)
+    return _verdict(ground(rules, _ENTRY, given), strategy.instance)
 
 
 def _at_positions(problem: Problem) -> Problem:
@@ -108,7 +109,7 @@ def box_facts(steps: tuple[Step, ...]) -> Iterator[str]:
                 yield f"entry({t},{action},{number},kernel({n},{q}))."
 
 
-def _verdict(control: clingo.Control, problem: Problem) -> Verdict:
+def _verdict(control: clingo.Control, instance: ResolvedInstance) -> Verdict:
     atoms = control.symbolic_atoms
     violations = sorted(
         Violation(step.number, rule.name, "" if str(block) == "none" else str(block))
@@ -120,7 +121,5 @@ def _verdict(control: clingo.Control, problem: Problem) -> Verdict:
     for atom in atoms.by_signature("account", 4):
         _, read, wrote, held = (argument.number for argument in atom.symbol.arguments)
         loaded, written, peak = loaded + read, written + wrote, max(peak, held)
-    scale = scale_of(problem)
     computing = sum(1 for _ in atoms.by_signature("computing", 1))
-    cost = loaded * scale.load + written * scale.write + computing * scale.compute
-    return Verdict(tuple(violations), cost * scale.unit, loaded, written, peak)
+    return Verdict(tuple(violations), instance, Counts(loaded, written, computing, peak))

@@ -9,11 +9,10 @@ from typing import Any
 
 from offloadasp.base.errors import InputError
 from offloadasp.bounds import least_memory, verify_certificate
-from offloadasp.model.cost import DURATION, PEAK, UNITS, rates_of
+from offloadasp.model.cost import DURATION, OBJECTIVES, PEAK, is_linear, prices_of
 from offloadasp.model.instance import Resolved
-from offloadasp.model.problem import Problem, finest
+from offloadasp.model.problem import Problem, finest, granularity
 from offloadasp.model.strategy import Ranked, Strategy
-from offloadasp.search.memories import granularity
 
 _PARTS = {
     "tile": "the tile",
@@ -61,7 +60,7 @@ class Proof:
 
         A bound above 0 of what such rules define needs a complete search.
         """
-        return self.name not in UNITS and self.stated <= 0
+        return self.name not in OBJECTIVES and self.stated <= 0
 
     @property
     def accepted(self) -> bool:
@@ -138,20 +137,21 @@ def _proved(
     part, given = ranking[k], ranking[:k]
     if part.name == PEAK:
         return Fraction(max(least_memory(problem).value, _excluded(problem, given, entry)))
-    if part.name not in UNITS:
+    if part.name not in OBJECTIVES:
         raise InputError(f"certificate: nothing is known of the objective {part.name!r}")
     # An earlier peak is a memory that the strategies in question do with.
     peaks = [int(other.value) for other in given if other.name == PEAK]
-    at = problem.with_memory(min(peaks)) if peaks else problem
-    rates = rates_of(part.name, problem.accelerator)
+    at = problem.within(min(peaks)) if peaks else problem
+    prices = prices_of(part.name, problem.instance)
     if "weight" not in entry:
-        return verify_certificate(rates.on(at), entry)
+        return verify_certificate(at.at(prices), entry)
     # What the weighted sum with the earlier objective takes at least, less that one's share.
     weight, earlier = _weight(entry["weight"]), _linear(given)
     if len(earlier) != 1:
         raise InputError("certificate.weight: is that of one earlier duration or traffic")
-    joined = rates.plus(weight, rates_of(earlier[0].name, problem.accelerator))
-    return verify_certificate(joined.on(at), entry) - weight * earlier[0].value
+    joined = prices_of(earlier[0].name, problem.instance)
+    joined = prices.plus(weight, joined)
+    return verify_certificate(at.at(joined), entry) - weight * earlier[0].value
 
 
 def _weight(given: object) -> Fraction:
@@ -161,7 +161,7 @@ def _weight(given: object) -> Fraction:
 
 
 def _linear(parts: Sequence[Ranked]) -> list[Ranked]:
-    return [part for part in parts if part.name in UNITS and part.name != PEAK]
+    return [part for part in parts if is_linear(part.name)]
 
 
 def _excluded(problem: Problem, given: tuple[Ranked, ...], entry: Mapping[str, Any]) -> int:
@@ -175,11 +175,11 @@ def _excluded(problem: Problem, given: tuple[Ranked, ...], entry: Mapping[str, A
         return 0
     if not least_memory(problem).value <= capacity < problem.memory:
         return 0
-    at = problem.with_memory(capacity)
+    at = problem.within(capacity)
     for part in linear:
-        rates = rates_of(part.name, problem.accelerator)
+        prices = prices_of(part.name, problem.instance)
         try:
-            if verify_certificate(rates.on(at), entry) > part.value:
+            if verify_certificate(at.at(prices), entry) > part.value:
                 grain = granularity(problem)
                 return (capacity // grain + 1) * grain
         except InputError:
@@ -190,7 +190,7 @@ def _excluded(problem: Problem, given: tuple[Ranked, ...], entry: Mapping[str, A
 def _levels(problem: Problem) -> Iterator[tuple[str, Problem]]:
     """Yield the decompositions between the finest and the problem's own, with words for each."""
     # More memory than all blocks take changes no strategy; certificates are made for that much.
-    problem = problem.with_memory(problem.memory)
+    problem = problem.within(problem.memory)
     fine, own = finest(problem.layer), problem.decomposition
     differ = [part for part in _PARTS if getattr(fine, part) != getattr(own, part)]
     for count in range(len(differ) + 1):

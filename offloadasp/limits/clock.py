@@ -41,6 +41,11 @@ class Clock:
         """End the search."""
         self.stop.set()
 
+    @property
+    def timed(self) -> bool:
+        """Whether seconds limit the search, not evaluations."""
+        return self.evaluations is None
+
     def part(self, share: float) -> "Clock":
         """Return a clock for a share of the time that is left; both are interrupted together."""
         return Clock(self.remaining * share, self.evaluations, self.stop, self.full)

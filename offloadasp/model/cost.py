@@ -1,73 +1,149 @@
-"""What may be minimised: objectives by name, lists of them, and the rates that price a byte.
+"""What a plan uses, at which prices that counts, and the objectives that can be minimised.
 
-Duration and traffic are *linear*: sums over bytes loaded, bytes written and compute actions at
-their rates. So one search minimises either; only the rates differ. The peak of memory is the most
-bytes on chip in any step; it is minimised by lowering the capacity.
+Duration, traffic and the like are *linear*: a price for every byte loaded, every byte written and
+every compute action, and a part that every plan pays. So one search minimises any of them; only the
+prices differ. The peak of memory is the most bytes on chip in any step; it is minimised by lowering
+the capacity.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
 from offloadasp.base.errors import InputError
 from offloadasp.base.wording import did_you_mean
-from offloadasp.model.instance import Accelerator
-from offloadasp.model.plan import Plan
-from offloadasp.model.problem import Problem
+from offloadasp.model.instance import Described
 
 DURATION, TRAFFIC, PEAK = "duration", "traffic", "peak_memory"
 
 EDITED = "edited"
 """Stands for an objective that edited rules define."""
 
-UNITS = {DURATION: "cycles", TRAFFIC: "bytes", PEAK: "bytes"}
-"""Every objective, and what it is counted in."""
+
+@dataclass(frozen=True)
+class Counts:
+    """What a plan uses.
+
+    Attributes
+    ----------
+    loaded, written
+        Bytes.
+    actions
+        Compute actions.
+    peak
+        Most bytes on chip in any step.
+    """
+
+    loaded: int
+    written: int
+    actions: int
+    peak: int
 
 
 @dataclass(frozen=True)
-class Rates:
-    """The price of a byte loaded, of a byte written, and of a compute action."""
+class Prices:
+    """The price of a byte loaded, of a byte written, of a compute action, and of any plan at all.
+
+    Attributes
+    ----------
+    load, write, compute
+        Not negative.
+    fixed
+        What every plan of the layer pays, whatever it does: no search and no bound looks at it.
+    """
 
     load: Fraction
     write: Fraction
     compute: Fraction
+    fixed: Fraction = Fraction(0)
 
     @property
-    def all(self) -> tuple[Fraction, Fraction, Fraction]:
-        """The three rates in this order."""
+    def each(self) -> tuple[Fraction, Fraction, Fraction]:
+        """The prices of a byte loaded, of a byte written, and of a compute action."""
         return self.load, self.write, self.compute
 
-    def plus(self, weight: Fraction, other: "Rates") -> "Rates":
-        """Return these rates and so many times others."""
-        return Rates(*(b + weight * a for a, b in zip(other.all, self.all, strict=True)))
+    def of(self, counts: Counts) -> Fraction:
+        """Return what a plan costs."""
+        return (
+            self.load * counts.loaded
+            + self.write * counts.written
+            + self.compute * counts.actions
+            + self.fixed
+        )
 
-    def on(self, problem: Problem) -> Problem:
-        """Return the same problem with these rates in place of the accelerator's."""
-        return problem.with_rates(*self.all)
+    def plus(self, weight: Fraction, other: "Prices") -> "Prices":
+        """Return these prices and ``weight`` times others."""
+        return Prices(
+            self.load + weight * other.load,
+            self.write + weight * other.write,
+            self.compute + weight * other.compute,
+            self.fixed + weight * other.fixed,
+        )
 
 
 @dataclass(frozen=True)
-class Goal:
-    """One objective of a result.
+class Objective:
+    """Something to minimise.
 
     Attributes
     ----------
     name
-        A key of :data:`UNITS`, or :data:`EDITED` where edited rules say what counts.
-    value
-        Of the strategy found, in the objective's unit. Edited rules may pay: then it is below 0.
-    lower_bound
-        No strategy whose earlier objectives are at most the values found has less. The first
-        objective has no earlier ones: its bound holds for every strategy.
+        As in ``--objective``, in files, and of its file of rules.
+    meaning
+        A few words for lists of objectives.
+    unit
+        What it is counted in, for an instance.
+    prices
+        Of a linear objective, for an instance; None: the objective is the peak of memory.
     """
 
     name: str
-    value: Fraction
-    lower_bound: Fraction
+    meaning: str
+    unit: Callable[[Described], str]
+    prices: Callable[[Described], Prices] | None
 
-    @property
-    def gap(self) -> Fraction:
-        """See `gap`."""
-        return gap(self.value, self.lower_bound)
+    def value(self, described: Described, counts: Counts) -> Fraction:
+        """Return the value of a valid plan, in the objective's unit."""
+        return Fraction(counts.peak) if self.prices is None else self.prices(described).of(counts)
+
+
+def _duration(described: Described) -> Prices:
+    rates = described.accelerator
+    return Prices(rates.load_cycles, rates.write_cycles, rates.compute_cycles)
+
+
+def _traffic(_: Described) -> Prices:
+    return Prices(Fraction(1), Fraction(1), Fraction(0))
+
+
+OBJECTIVES = {
+    objective.name: objective
+    for objective in (
+        Objective(DURATION, "cycles", lambda _: "cycles", _duration),
+        Objective(TRAFFIC, "bytes moved", lambda _: "bytes", _traffic),
+        Objective(PEAK, "most bytes on chip", lambda _: "bytes", None),
+    )
+}
+"""Every objective by its name."""
+
+
+def is_linear(name: str) -> bool:
+    """Whether a name is that of a linear objective."""
+    return name in OBJECTIVES and OBJECTIVES[name].prices is not None
+
+
+def prices_of(name: str, described: Described) -> Prices:
+    """Return the prices at which a linear objective counts for an instance.
+
+    Raises
+    ------
+    KeyError
+        The objective is not linear.
+    """
+    prices = OBJECTIVES[name].prices
+    if prices is None:
+        raise KeyError(name)
+    return prices(described)
 
 
 def gap(value: Fraction, lower_bound: Fraction) -> Fraction:
@@ -84,33 +160,11 @@ def objectives(text: str) -> tuple[str, ...]:
         A name is unknown or repeated; one line that lists what is allowed.
     """
     names = tuple(name.strip() for name in text.split(","))
-    wrong = next((name for name in names if name not in UNITS), None)
+    wrong = next((name for name in names if name not in OBJECTIVES), None)
     again = next((name for name in names if names.count(name) > 1), None)
-    allowed = f"must be one of {', '.join(UNITS)}, or several of them with commas between"
+    allowed = f"must be one of {', '.join(OBJECTIVES)}, or several of them with commas between"
     if wrong is not None:
-        raise InputError(f"--objective: {allowed}, not '{wrong}'{did_you_mean(wrong, UNITS)}")
+        raise InputError(f"--objective: {allowed}, not '{wrong}'{did_you_mean(wrong, OBJECTIVES)}")
     if again is not None:
         raise InputError(f"--objective: {allowed}, each once; '{again}' is repeated")
     return names
-
-
-def rates_of(name: str, accelerator: Accelerator) -> Rates:
-    """Return the rates at which a linear objective counts.
-
-    Raises
-    ------
-    KeyError
-        The objective is not linear.
-    """
-    own = (accelerator.load_cycles, accelerator.write_cycles, accelerator.compute_cycles)
-    return {
-        DURATION: Rates(*own),
-        TRAFFIC: Rates(Fraction(1), Fraction(1), Fraction(0)),
-    }[name]
-
-
-def measure(name: str, problem: Problem, plan: Plan) -> Fraction:
-    """Return the value of an objective for a valid plan, in the objective's unit."""
-    if name == PEAK:
-        return Fraction(plan.peak_bytes(problem))
-    return plan.duration(rates_of(name, problem.accelerator).on(problem))

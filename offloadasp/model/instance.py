@@ -189,14 +189,16 @@ class SearchOptions(_Table):
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,100}$", strict=True)]
 
 
-class _Described(_Table):
+class Described(_Table):
+    """What an instance file and the instance inside a strategy file both hold."""
+
     name: Name
     layer: Layer
     accelerator: Accelerator
     precision: Precision = Precision()
 
     @model_validator(mode="after")
-    def _name_is_a_file_name(self) -> "_Described":
+    def _name_is_a_file_name(self) -> "Described":
         if set(self.name) == {"."}:
             raise PydanticCustomError("name", "name must hold a character other than '.'")
         return self
@@ -226,7 +228,7 @@ def _resolve_groups(
     return tuple(itertools.pairwise(stops))
 
 
-class Instance(_Described):
+class Instance(Described):
     """One instance file: what is to be computed, on what, and how the search may go about it."""
 
     decomposition: Choice | Auto = Choice()
@@ -265,7 +267,7 @@ class Instance(_Described):
         return self
 
 
-class ResolvedInstance(_Described):
+class ResolvedInstance(Described):
     """The instance inside a strategy file: the decomposition as ranges, no ``auto`` left."""
 
     decomposition: Resolved

@@ -1,23 +1,28 @@
 """A plan: which block is freed, written or loaded, and which operation computed, in which step.
 
-The form in which the search hands its result on: one row an action, one table a kind of action.
-A strategy file holds the same as boxes.
+The one form of a solution, from the search to the file: one row an action, one table a kind of
+action. A strategy file holds the same as boxes.
 """
 
 from dataclasses import dataclass, fields
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 
-from offloadasp.model.problem import IntArray, Problem
+from offloadasp.base.arrays import IntArray
+from offloadasp.model.cost import DURATION, OBJECTIVES, Counts
+from offloadasp.model.problem import Problem
 
 
 @dataclass(frozen=True)
 class Plan:
-    """All actions of a strategy. Every row begins with its step, counted from 1.
+    """All actions of a strategy for a problem. Every row begins with its step, counted from 1.
 
     Attributes
     ----------
+    problem
+        What is planned for. The plan keeps within its capacity.
     free_pixels, load_pixels
         Rows ``(step, q, r, c)``.
     free_kernels, load_kernels
@@ -28,6 +33,7 @@ class Plan:
         Rows ``(step, n, q, i, j)``: one an operation at one output position.
     """
 
+    problem: Problem
     free_pixels: IntArray
     free_kernels: IntArray
     write_outputs: IntArray
@@ -37,67 +43,71 @@ class Plan:
     load_partial_sums: IntArray
     compute: IntArray
 
-    @property
+    @cached_property
     def steps(self) -> int:
         """Number of steps, those without a compute action included."""
-        tables = (getattr(self, field.name) for field in fields(self))
+        tables = (getattr(self, name) for name in TABLES)
         return max((int(table[:, 0].max()) for table in tables if len(table)), default=0)
 
-    @property
-    def compute_steps(self) -> int:
-        """Number of compute actions."""
-        return len(np.unique(self.compute[:, 0]))
+    @cached_property
+    def counts(self) -> Counts:
+        """What the plan uses."""
+        return Counts(
+            loaded=self._loaded_bytes(),
+            written=self._written_bytes(),
+            actions=len(np.unique(self.compute[:, 0])),
+            peak=self._peak_bytes(),
+        )
 
-    def loaded_bytes(self, problem: Problem) -> int:
-        """Bytes of all loads."""
-        pixels, kernels = self.load_pixels, self.load_kernels
+    @property
+    def duration(self) -> Fraction:
+        """Cycles on the accelerator of the plan's problem."""
+        return OBJECTIVES[DURATION].value(self.problem.instance, self.counts)
+
+    @property
+    def cost(self) -> Fraction:
+        """What the plan costs at the prices of its problem."""
+        return self.problem.prices.of(self.counts)
+
+    def _loaded_bytes(self) -> int:
+        problem, pixels, kernels = self.problem, self.load_pixels, self.load_kernels
         return int(
             problem.pixel_bytes[pixels[:, 1]].sum()
             + problem.kernel_bytes[kernels[:, 1], kernels[:, 2]].sum()
             + problem.partial_bytes[self.load_partial_sums[:, 1]].sum()
         )
 
-    def written_bytes(self, problem: Problem) -> int:
-        """Bytes of all writes."""
+    def _written_bytes(self) -> int:
+        problem = self.problem
         return int(
             problem.output_bytes[self.write_outputs[:, 1]].sum()
             + problem.partial_bytes[self.write_partial_sums[:, 1]].sum()
         )
 
-    def duration(self, problem: Problem) -> Fraction:
-        """Cycles at the rates of the problem's accelerator."""
-        rates = problem.accelerator
-        return (
-            rates.load_cycles * self.loaded_bytes(problem)
-            + rates.write_cycles * self.written_bytes(problem)
-            + rates.compute_cycles * self.compute_steps
-        )
-
-    def peak_bytes(self, problem: Problem) -> int:
-        """Most bytes on chip in any step of a valid plan.
-
-        While its last operation is computed an output counts the larger of its two sizes.
-        """
+    def _peak_bytes(self) -> int:
+        """Return the most bytes on chip in any step of a valid plan."""
+        problem = self.problem
         change = np.zeros(self.steps + 1, dtype=np.int64)
-        larger = np.zeros_like(change)
-        pixel, kernel = problem.pixel_bytes, problem.kernel_bytes
+        pixel, kernel, partial = problem.pixel_bytes, problem.kernel_bytes, problem.partial_bytes
         np.add.at(change, self.load_pixels[:, 0], pixel[self.load_pixels[:, 1]])
         np.add.at(change, self.free_pixels[:, 0], -pixel[self.free_pixels[:, 1]])
         np.add.at(change, self.load_kernels[:, 0], kernel[tuple(self.load_kernels.T[1:])])
         np.add.at(change, self.free_kernels[:, 0], -kernel[tuple(self.free_kernels.T[1:])])
-        first, last, n = self._output_spans(problem)
-        partial, output = problem.partial_bytes, problem.output_bytes
+        # Partial sums that are away for a while.
         for sums, sign in ((self.load_partial_sums, 1), (self.write_partial_sums, -1)):
             np.add.at(change, sums[:, 0], sign * partial[sums[:, 1]])
-        np.add.at(change, self.write_outputs[:, 0], -output[self.write_outputs[:, 1]])
-        summed = first < last
-        np.add.at(change, first, np.where(summed, partial[n], output[n]))
-        np.add.at(change, last, np.where(summed, output[n] - partial[n], 0))
-        np.add.at(larger, last, np.where(summed, np.maximum(partial[n] - output[n], 0), 0))
-        return int((np.cumsum(change) + larger).max(initial=0))
+        # A complete output may wait for its write-back.
+        first, last, n = self._output_spans()
+        np.add.at(change, last + 1, problem.output_bytes[n])
+        np.add.at(change, self.write_outputs[:, 0], -problem.output_bytes[self.write_outputs[:, 1]])
+        outputs = problem.semantics.occupied_by_outputs(
+            first, last, partial[n], problem.output_bytes[n], self.steps
+        )
+        return int((np.cumsum(change) + outputs).max(initial=0))
 
-    def _output_spans(self, problem: Problem) -> tuple[IntArray, IntArray, IntArray]:
+    def _output_spans(self) -> tuple[IntArray, IntArray, IntArray]:
         """Return the first and last step and the kernel group of every output block."""
+        problem = self.problem
         step, n, _, i, j = self.compute.T
         block = (n * problem.out_height + i) * problem.out_width + j
         total = len(problem.kernel_sizes) * problem.positions
@@ -108,17 +118,16 @@ class Plan:
         return first, last, np.arange(total) // problem.positions
 
 
-@dataclass(frozen=True)
-class Planned:
-    """A plan, and the problem that it solves."""
+TABLES = tuple(field.name for field in fields(Plan) if field.name != "problem")
+"""The names of a plan's tables."""
 
-    problem: Problem
-    plan: Plan
+WIDTHS = {"free_kernels": 3, "load_kernels": 3, "compute": 5}
+"""Numbers of columns of tables; of the others 4."""
 
-    @property
-    def duration(self) -> Fraction:
-        """Cycles."""
-        return self.plan.duration(self.problem)
+
+def plan_from_rows(problem: Problem, rows: dict[str, list[tuple[int, ...]]]) -> Plan:
+    """Return a plan from rows of actions by table, in any order."""
+    return Plan(problem, **{name: table(rows[name], WIDTHS.get(name, 4)) for name in TABLES})
 
 
 def table(rows: list[tuple[int, ...]], width: int) -> IntArray:

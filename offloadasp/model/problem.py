@@ -1,18 +1,18 @@
-"""An instance with a decomposition: the sizes of its blocks and operations, as NumPy arrays.
+"""A layer in one decomposition: the sizes of its blocks and operations, as NumPy arrays.
 
 The same quantities are defined by ``encodings/layer.lp`` and ``encodings/decomposition.lp``;
 tests hold the two together. Python needs them to bound and to propose, clingo to decide.
 """
 
 import math
-from dataclasses import dataclass
-from fractions import Fraction
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from offloadasp.base.arrays import BoolArray, IntArray
 from offloadasp.base.errors import InputError
+from offloadasp.model.cost import DURATION, Prices, prices_of
 from offloadasp.model.instance import (
     Accelerator,
     Instance,
@@ -20,11 +20,8 @@ from offloadasp.model.instance import (
     Precision,
     Resolved,
     ResolvedInstance,
-    SearchOptions,
 )
-
-IntArray = NDArray[np.int64]
-BoolArray = NDArray[np.bool_]
+from offloadasp.model.semantics import SERIAL, Semantics
 
 # clingo's integers have 32 bits and wrap silently.
 CLINGO_LIMIT = 2**31 - 1
@@ -34,18 +31,50 @@ _MOST_OUTPUTS = 2**14
 
 @dataclass(frozen=True)
 class Problem:
-    """A layer on an accelerator under one decomposition; nothing is left to choose but the steps.
+    """A layer on an accelerator in one decomposition; nothing is left to choose but the steps.
 
     Index conventions: ``n`` kernel group, ``q`` channel group, ``(i, j)`` output position,
     ``(r, c)`` input position. Sizes are bytes.
+
+    Attributes
+    ----------
+    instance
+        The layer and the accelerator, as the user gave them.
+    decomposition
+        The tile, kernel groups and channel groups.
+    capacity
+        Bytes on chip that plans may use: those of the accelerator, or fewer.
+    prices
+        What plans are compared by.
+    semantics
+        What a step may hold, and how long it takes.
     """
 
-    name: str
-    layer: Layer
-    accelerator: Accelerator
-    precision: Precision
+    instance: Instance | ResolvedInstance
     decomposition: Resolved
-    search: SearchOptions
+    capacity: int
+    prices: Prices
+    semantics: Semantics = SERIAL
+
+    @property
+    def name(self) -> str:
+        """The instance's name."""
+        return self.instance.name
+
+    @property
+    def layer(self) -> Layer:
+        """The convolution."""
+        return self.instance.layer
+
+    @property
+    def accelerator(self) -> Accelerator:
+        """The accelerator, with its own memory and rates."""
+        return self.instance.accelerator
+
+    @property
+    def precision(self) -> Precision:
+        """Bytes per element."""
+        return self.instance.precision
 
     @property
     def out_height(self) -> int:
@@ -65,7 +94,7 @@ class Problem:
     @property
     def memory(self) -> int:
         """Bytes on chip, but no more than all blocks together take, which changes nothing."""
-        return min(self.accelerator.memory, self.all_bytes)
+        return min(self.capacity, self.all_bytes)
 
     @cached_property
     def taps_per_axis(self) -> tuple[BoolArray, BoolArray]:
@@ -172,34 +201,25 @@ class Problem:
 
     def with_decomposition(self, decomposition: Resolved) -> "Problem":
         """Return the same layer on the same accelerator, decomposed otherwise."""
-        return Problem(
-            self.name, self.layer, self.accelerator, self.precision, decomposition, self.search
-        )
+        return replace(self, decomposition=decomposition)
 
-    def with_memory(self, memory: int) -> "Problem":
-        """Return the same problem with another capacity in bytes."""
-        accelerator = self.accelerator.model_copy(update={"memory": memory})
-        return Problem(
-            self.name, self.layer, accelerator, self.precision, self.decomposition, self.search
-        )
+    def within(self, capacity: int) -> "Problem":
+        """Return the same problem with so many bytes on chip."""
+        return replace(self, capacity=capacity)
 
-    def with_rates(self, load: Fraction, write: Fraction, compute: Fraction) -> "Problem":
-        """Return the same problem with other cycles a byte loaded, written, and an action."""
-        rates = {"load_cycles": load, "write_cycles": write, "compute_cycles": compute}
-        accelerator = self.accelerator.model_copy(update=rates)
-        return Problem(
-            self.name, self.layer, accelerator, self.precision, self.decomposition, self.search
-        )
+    def at(self, prices: Prices) -> "Problem":
+        """Return the same problem with plans compared at other prices."""
+        return replace(self, prices=prices)
 
     def resolved_instance(self) -> ResolvedInstance:
-        """Return what a strategy file holds of this problem."""
+        """Return what a strategy file says of the instance."""
         return ResolvedInstance(
             name=self.name,
             layer=self.layer,
             accelerator=self.accelerator,
             precision=self.precision,
             decomposition=self.decomposition,
-            search=self.search,
+            search=self.instance.search,
         )
 
 
@@ -223,7 +243,7 @@ def _taps(layer: Layer, axis: int) -> BoolArray:
 
 
 def problem_of(instance: Instance | ResolvedInstance, decomposition: Resolved) -> Problem:
-    """Join an instance and a decomposition.
+    """Join an instance and a decomposition, with the accelerator's memory, for the duration.
 
     Raises
     ------
@@ -231,14 +251,8 @@ def problem_of(instance: Instance | ResolvedInstance, decomposition: Resolved) -
         The layer's blocks add up to more than clingo's 32-bit integers hold.
     """
     _refuse_hopeless(instance.name, instance.layer)
-    problem = Problem(
-        instance.name,
-        instance.layer,
-        instance.accelerator,
-        instance.precision,
-        decomposition,
-        instance.search,
-    )
+    prices = prices_of(DURATION, instance)
+    problem = Problem(instance, decomposition, instance.accelerator.memory, prices)
     if problem.all_bytes > CLINGO_LIMIT:
         raise InputError(
             f"{instance.name}: layer: input, weights, partial sums and outputs take "
@@ -277,3 +291,9 @@ def finest(layer: Layer) -> Resolved:
         kernel_groups=tuple((k, k + 1) for k in range(layer.kernels)),
         channel_groups=tuple((c, c + 1) for c in range(layer.input[0])),
     )
+
+
+def granularity(problem: Problem) -> int:
+    """Return the bytes of which every block's size is a multiple."""
+    sizes = [problem.pixel_bytes, problem.kernel_bytes, problem.output_bytes, problem.partial_bytes]
+    return math.gcd(*(int(size) for table in sizes for size in table.ravel()))

@@ -21,14 +21,14 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from offloadasp.base.arrays import IntArray
 from offloadasp.base.errors import InputError
 from offloadasp.base.explain import explain
 from offloadasp.base.files import NotTextError, read_text, write_whole
 from offloadasp.model.cost import EDITED
 from offloadasp.model.instance import ResolvedInstance, exact_number
-from offloadasp.model.plan import Plan
-from offloadasp.model.plan import table as table_of
-from offloadasp.model.problem import IntArray, Problem, problem_of
+from offloadasp.model.plan import TABLES, Plan, plan_from_rows
+from offloadasp.model.problem import Problem, problem_of
 
 _FORMAT = "offload-asp/strategy"
 _WANTED = f"a strategy file, as 'offload-asp run' writes it with format '{_FORMAT}', is wanted"
@@ -211,7 +211,7 @@ def steps_of(plan: Plan) -> tuple[Step, ...]:
     count = plan.steps
     parts = {
         name: _by_step(getattr(plan, name), count, boxed=not name.endswith("kernels"))
-        for name in Plan.__dataclass_fields__
+        for name in TABLES
     }
     return tuple(
         Step.model_validate(
@@ -235,7 +235,7 @@ def steps_of(plan: Plan) -> tuple[Step, ...]:
 
 def plan_of(strategy: Strategy) -> Plan:
     """Return the actions of a strategy, block by block: the reverse of `steps_of`."""
-    rows: dict[str, list[tuple[int, ...]]] = {name: [] for name in Plan.__dataclass_fields__}
+    rows: dict[str, list[tuple[int, ...]]] = {name: [] for name in TABLES}
     for t, step in enumerate(strategy.steps, start=1):
         for name, found in rows.items():
             action, _, kind = name.partition("_")
@@ -246,8 +246,7 @@ def plan_of(strategy: Strategy) -> Plan:
                 continue
             for *key, r0, r1, c0, c1 in entries:
                 found += [(t, *key, r, c) for r in range(r0, r1) for c in range(c0, c1)]
-    widths = {"free_kernels": 3, "load_kernels": 3, "compute": 5}
-    return Plan(**{name: table_of(found, widths.get(name, 4)) for name, found in rows.items()})
+    return plan_from_rows(strategy.problem, rows)
 
 
 def dumps(strategy: Strategy) -> str:

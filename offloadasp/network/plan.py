@@ -17,7 +17,7 @@ from offloadasp.limits.process_memory import MemoryLimit
 from offloadasp.model.instance import Instance
 from offloadasp.network.record import Planned, finished, keep, planned
 from offloadasp.pipeline import run
-from offloadasp.search.result import Limits
+from offloadasp.search.effort import Effort
 
 
 @dataclass(frozen=True)
@@ -101,10 +101,10 @@ def plan(
 def plan_layer(instance: Instance, out: Path, memory_limit: int | None = None) -> Outcome:
     """Plan one layer, and keep its record."""
     clock = Clock(instance.search.time_limit)
-    limits = Limits(instance.search.threads, instance.search.seed)
+    effort = Effort(clock, instance.search.threads, instance.search.seed)
     try:
         with MemoryLimit(memory_limit, clock):
-            found = planned(run(instance, shipped_rules(), limits, clock, out))
+            found = planned(run(instance, shipped_rules(), effort, out))
     except OffloadError as error:
         reason = str(error).removeprefix(f"{instance.name}: ")
         return Failed(instance.name, error.exit_code, reason)

@@ -12,6 +12,7 @@ from offloadasp.base.files import read_text, write_text
 from offloadasp.model.instance import Instance, Resolved
 from offloadasp.model.strategy import Duration, load
 from offloadasp.pipeline import Result
+from offloadasp.search.words import method_words
 
 _SUFFIX = ".layer.json"
 
@@ -69,7 +70,7 @@ def planned(result: Result) -> Planned:
         peak_memory=replay.peak_memory,
         compute_steps=replay.compute_steps,
         decomposition=strategy.instance.decomposition,
-        method=result.found.method,
+        method=method_words(result.answer),
         seconds=round(result.seconds["total"], 3),
     )
 

@@ -10,7 +10,7 @@ from rich.text import Text
 from offloadasp.judge.simulator import Books
 from offloadasp.model.cost import gap
 from offloadasp.model.instance import exact_number
-from offloadasp.model.plan import Planned
+from offloadasp.model.plan import Plan
 from offloadasp.model.strategy import Strategy
 from offloadasp.report.screen import console, show_rows
 from offloadasp.report.table import show_table
@@ -35,13 +35,13 @@ class Row:
     ----------
     name
         ``found``, or of a baseline.
-    planned
+    plan
         None for the strategy found.
     """
 
     name: str
     books: Books
-    planned: Planned | None = None
+    plan: Plan | None = None
 
 
 def show_comparison(
@@ -88,8 +88,8 @@ def comparison_object(
 def _object(row: Row, bound: Fraction, strategy: Strategy) -> Mapping[str, Any]:
     books = row.books
     decomposition = strategy.instance.decomposition
-    if row.planned is not None:
-        decomposition = row.planned.problem.decomposition
+    if row.plan is not None:
+        decomposition = row.plan.problem.decomposition
     return {
         "duration": exact_number(books.duration),
         "gap": float(gap(books.duration, bound)),
@@ -106,7 +106,7 @@ def _cells(row: Row, first: Row, strategy: Strategy, bound: Fraction) -> tuple[s
     duration = books.duration
     best = "optimal" if strategy.status == "optimal" else "best found"
     return (
-        best if row.planned is None else BASELINES[row.name],
+        best if row.plan is None else BASELINES[row.name],
         mixed(duration),
         percent(_longer(duration, first.books.duration)),
         percent(gap(duration, bound)),

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from offloadasp.base.arrays import IntArray
 from offloadasp.judge.simulator import Books
 from offloadasp.judge.simulator.blocks import Blocks, Box
 from offloadasp.model.instance import Accelerator, ResolvedInstance, exact_number
-from offloadasp.model.problem import IntArray
 from offloadasp.report.pack import pack
 
 # Lists of actions by name, and how many numbers a box has.

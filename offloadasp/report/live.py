@@ -10,7 +10,7 @@ from rich.text import Text
 from offloadasp.limits.clock import Clock
 from offloadasp.model.cost import gap
 from offloadasp.report.words import mixed, percent
-from offloadasp.search.result import Status
+from offloadasp.search.pool import Status
 
 _REFRESHES_PER_SECOND = 8
 

@@ -9,9 +9,10 @@ from rich.text import Text
 
 from offloadasp.base.wording import plural
 from offloadasp.judge.simulator import Replay
-from offloadasp.model.cost import DURATION, Goal
+from offloadasp.model.claim import Claim
+from offloadasp.model.cost import DURATION
 from offloadasp.model.instance import Instance, exact_number
-from offloadasp.model.plan import Planned
+from offloadasp.model.plan import Plan
 from offloadasp.model.strategy import Strategy, dumps
 from offloadasp.pipeline import Result
 from offloadasp.report.screen import Rows, console, show_path, show_rows
@@ -30,6 +31,7 @@ from offloadasp.report.words import (
     percent,
     scope_words,
 )
+from offloadasp.search.words import method_words
 
 
 def show_run(result: Result, instance: Instance, *, edited: bool, written: bool = True) -> None:
@@ -40,22 +42,22 @@ def show_run(result: Result, instance: Instance, *, edited: bool, written: bool 
     rows: Rows = [
         ("layer", f"{layer_words(instance.layer)}; output {_output(instance)}"),
         ("status", _status(result)),
-        *_objectives(result.goals),
+        *_objectives(result.answer.claims),
         ("duration", cycles(result.strategy.duration)),
         *_bound(result, instance, edited=edited),
         *moved_rows(result.strategy, result.replay),
-        ("decomposition", decomposition_words(result.found.problem.decomposition)),
-        ("found by", result.found.method),
+        ("decomposition", decomposition_words(result.strategy.instance.decomposition)),
+        ("found by", method_words(result.answer)),
         ("numeric check", _verified(result.replay)),
         ("seconds", ", ".join(f"{name} {value:.1f}" for name, value in result.seconds.items())),
     ]
     show_rows(screen, rows)
     if written:
         show_path(screen, "strategy", str(result.path), rows)
-    if result.found.baselines:
+    if result.answer.baselines:
         screen.print()
         head = ("baseline", "cycles", "longer by")
-        table = _baselines(result.found.baselines, result.strategy.duration)
+        table = _baselines(result.answer.baselines, result.strategy.duration)
         show_table(console(wide=True), head, table)
     if not written:
         print(f"\n{dumps(result.strategy)}", end="")
@@ -63,24 +65,24 @@ def show_run(result: Result, instance: Instance, *, edited: bool, written: bool 
 
 def run_object(result: Result, *, edited: bool, written: bool = True) -> dict[str, Any]:
     """Return the summary as JSON; with the strategy itself if its file could not be written."""
-    strategy, found, replay = result.strategy, result.found, result.replay
-    decomposition = found.problem.decomposition
+    strategy, answer, replay = result.strategy, result.answer, result.replay
+    decomposition = strategy.instance.decomposition
     return {
         "name": strategy.instance.name,
         "status": strategy.status,
         "duration": exact_number(strategy.duration),
         "lower_bound": exact_number(strategy.lower_bound),
         "gap": float(result.gap),
-        "objective": _objective_object(result.goals),
+        "objective": _objective_object(result.answer.claims),
         **moved_object(strategy, replay),
         "verified": replay.verified and result.verdict.accepted,
         "max_abs_error": replay.max_abs_error,
-        "baselines": {name: exact_number(one.duration) for name, one in found.baselines.items()},
+        "baselines": {name: exact_number(one.duration) for name, one in answer.baselines.items()},
         "decomposition": decomposition.model_dump(mode="json"),
         "seconds": {name: round(value, 3) for name, value in result.seconds.items()},
         "strategy": str(result.path) if written else None,
-        "method": found.method,
-        "scope": found.scope,
+        "method": method_words(answer),
+        "scope": answer.scope,
         "edited": edited,
         "interrupted": result.interrupted,
         "certificate": strategy.certificate,
@@ -121,8 +123,8 @@ def _output(instance: Instance) -> str:
 def _status(result: Result) -> Text:
     optimal = result.strategy.status == "optimal"
     text = Text("optimal" if optimal else "feasible", "green" if optimal else "yellow")
-    if not _only_duration(result.goals):
-        text.append(f" in {_list_words(result.goals)}")
+    if not _only_duration(result.answer.claims):
+        text.append(f" in {_list_words(result.answer.claims)}")
     if result.interrupted:
         text.append(" (interrupted: the best strategy so far)")
     return text
@@ -130,8 +132,8 @@ def _status(result: Result) -> Text:
 
 def _bound(result: Result, instance: Instance, *, edited: bool) -> Rows:
     strategy, scope = result.strategy, scope_words(instance.choice)
-    if edited and result.found.scope:
-        scope = f"{scope}; {result.found.scope}"
+    if edited and result.answer.scope:
+        scope = f"{scope}; {result.answer.scope}"
     return [
         ("lower bound", cycles(strategy.lower_bound)),
         ("gap", percent(result.gap)),
@@ -139,42 +141,42 @@ def _bound(result: Result, instance: Instance, *, edited: bool) -> Rows:
     ]
 
 
-def _only_duration(goals: Sequence[Goal]) -> bool:
-    return [goal.name for goal in goals] == [DURATION]
+def _only_duration(claims: Sequence[Claim]) -> bool:
+    return [claim.objective for claim in claims] == [DURATION]
 
 
-def _list_words(goals: Sequence[Goal]) -> str:
-    return ", then ".join(objective_words(goal.name) for goal in goals)
+def _list_words(claims: Sequence[Claim]) -> str:
+    return ", then ".join(objective_words(claim.objective) for claim in claims)
 
 
-def _objectives(goals: Sequence[Goal]) -> Rows:
+def _objectives(claims: Sequence[Claim]) -> Rows:
     """Return a row an objective: value, bound and gap. The duration alone has rows of its own."""
     rows: Rows = []
-    for k, goal in enumerate(() if _only_duration(goals) else goals):
-        given = given_words((other.name, other.value) for other in goals[:k])
-        words = f"{objective_words(goal.name)}: {amount(goal.name, goal.value)}, "
-        if goal.value == goal.lower_bound:
+    for k, claim in enumerate(() if _only_duration(claims) else claims):
+        given = given_words((other.objective, other.value) for other in claims[:k])
+        words = f"{objective_words(claim.objective)}: {amount(claim.objective, claim.value)}, "
+        if claim.proved:
             words += f"optimal{given}"
         else:
-            least = amount(goal.name, goal.lower_bound)
-            words += f"at least {least}{given}, gap {percent(goal.gap)}"
+            least = amount(claim.objective, claim.lower_bound)
+            words += f"at least {least}{given}, gap {percent(claim.gap)}"
         rows.append(("then" if k else "objective", words))
     return rows
 
 
-def _objective_object(goals: Sequence[Goal]) -> dict[str, Any]:
+def _objective_object(claims: Sequence[Claim]) -> dict[str, Any]:
     """Return what was minimised as JSON: the first objective, and under ``then`` the others."""
     first, *others = (
         {
-            "name": goal.name,
-            "value": exact_number(goal.value),
-            "lower_bound": exact_number(goal.lower_bound),
-            "gap": float(goal.gap),
-            "status": "optimal" if goal.value == goal.lower_bound else "feasible",
+            "name": claim.objective,
+            "value": exact_number(claim.value),
+            "lower_bound": exact_number(claim.lower_bound),
+            "gap": float(claim.gap),
+            "status": "optimal" if claim.proved else "feasible",
         }
-        for goal in goals
+        for claim in claims
     )
-    first["name"] = ",".join(goal.name for goal in goals)
+    first["name"] = ",".join(claim.objective for claim in claims)
     return first | ({"then": others} if others else {})
 
 
@@ -183,7 +185,7 @@ def _verified(replay: Replay) -> Text:
     return Text.assemble(("verified", "green"), f": {words}; accepted by check.lp")
 
 
-def _baselines(baselines: dict[str, Planned], duration: Fraction) -> list[tuple[str, str, str]]:
+def _baselines(baselines: dict[str, Plan], duration: Fraction) -> list[tuple[str, str, str]]:
     def longer(value: Fraction) -> str:
         return percent((value - duration) / duration) if duration else "-"
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from offloadasp.base.wording import plural
-from offloadasp.model.cost import UNITS
+from offloadasp.model.cost import DURATION, OBJECTIVES
 from offloadasp.model.instance import Accelerator, Choice, Layer, Resolved, exact_number
 
 BASELINES = {
@@ -45,7 +45,7 @@ def cycles(value: Fraction | int) -> str:
 
 def amount(name: str, value: Fraction) -> str:
     """Return the value of an objective in its unit, exactly."""
-    unit = UNITS.get(name)
+    unit = "cycles" if name == DURATION else "bytes" if name in OBJECTIVES else ""
     if unit == "bytes" and value.denominator == 1:
         return plural(int(value), "byte")
     return cycles(value) if unit == "cycles" else str(exact_number(value))
@@ -53,7 +53,7 @@ def amount(name: str, value: Fraction) -> str:
 
 def objective_words(name: str) -> str:
     """Return an objective's name in a reader's words."""
-    return name.replace("_", " ") if name in UNITS else "the edited rules' own"
+    return name.replace("_", " ") if name in OBJECTIVES else "the edited rules' own"
 
 
 def given_words(earlier: Iterable[tuple[str, Fraction]]) -> str:

@@ -6,59 +6,54 @@ from typing import Any
 
 from offloadasp.asp.rules import Rules
 from offloadasp.limits.clock import Clock
-from offloadasp.model.plan import Planned
-from offloadasp.model.problem import Problem
+from offloadasp.model.plan import Plan
+from offloadasp.model.problem import Problem, problem_of
 from offloadasp.model.strategy import Strategy, steps_of
+from offloadasp.search.answer import Answer
 from offloadasp.search.construct.construct import Constructor
 from offloadasp.search.construct.naive import without_reuse
-from offloadasp.search.construct.residency import plan_of
 from offloadasp.search.construct.traversal import Traversals
-from offloadasp.search.result import Found
 
 NO_REUSE = "no_reuse"
 _TRAVERSALS = ("row_by_row", "zigzag", "strips")
 
 
-def baselines(problem: Problem, rules: Rules, clock: Clock) -> dict[str, Planned]:
+def baselines(problem: Problem, rules: Rules, clock: Clock) -> dict[str, Plan]:
     """Find the shortest plan of each traversal in one decomposition, and the one without reuse.
 
     Returns
     -------
-    dict of str to Planned
+    dict of str to Plan
         By ``row_by_row``, ``zigzag``, ``strips`` and ``no_reuse``, as far as the clock allows.
     """
     known = Traversals(rules)
-    best = Constructor(known, [problem.with_memory(problem.memory)], clock, 0).run().by_name
-    found = {
-        name: Planned(problem, plan_of(best[name].blocking.problem, best[name].schedule))
-        for name in _TRAVERSALS
-        if name in best
-    }
+    best = Constructor(known, [problem.within(problem.memory)], clock, 0).run().by_name
+    found = {name: best[name].offer().plan for name in _TRAVERSALS if name in best}
     return found | _naive(problem, known)
 
 
-def compared(found: Found, rules: Rules) -> dict[str, Planned]:
+def compared(answer: Answer, rules: Rules) -> dict[str, Plan]:
     """Return the baselines of a search, and the plan without reuse in its decomposition."""
-    return found.baselines | _naive(found.problem, Traversals(rules))
+    return answer.baselines | _naive(answer.plan.problem, Traversals(rules))
 
 
 def strategy_of(
-    planned: Planned,
+    plan: Plan,
     lower_bound: Fraction = Fraction(0),
     certificate: Mapping[str, Any] | None = None,
 ) -> Strategy:
     """Return a plan as a strategy, with what is proved of its problem; by default nothing."""
-    duration = planned.duration
+    duration = plan.duration
     return Strategy(
-        instance=planned.problem.resolved_instance(),
+        instance=plan.problem.resolved_instance(),
         duration=duration,
         lower_bound=lower_bound,
         status="optimal" if duration == lower_bound else "feasible",
         certificate=dict(certificate or {}),
-        steps=steps_of(planned.plan),
+        steps=steps_of(plan),
     )
 
 
-def _naive(problem: Problem, known: Traversals) -> dict[str, Planned]:
-    naive = without_reuse(problem, known)
+def _naive(problem: Problem, known: Traversals) -> dict[str, Plan]:
+    naive = without_reuse(problem_of(problem.instance, problem.decomposition), known)
     return {NO_REUSE: naive} if naive else {}

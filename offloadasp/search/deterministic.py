@@ -6,133 +6,148 @@ from fractions import Fraction
 from functools import cache
 
 from offloadasp.bounds import Bound, least_memory, lower_bound
-from offloadasp.search.anneal.improve import proposal_of, starts_of
-from offloadasp.search.construct.construct import Best, Constructed, evaluate
+from offloadasp.search.anneal.improve import starts_of
+from offloadasp.search.construct.construct import Best, Candidate, evaluate
 from offloadasp.search.construct.traversal import Traversals
+from offloadasp.search.effort import Effort
 from offloadasp.search.memories import rungs
-from offloadasp.search.result import Found, Status
-from offloadasp.search.stages import Stages
+from offloadasp.search.pool import Listener, Pool, Status
+from offloadasp.search.question import Question
+from offloadasp.search.workers import Construct, Refute, baselines_of, improver_of
 
 
-def climb(stages: Stages, budget: int) -> Found:
+def climb(question: Question, effort: Effort, tell: Listener) -> Pool:
     """Climb with efforts of 1, 2, 4, … up to the budget, and return the best of all.
 
     A single climb with more effort may miss what one with less finds, as it ranks and tries other
     plans. Together they miss nothing, for at most twice the effort.
     """
+    assert effort.budget is not None
 
     @cache
-    def bound_at(memory: int) -> Bound:
-        return lower_bound(stages.whole.with_memory(memory))
+    def bound_at(capacity: int) -> Bound:
+        return lower_bound(question.whole.within(capacity))
 
-    stages.tell = known = _Known(stages.tell, bound_at(stages.whole.memory).value)
-    found = _climb(stages, 1, bound_at, known)
-    effort = 2
-    while effort <= budget and stages.unsettled(found) and not stages.clock.interrupted:
-        more = _climb(stages, effort, bound_at, known)
-        proven = max(found, more, key=lambda one: one.lower_bound)
-        better = more if more.value < found.value else found
-        found = replace(better, lower_bound=proven.lower_bound, certificate=proven.certificate)
-        effort *= 2
-    return found
+    news = _News(tell, bound_at(question.whole.memory).value)
+    ladder = _Ladder(question, effort, bound_at, news, Traversals(question.rules))
+    pool = ladder.climb(1)
+    budget = 2
+    while budget <= effort.budget and not pool.closed and not effort.clock.interrupted:
+        pool.take(ladder.climb(budget))
+        budget *= 2
+    return pool
 
 
 @dataclass
-class _Known:
-    """Passes news of the rungs on as news of the instance's own memory.
+class _News:
+    """Passes news of the rungs on as news of the question's own capacity.
 
-    A plan for less memory is one for the instance's as well, but a bound at less memory is none.
+    A plan for less memory is one for the question's as well, but a bound at less memory is none.
 
     Attributes
     ----------
     bound
-        Proven at the instance's memory.
+        Proven at the question's capacity.
     best
-        The value of the best plan so far.
+        The cost of the best plan so far.
     stage
         What the search does.
     """
 
-    tell: Callable[[Status], None]
+    tell: Listener
     bound: Fraction
     best: Fraction | None = None
     stage: str = "bounds"
 
     def __call__(self, status: Status) -> None:
-        values = [value for value in (self.best, status.incumbent) if value is not None]
-        self.best, self.stage = min(values, default=None), status.stage
+        costs = [cost for cost in (self.best, status.incumbent) if cost is not None]
+        self.best, self.stage = min(costs, default=None), status.stage
         self.tell(replace(status, incumbent=self.best, bound=self.bound))
 
-    def add(self, value: Fraction, bound: Fraction) -> None:
-        """Take the value of a plan, and a bound that is proven at the instance's memory."""
-        self.bound = max(self.bound, bound)
-        self(Status(value, self.bound, self.stage))
+    def add(self, pool: Pool) -> None:
+        """Take what a pool of the question itself knows."""
+        self.bound = max(self.bound, pool.bound)
+        self(Status(pool.found.cost, self.bound, self.stage))
 
 
-def _climb(stages: Stages, budget: int, bound_at: Callable[[int], Bound], known: _Known) -> Found:
-    """Search every rung of the ladder with its own budget; the best plan that fits wins."""
-    ladder, dense = rungs(stages.whole, least_memory(stages.whole).value)
-    bound = bound_at(stages.whole.memory)
-    merged = Best()
-    exact: Found | None = None
-    # From above, so that an interruption leaves the plans of most memory.
-    for memory in reversed(ladder):
-        if stages.clock.interrupted and exact is not None:
-            break
-        stages.clock.evaluations = budget
-        below = bound_at(memory)
-        if exact is not None and stages.decided(exact.value, below):
-            break
-        best = stages.construct(memory, below)
-        plans = [*best.history, *best.by_name.values()]
-        for plan in best.history[-1:] if stages.clock.interrupted else plans:
-            again = _again(stages.known, plan, stages.whole.memory)
-            if again is not None:
-                merged.add(again)
-        found = _within(stages, budget, best, memory, below)
-        for problem in dict.fromkeys((stages.whole, found.problem)):
-            if stages.unsettled(found):
-                found = stages.complete(problem.with_memory(memory), found, below, budget)
-        if exact is None and dense and found.lower_bound > bound.value:
-            # The highest rung is worth as much as the memory itself.
-            bound = replace(bound, value=found.lower_bound, certificate=found.certificate)
-        if exact is None or found.value < exact.value:
-            exact = found
-        known.add(exact.value, bound.value)
-    assert exact is not None  # the lowest rung is the least memory, and that fits
-    joined = _joined(stages, exact, merged, bound)
-    known.add(joined.value, joined.lower_bound)
-    return joined
+@dataclass(frozen=True)
+class _Ladder:
+    """Searches at several memories, whose plans all fit the question's capacity."""
+
+    question: Question
+    effort: Effort
+    bound_at: Callable[[int], Bound]
+    news: _News
+    known: Traversals
+
+    def climb(self, budget: int) -> Pool:
+        """Search every rung with its own budget; the best plan that fits wins."""
+        question, clock = self.question, self.effort.clock
+        whole = question.whole
+        rungs_below, dense = rungs(whole, least_memory(whole).value)
+        bound = self.bound_at(whole.memory)
+        pool = Pool(question, bound, self.news)
+        again = Best()
+        # From above, so that an interruption leaves the plans of most memory.
+        for capacity in reversed(rungs_below):
+            if clock.interrupted and pool.best is not None:
+                break
+            clock.evaluations = budget
+            if pool.best is not None and self._decided(pool, capacity):
+                break
+            construct, rung = Construct(self.known), self._rung(capacity)
+            construct.run(rung, self.effort)
+            for candidate in self._worth_keeping(construct.best):
+                more = _again(self.known, candidate, whole.memory)
+                if more is not None:
+                    again.add(more)
+            self._improve(rung, construct.best, budget)
+            Refute().run(rung, replace(self.effort, budget=budget))
+            if pool.best is None and dense:
+                # The highest rung is worth as much as the memory itself.
+                pool.prove(rung.bound, rung.certificate)
+            if pool.offer(rung.found.plan, rung.found.source):
+                pool.baselines, pool.unsearched = rung.baselines, rung.unsearched
+            self.news.add(pool)
+        self._join(pool, again)
+        self.news.add(pool)
+        return pool
+
+    def _rung(self, capacity: int) -> Pool:
+        return Pool(self.question.within(capacity), self.bound_at(capacity), self.news)
+
+    def _decided(self, pool: Pool, capacity: int) -> bool:
+        """Whether the target is reached, or out of reach at a capacity and below."""
+        target = self.question.target
+        below = self.bound_at(capacity)
+        return target is not None and (pool.found.cost <= target or below.value > target)
+
+    def _worth_keeping(self, best: Best) -> list[Candidate]:
+        history = [candidate for _, candidate in best.history]
+        if self.effort.clock.interrupted:
+            return history[-1:]
+        return [*history, *best.by_name.values()]
+
+    def _improve(self, rung: Pool, best: Best, budget: int) -> None:
+        """Improve constructive plans within a budget."""
+        starts = starts_of(best, budget) if best.overall else [(rung.found, budget)]
+        for start, changes in starts:
+            improver = improver_of(rung, start, self.effort)
+            improver.within(changes, self.effort.clock)
+            rung.offer(improver.best.plan, improver.best.source)
+
+    def _join(self, pool: Pool, again: Best) -> None:
+        """Take plans that use all memory, where they are as good as those of the rungs."""
+        if again.overall is None:
+            return
+        offered = again.overall.offer()
+        pool.baselines = baselines_of(again, offered.plan)
+        if offered.cost <= pool.found.cost:
+            pool.best, pool.unsearched = offered, None
 
 
-def _joined(stages: Stages, exact: Found, merged: Best, bound: Bound) -> Found:
-    """Return the better one of a plan at some rung and those that use all memory."""
-    full = exact
-    if merged.overall is not None:
-        start = proposal_of(merged.overall, stages.whole.memory)
-        full = stages.result(start, stages.baselines(merged, start), bound)
-    return replace(
-        exact if exact.value < full.value else full,
-        lower_bound=bound.value,
-        certificate=bound.certificate,
-        baselines=full.baselines,
-    )
-
-
-def _within(stages: Stages, budget: int, best: Best, memory: int, bound: Bound) -> Found:
-    """Improve constructive plans within a budget."""
-    start = stages.start(memory, best)
-    found = stages.result(start, stages.baselines(best, start), bound)
-    starts = starts_of(best, memory, budget) if best.overall else [(start, budget)]
-    for promising, changes in starts:
-        improver = stages.improver(promising, bound)
-        improver.within(changes, stages.clock)
-        found = stages.improved(found, improver)
-    return found
-
-
-def _again(known: Traversals, plan: Constructed, memory: int) -> Constructed | None:
-    """Keep as much as another memory allows on the same way."""
-    blocking = plan.blocking.at(memory)
-    tiles = known.visits(blocking.problem.tile_grid, plan.traversal)
-    return evaluate(tiles, blocking, plan.traversal)
+def _again(known: Traversals, candidate: Candidate, capacity: int) -> Candidate | None:
+    """Keep as much as another capacity allows on the same way."""
+    blocking = candidate.blocking.at(capacity)
+    tiles = known.visits(blocking.problem.tile_grid, candidate.traversal)
+    return evaluate(tiles, blocking, candidate.traversal)

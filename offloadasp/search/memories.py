@@ -4,18 +4,10 @@ A heuristic may do worse with more memory. Under a budget everything that is not
 runs at fixed memories, the same for every capacity, and its plans count at every capacity they fit.
 """
 
-import math
-
-from offloadasp.model.problem import Problem
+from offloadasp.model.problem import Problem, granularity
 
 _DENSE = 32
 _GROWTH = 1.35
-
-
-def granularity(problem: Problem) -> int:
-    """Return the bytes of which every block's size is a multiple."""
-    sizes = [problem.pixel_bytes, problem.kernel_bytes, problem.output_bytes, problem.partial_bytes]
-    return math.gcd(*(int(size) for table in sizes for size in table.ravel()))
 
 
 def rungs(problem: Problem, least: int) -> tuple[list[int], bool]:

@@ -35,9 +35,9 @@ def require_feasible(problem: Problem) -> None:
             f"at least {macs.value} are needed: {macs.what}"
         )
     memory = least_memory(problem)
-    if accelerator.memory < memory.value:
+    if problem.capacity < memory.value:
         raise InfeasibleError(
-            f"accelerator.memory = {plural(accelerator.memory, 'byte')} is too small; "
+            f"accelerator.memory = {plural(problem.capacity, 'byte')} is too small; "
             f"at least {memory.value} are needed: {memory.what}"
         )
 
@@ -80,7 +80,7 @@ def checkable(problems: Sequence[Problem]) -> list[Problem]:
 
     def fits(problem: Problem) -> bool:
         return (
-            least_memory(problem).value <= problem.accelerator.memory
+            least_memory(problem).value <= problem.capacity
             and least_macs(problem).value <= problem.accelerator.macs_per_step
         )
 

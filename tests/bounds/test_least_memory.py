@@ -11,7 +11,7 @@ from offloadasp.model.instance import Layer, Precision, Resolved, split_evenly
 from offloadasp.model.problem import Problem
 from tests.engines.exhaustive import game_of, optimal_duration
 from tests.support.bounds_cases import tiny_problems
-from tests.support.layers import accelerator, problem_with, problems
+from tests.support.layers import accelerator, problem_with, problems, with_memory
 
 
 def with_macs(problem: Problem, macs: int) -> Problem:
@@ -24,8 +24,8 @@ def with_macs(problem: Problem, macs: int) -> Problem:
 def test_least_memory_is_where_strategies_begin_to_exist(problem: Problem, more: int) -> None:
     problem = with_macs(problem, least_macs(problem).value * (1 + more))
     least = least_memory(problem).value
-    assert optimal_duration(problem.with_memory(least)) is not None
-    assert least == 1 or optimal_duration(problem.with_memory(least - 1)) is None
+    assert optimal_duration(with_memory(problem, least)) is not None
+    assert least == 1 or optimal_duration(with_memory(problem, least - 1)) is None
 
 
 @given(problems())
@@ -129,7 +129,7 @@ def lenet(channel_groups: int, precision: Precision, macs: int = 10**6) -> Probl
             "its kernel block of 100 bytes, 256 bytes of partial sums",
         ),
         (
-            lenet(2, Precision(output=0, partial_sum=64)).with_memory(10**6),
+            with_memory(lenet(2, Precision(output=0, partial_sum=64)), 10**6),
             631,
             "operation (0, 0) with kernel group 0, channel group 0: 25 pixel blocks of 3 bytes, "
             "its kernel block of 300 bytes, 256 bytes of partial sums",

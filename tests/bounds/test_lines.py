@@ -157,7 +157,7 @@ def test_lines_prove_no_more_than_the_optimum(
     layer = Layer(input=(1, height, width), kernels=1, kernel_shape=kernel, strides=strides)
     problem = resident(layer, kernel[0] * kernel[1] + room)
     view = View(problem, finest=True)
-    extra = extra_loads(layer, problem.accelerator.memory, view.sizes, (1, 1))
+    extra = extra_loads(layer, problem.capacity, view.sizes, (1, 1))
     optimum = optimal_duration(problem)
     assert optimum is not None
     assert view.extra_loads() <= extra <= optimum - compulsory_loads(problem)

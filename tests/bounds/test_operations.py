@@ -8,6 +8,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from offloadasp.base.arrays import IntArray
 from offloadasp.bounds.arguments import phases as phases_module
 from offloadasp.bounds.arguments.phases import best_phases, phase_value
 from offloadasp.bounds.arguments.separator import live_pixels
@@ -18,7 +19,7 @@ from offloadasp.bounds.geometry.footprint import spread
 from offloadasp.bounds.geometry.operations import OperationFootprint
 from offloadasp.bounds.geometry.sizes import sizes_of
 from offloadasp.model.instance import Layer, Precision, Resolved
-from offloadasp.model.problem import IntArray, Problem
+from offloadasp.model.problem import Problem
 from tests.engines.exhaustive import Game, bits, game_of
 from tests.support.bounds_cases import (
     input_lines,

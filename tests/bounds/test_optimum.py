@@ -18,7 +18,7 @@ from offloadasp.model.instance import Layer, Precision, Resolved
 from offloadasp.model.problem import Problem, finest
 from tests.engines.exhaustive import optimal_duration
 from tests.support.bounds_cases import small_layers, tight_problems
-from tests.support.layers import accelerator, problem_with, problems
+from tests.support.layers import accelerator, problem_with, problems, with_memory
 
 
 def resident(layer: Layer, memory: int, precision: Precision | None = None) -> Problem:
@@ -93,7 +93,7 @@ def test_bound_is_at_least_that_of_the_finest_decomposition(problem: Problem) ->
 @given(problems(), st.integers(1, 40))
 @settings(max_examples=40, deadline=None)
 def test_more_memory_never_raises_the_bound(problem: Problem, more: int) -> None:
-    larger = problem.with_memory(problem.memory + more)
+    larger = with_memory(problem, problem.memory + more)
     assert lower_bound(larger).value <= lower_bound(problem).value
 
 

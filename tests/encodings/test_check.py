@@ -20,7 +20,15 @@ from offloadasp.model.problem import Problem
 from offloadasp.model.strategy import Strategy
 from tests.engines.mutants import HALO, MUTANTS, SPILL, VALID, Mutant, insert, mutant, put, step
 from tests.engines.plans import Cost, cost, fitted, random_plan, strategy_of
-from tests.support.layers import PRECISIONS, RATES, accelerator, layers, problem_with, splits
+from tests.support.layers import (
+    PRECISIONS,
+    RATES,
+    accelerator,
+    layers,
+    problem_with,
+    splits,
+    with_memory,
+)
 
 RULES = shipped_rules()
 
@@ -65,7 +73,7 @@ def test_a_byte_less_is_too_little_memory_and_nothing_else(drawn: tuple[Problem,
     problem, plan = drawn
     least = cost(problem, plan)
     assume(least.memory > 1)
-    verdict = check(strategy_of(problem.with_memory(least.memory - 1), plan), RULES)
+    verdict = check(strategy_of(with_memory(problem, least.memory - 1), plan), RULES)
     assert {(violation.rule, violation.block) for violation in verdict.violations} == {
         ("memory", "")
     }

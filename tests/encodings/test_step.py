@@ -25,6 +25,7 @@ from tests.support.layers import (
     problem_with,
     splits,
     strategy_of,
+    with_memory,
 )
 from tests.support.solving import Optimum, operations, solve
 
@@ -218,7 +219,7 @@ def tiny_problems(draw: st.DrawFn) -> Problem:
     largest = int(drawn.operation_macs.max()) * tile[0] * tile[1]
     chip = chip.model_copy(update={"macs_per_step": largest * draw(st.integers(1, 3))})
     memory = max(1, least_memory(drawn) + draw(st.integers(-2, 8)))
-    return problem_with(layer, chip, drawn.precision, decomposition).with_memory(memory)
+    return with_memory(problem_with(layer, chip, drawn.precision, decomposition), memory)
 
 
 @settings(max_examples=100, deadline=None)

@@ -39,6 +39,7 @@ from functools import cache
 from math import lcm
 
 from offloadasp.model.problem import Problem
+from tests.support.layers import with_memory
 
 Block = tuple[object, ...]
 
@@ -124,7 +125,7 @@ def optimum(problem: Problem, names: Sequence[str]) -> tuple[Fraction, ...] | No
     for name in names:
         if name != "peak_memory":
             linear.append(name)
-        wanted = _least(problem.with_memory(memory), linear)
+        wanted = _least(with_memory(problem, memory), linear)
         if wanted is None:
             return None
         if name == "peak_memory":
@@ -143,7 +144,7 @@ def least_capacity(problem: Problem, names: Sequence[str], most: Sequence[Fracti
     low, high = 0, problem.accelerator.memory
     while high - low > 1:
         middle = (low + high) // 2
-        found = _least(problem.with_memory(middle), names)
+        found = _least(with_memory(problem, middle), names)
         if found is not None and found <= tuple(most):
             high = middle
         else:

@@ -14,11 +14,11 @@ from offloadasp.model.instance import (
     Layer,
     Precision,
     Resolved,
-    SearchOptions,
+    ResolvedInstance,
     split_evenly,
 )
-from offloadasp.model.plan import Plan, table
-from offloadasp.model.problem import Problem
+from offloadasp.model.plan import Plan, plan_from_rows
+from offloadasp.model.problem import Problem, problem_of
 from offloadasp.model.strategy import Strategy, steps_of
 
 Operation = tuple[int, int, int, int]  # n, q, i, j
@@ -38,23 +38,25 @@ def problem(
     macs_per_step: int = 2**40,
 ) -> Problem:
     """Return a problem with even groups; unless said, memory and MACs are no limit."""
-    return Problem(
+    accelerator = Accelerator(
+        memory=memory,
+        load_cycles=load_cycles,
+        write_cycles=write_cycles,
+        compute_cycles=compute_cycles,
+        macs_per_step=macs_per_step,
+    )
+    decomposition = Resolved(
+        kernel_groups=split_evenly(layer.kernels, kernel_groups),
+        channel_groups=split_evenly(layer.input[0], channel_groups),
+    )
+    instance = ResolvedInstance(
         name="test",
         layer=layer,
-        accelerator=Accelerator(
-            memory=memory,
-            load_cycles=load_cycles,
-            write_cycles=write_cycles,
-            compute_cycles=compute_cycles,
-            macs_per_step=macs_per_step,
-        ),
+        accelerator=accelerator,
         precision=precision or Precision(),
-        decomposition=Resolved(
-            kernel_groups=split_evenly(layer.kernels, kernel_groups),
-            channel_groups=split_evenly(layer.input[0], channel_groups),
-        ),
-        search=SearchOptions(),
+        decomposition=decomposition,
     )
+    return problem_of(instance, decomposition)
 
 
 def operations(problem: Problem) -> list[Operation]:
@@ -156,11 +158,6 @@ def needs(problem: Problem, group: Sequence[Operation]) -> Use:
     )
 
 
-def width(name: str) -> int:
-    """Columns of a plan's table."""
-    return 3 if name.endswith("kernels") else 5 if name == "compute" else 4
-
-
 @dataclass
 class _Builder:
     problem: Problem
@@ -199,7 +196,7 @@ class _Builder:
             self.step += 1
         self.habits = LEAN
         self.prepare(Use(set(), set(), set()), [])
-        return Plan(**{name: table(rows, width(name)) for name, rows in self.rows.items()})
+        return plan_from_rows(self.problem, self.rows)
 
     def prepare(self, now: Use, later: Sequence[Use]) -> None:
         """Free, write and load what the next compute action asks for."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from offloadasp.search.result import Status
 from rich.console import Console
 
 from offloadasp.limits.clock import Clock
@@ -26,7 +27,6 @@ from offloadasp.report.words import (
     percent,
     scope_words,
 )
-from offloadasp.search.result import Status
 from tests.support.invoking import Terminal, instance, start
 
 

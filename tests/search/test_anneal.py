@@ -41,7 +41,7 @@ from offloadasp.search.refute.refute import Refuter, cost_of_plan, ledger_of
 from offloadasp.search.size_limits import GROUND_LIMIT, operations, within_reach
 from tests.engines import exhaustive
 from tests.search.test_residency import pixels_only, schedules
-from tests.support.layers import accelerator, problem_with, problems, strategy_of
+from tests.support.layers import accelerator, problem_with, problems, strategy_of, with_memory
 
 SEEDS = st.integers(0, 2**31)
 
@@ -53,7 +53,7 @@ def starts(draw: st.DrawFn) -> tuple[Problem, Schedule]:
     order, step, residents = draw(schedules(problem))
     found = schedule(problem, order, step, residents)
     if found is None:
-        problem = problem.with_memory(problem.all_bytes)
+        problem = with_memory(problem, problem.all_bytes)
         found = schedule(problem, order, step, residents)
     assert found is not None
     return problem, found
@@ -223,7 +223,7 @@ def test_on_tiny_layers_it_finds_the_exhaustive_optimum_and_nothing_below(
 ) -> None:
     layer, decomposition, precision = TINY[name]
     roomy = problem_with(layer, accelerator(compute=3, macs=24), precision, decomposition)
-    problem = roomy.with_memory(least_memory(roomy).value + more)
+    problem = with_memory(roomy, least_memory(roomy).value + more)
     annealer = Annealer(problem, careful(problem))
     annealer.run(8000)
     least = exhaustive.optimal_duration(problem)
@@ -235,7 +235,7 @@ def trail() -> list[list[int]]:
     found = []
     for layer, decomposition, precision in TINY.values():
         roomy = problem_with(layer, accelerator(compute=3, macs=24), precision, decomposition)
-        problem = roomy.with_memory(least_memory(roomy).value + 2)
+        problem = with_memory(roomy, least_memory(roomy).value + 2)
         annealer = Annealer(problem, careful(problem), seed=5)
         annealer.run(1500)
         found.append(list(map(int, annealer._found.cells)))
@@ -271,7 +271,7 @@ def test_it_looks_at_the_clock_and_at_interruptions() -> None:
     search, clock = improver(), Clock(60)
     clock.interrupt()
     search.until(clock, 1.0, late=True)
-    search.within(100, clock)
+    with_memory(search, 100, clock)
     assert search.best == search.start
     started = time.monotonic()
     search.until(Clock(0.6), 0.5, late=True)

@@ -6,6 +6,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from offloadasp.search.result import Limits
 
 from offloadasp.asp.facts import scale_of
 from offloadasp.asp.rules import shipped_rules
@@ -22,14 +23,21 @@ from offloadasp.model.problem import Problem, finest, problem_of
 from offloadasp.search.construct.decompose import scope
 from offloadasp.search.objectives.lexicographic import Lexicographic, Ranked
 from offloadasp.search.objectives.weights import combine, thrifty_ranges
-from offloadasp.search.result import Limits
 from tests.engines import exhaustive
 from tests.engines.exhaustive import optimum
 from tests.engines.plans import SPILLING, cost, fitted, random_plan, strategy_of
 from tests.search.test_search import CASES, instance, least
 from tests.support.bounds_cases import decompositions as drawn_decompositions
 from tests.support.bounds_cases import small_layers, tight_problems, tiny_problems
-from tests.support.layers import PRECISIONS, RATES, accelerator, layers, problem_with, problems
+from tests.support.layers import (
+    PRECISIONS,
+    RATES,
+    accelerator,
+    layers,
+    problem_with,
+    problems,
+    with_memory,
+)
 from tests.support.solving import operations, solve
 
 PAIRS = list(itertools.permutations(UNITS, 2))
@@ -97,7 +105,7 @@ def test_random_layers_get_their_exhaustive_optimum(
 ) -> None:
     # The oracle moves all partial sums of a tile together.
     assume(problem.decomposition.tile == (1, 1) or len(problem.channel_sizes) == 1)
-    assume(least_memory(problem).value <= problem.accelerator.memory)
+    assume(least_memory(problem).value <= problem.capacity)
     assume(least_macs(problem).value <= problem.accelerator.macs_per_step)
     found = search(as_instance(problem), names)
     assert proved(found)
@@ -110,7 +118,7 @@ def test_bounds_of_a_search_cut_short_hold_for_the_values_it_found(
     problem: Problem, names: tuple[str, ...], budget: int
 ) -> None:
     assume(problem.decomposition.tile == (1, 1) or len(problem.channel_sizes) == 1)
-    assume(least_memory(problem).value <= problem.accelerator.memory)
+    assume(least_memory(problem).value <= problem.capacity)
     assume(least_macs(problem).value <= problem.accelerator.macs_per_step)
     first, second = search(as_instance(problem), names, Limits(1, 0, budget)).goals
     best = optimum(problem, names)
@@ -122,7 +130,7 @@ def test_bounds_of_a_search_cut_short_hold_for_the_values_it_found(
 def least_given(problem: Problem, first: Goal, second: str) -> Fraction:
     """The least second objective of strategies whose first one is at most its value."""
     if first.name == "peak_memory":
-        found = optimum(problem.with_memory(int(first.value)), [second])
+        found = optimum(with_memory(problem, int(first.value)), [second])
     elif second == "peak_memory":
         return Fraction(exhaustive.least_capacity(problem, [first.name], [first.value]))
     else:
@@ -235,7 +243,7 @@ def test_the_definition_has_the_exhaustive_optimum_and_lean_rules_keep_it(
     problem: Problem, names: tuple[str, ...]
 ) -> None:
     assume(problem.decomposition.tile == (1, 1) or len(problem.channel_sizes) == 1)
-    assume(least_memory(problem).value <= problem.accelerator.memory)
+    assume(least_memory(problem).value <= problem.capacity)
     assume(least_macs(problem).value <= problem.accelerator.macs_per_step)
     wanted = optimum(problem, names)
     assert by_clingo(problem, names) == wanted

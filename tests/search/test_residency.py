@@ -10,15 +10,23 @@ from hypothesis import strategies as st
 
 from offloadasp.asp.facts import scale_of
 from offloadasp.asp.rules import shipped_rules
+from offloadasp.base.arrays import IntArray
 from offloadasp.judge.by_rules import check
 from offloadasp.model.instance import Layer, Precision, Resolved
-from offloadasp.model.problem import IntArray, Problem
+from offloadasp.model.problem import Problem
 from offloadasp.search.construct.order import NESTS, Order, order_of
 from offloadasp.search.construct.residency import Schedule, plan_of, schedule
 from offloadasp.search.construct.steps import steps_of_order
 from offloadasp.search.construct.strips import evens
 from offloadasp.search.construct.traversal import ROW_BY_ROW, ZIGZAG, Traversals
-from tests.support.layers import accelerator, problem_with, problems, splits, strategy_of
+from tests.support.layers import (
+    accelerator,
+    problem_with,
+    problems,
+    splits,
+    strategy_of,
+    with_memory,
+)
 
 WALKS = Traversals(shipped_rules())
 GAP_LIMIT = 14
@@ -125,7 +133,7 @@ def least_cost(problem: Problem, order: Order, step: IntArray) -> int | None:
         held = busy.copy()
         for gap in kept:
             held[gap.start : gap.stop] += pixel
-        if held.max() <= problem.accelerator.memory:
+        if held.max() <= problem.capacity:
             loaded = (len(uses) + len(gaps) - len(kept)) * pixel + int(problem.kernel_bytes.sum())
             written = problem.positions * int(problem.output_bytes[0])
             return loaded * scale.load + written * scale.write + int(step[-1]) * scale.compute
@@ -142,7 +150,7 @@ def test_no_choice_of_kept_pixels_is_cheaper(
     assume(0 < len(gaps_of(uses)) <= GAP_LIMIT)
     least = int(busy_bytes(problem, step, uses).max())
     spare = 4 * int(problem.pixel_bytes[0])
-    problem = problem.with_memory(data.draw(st.integers(max(1, least - 2), least + spare)))
+    problem = with_memory(problem, data.draw(st.integers(max(1, least - 2), least + spare)))
     # The one kernel block stays, resident or not: every step uses it.
     found = schedule(problem, order, step, data.draw(st.integers(0, 1)))
     assert (None if found is None else found.cost) == least_cost(problem, order, step)
@@ -192,7 +200,7 @@ def test_more_memory_never_costs_more(problem: Problem, data: st.DataObject) -> 
     )
     costs = []
     for memory in sorted({*memories, problem.all_bytes}):
-        found = schedule(problem.with_memory(memory), order, step, residents)
+        found = schedule(with_memory(problem, memory), order, step, residents)
         costs.append(float("inf") if found is None else found.cost)
     assert costs == sorted(costs, reverse=True)
     assert costs[-1] < float("inf"), "where everything fits, every order does"
@@ -206,7 +214,7 @@ def test_every_schedule_is_a_plan_that_the_rules_accept_at_its_cost(
     order, step, residents = data.draw(schedules(problem))
     found = schedule(problem, order, step, residents)
     if found is None:
-        problem = problem.with_memory(problem.all_bytes)
+        problem = with_memory(problem, problem.all_bytes)
         found = schedule(problem, order, step, residents)
     assert found is not None
     assert_accepted(problem, found)
@@ -219,12 +227,12 @@ def test_a_schedule_with_just_enough_memory_is_accepted(
 ) -> None:
     problem, order, step = drawn
     least = int(busy_bytes(problem, step, uses_of(problem, order, step)).max())
-    problem = problem.with_memory(least)
+    problem = with_memory(problem, least)
     found = schedule(problem, order, step, 1)
     assert found is not None
     verdict = assert_accepted(problem, found)
     assert verdict == least
-    assert least == 1 or schedule(problem.with_memory(least - 1), order, step, 1) is None
+    assert least == 1 or schedule(with_memory(problem, least - 1), order, step, 1) is None
 
 
 def assert_accepted(problem: Problem, found: Schedule) -> int:
@@ -232,7 +240,7 @@ def assert_accepted(problem: Problem, found: Schedule) -> int:
     verdict = check(strategy_of(problem, plan_of(problem, found)), shipped_rules())
     assert verdict.violations == ()
     assert verdict.duration == found.cost * scale_of(problem).unit
-    assert verdict.peak_memory <= problem.accelerator.memory
+    assert verdict.peak_memory <= problem.capacity
     return verdict.peak_memory
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from offloadasp.search.result import Limits, Status
 
 from offloadasp import pipeline
 from offloadasp.asp.rules import shipped_rules
@@ -17,7 +18,6 @@ from offloadasp.model.instance import Instance, load_instance, parse_instance
 from offloadasp.model.problem import problem_of
 from offloadasp.search.anneal.improve import preparation
 from offloadasp.search.construct.decompose import decompositions, scope
-from offloadasp.search.result import Limits, Status
 from offloadasp.search.run import Search
 from tests.engines import exhaustive
 

@@ -1,6 +1,7 @@
 """Tiny problems of every kind for the tests of bounds, drawn by hypothesis."""
 
 import itertools
+from dataclasses import replace
 
 from hypothesis import strategies as st
 
@@ -8,7 +9,7 @@ from offloadasp.bounds import least_memory
 from offloadasp.model.instance import Layer, Resolved
 from offloadasp.model.problem import Problem, finest
 from tests.engines.exhaustive import game_of
-from tests.support.layers import PRECISIONS, RATES, accelerator, problem_with, splits
+from tests.support.layers import PRECISIONS, RATES, accelerator, problem_with, splits, with_memory
 
 PADS = st.sampled_from([0, 0, 0, 1, 2])
 
@@ -115,7 +116,7 @@ def tight_problems(
         problem.precision,
         problem.decomposition,
     )
-    return problem.with_memory(max(1, least_memory(problem).value + draw(st.integers(-1, 12))))
+    return with_memory(problem, max(1, least_memory(problem).value + draw(st.integers(-1, 12))))
 
 
 def without_bias_if_grouped(problem: Problem) -> Problem:
@@ -123,14 +124,9 @@ def without_bias_if_grouped(problem: Problem) -> Problem:
     layer = problem.layer
     if layer.group == 1:
         return problem
-    return Problem(
-        problem.name,
-        layer.model_copy(update={"bias": False}),
-        problem.accelerator,
-        problem.precision,
-        problem.decomposition,
-        problem.search,
-    )
+    plain = layer.model_copy(update={"bias": False})
+    instance = problem.resolved_instance().model_copy(update={"layer": plain})
+    return replace(problem, instance=instance)
 
 
 def input_lines(layer: Layer, axis: int, tile: int) -> list[set[int]]:

@@ -1,5 +1,6 @@
 """Small layers on small accelerators, drawn by hypothesis or made by hand."""
 
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
@@ -13,10 +14,10 @@ from offloadasp.model.instance import (
     Layer,
     Precision,
     Resolved,
-    SearchOptions,
+    ResolvedInstance,
 )
-from offloadasp.model.plan import Plan, Planned
-from offloadasp.model.problem import Problem
+from offloadasp.model.plan import Plan
+from offloadasp.model.problem import Problem, problem_of
 from offloadasp.model.strategy import Strategy, steps_of
 from offloadasp.search import baselines
 from offloadasp.search.construct.construct import Constructor
@@ -143,10 +144,24 @@ def accelerator(
 
 
 def problem_with(
-    layer: Layer, chip: Accelerator, precision: Precision, decomposition: Resolved
+    layer: Layer,
+    chip: Accelerator,
+    precision: Precision,
+    decomposition: Resolved,
+    name: str = "test",
 ) -> Problem:
     """A problem without a file."""
-    return Problem("test", layer, chip, precision, decomposition, SearchOptions())
+    instance = ResolvedInstance(
+        name=name, layer=layer, accelerator=chip, precision=precision, decomposition=decomposition
+    )
+    return problem_of(instance, decomposition)
+
+
+def with_memory(problem: Problem, memory: int) -> Problem:
+    """The same layer on an accelerator with so many bytes on chip."""
+    accelerator = problem.accelerator.model_copy(update={"memory": memory})
+    instance = problem.resolved_instance().model_copy(update={"accelerator": accelerator})
+    return replace(problem, instance=instance, capacity=memory)
 
 
 def strategy_of(problem: Problem, plan: Plan) -> Strategy:
@@ -167,7 +182,7 @@ def plan_by_one_traversal(layer: Layer, memory: int, macs_per_step: int) -> Stra
     accelerator = Accelerator.model_validate(
         {"memory": memory, "macs_per_step": macs_per_step, **rates}
     )
-    given = Problem("planned", layer, accelerator, Precision(), resolved, SearchOptions())
+    given = problem_with(layer, accelerator, Precision(), resolved, name="planned")
     best = Constructor(Traversals(shipped_rules()), [given], Clock(evaluations=1), 0).run().overall
     assert best is not None
-    return baselines.strategy_of(Planned(given, plan_of(given, best.schedule)))
+    return baselines.strategy_of(plan_of(given, best.schedule))

@@ -7,7 +7,7 @@ from pathlib import Path
 import clingo
 
 from offloadasp.asp.facts import facts
-from offloadasp.model.plan import Plan, table
+from offloadasp.model.plan import TABLES, Plan, plan_from_rows
 from offloadasp.model.problem import Problem
 
 
@@ -56,7 +56,7 @@ def solve(
 
 def plan_of_model(problem: Problem, atoms: Sequence[clingo.Symbol]) -> Plan:
     """Read the actions of a model. What is written counts as complete if it was computed fully."""
-    found: dict[str, list[tuple[int, ...]]] = {name: [] for name in Plan.__dataclass_fields__}
+    found: dict[str, list[tuple[int, ...]]] = {name: [] for name in TABLES}
     actions = [
         (atom.name, atom.arguments[0].name, numbers(atom.arguments[0]), atom.arguments[1].number)
         for atom in atoms
@@ -87,8 +87,7 @@ def plan_of_model(problem: Problem, atoms: Sequence[clingo.Symbol]) -> Plan:
             complete = action == "write" and len(before) == problem.exists[n].sum()
             name = "write_outputs" if complete else f"{action}_partial_sums"
             found[name].append((t, n, i, j))
-    widths = {"free_kernels": 3, "load_kernels": 3, "compute": 5}
-    return Plan(**{name: table(rows, widths.get(name, 4)) for name, rows in found.items()})
+    return plan_from_rows(problem, found)
 
 
 def numbers(block: clingo.Symbol) -> tuple[int, ...]:

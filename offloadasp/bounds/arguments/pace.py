@@ -10,8 +10,8 @@ from fractions import Fraction
 
 import numpy as np
 
+from offloadasp.base.arrays import IntArray
 from offloadasp.bounds.view import View
-from offloadasp.model.problem import IntArray
 
 # Numbers of steps that are looked at; a bound that needs more is not offered.
 _MOST_STEPS = 2**20
@@ -49,7 +49,7 @@ class Pace:
 
     def _capacity(self) -> int:
         """Bytes on chip during a step, if outputs count as in the footprints."""
-        sizes, memory = self.view.sizes, self.view.problem.accelerator.memory
+        sizes, memory = self.view.sizes, self.view.problem.capacity
         if sizes.depth == 1:
             return memory - sizes.computing_bytes
         within = self.view.group // sizes.least_depth
@@ -89,12 +89,12 @@ def paced(pace: Pace, loads: int, steps: int) -> Fraction | None:
     loads, steps
         Bytes loaded and compute actions of every strategy, at least.
     """
-    rates = pace.view.problem.accelerator
-    if rates.compute_cycles == 0 or rates.load_cycles == 0 or steps < 2:
+    prices = pace.view.problem.prices
+    if prices.compute == 0 or prices.load == 0 or steps < 2:
         return None
     first = pace.loads(np.array([steps]))[0]
     # Beyond these steps their own cost alone is more than the bound can be.
-    reach = rates.load_cycles * max(0, int(first) - loads) / rates.compute_cycles
+    reach = prices.load * max(0, int(first) - loads) / prices.compute
     count = int(reach) + 1
     if first <= loads or count > _MOST_STEPS:
         return None
@@ -102,7 +102,7 @@ def paced(pace: Pace, loads: int, steps: int) -> Fraction | None:
     least = np.maximum(loads, pace.loads(number))
     best: Fraction | None = None
     for k in _pareto(least):
-        value = rates.load_cycles * int(least[k]) + rates.compute_cycles * int(number[k])
+        value = prices.load * int(least[k]) + prices.compute * int(number[k])
         best = value if best is None or value < best else best
     return best
 

@@ -120,7 +120,7 @@ def passes_of(view: View, kind: str) -> Passes | None:
     pixel = min(group.pixel_bytes for group in sizes.kinds)
     depth, rows, tiles = sizes.channel_groups, sizes.kernel_groups, sizes.tiles
     capacity = input_capacity if depth == 1 else block_capacity
-    memory = capacity(sizes, view.problem.accelerator.memory)
+    memory = capacity(sizes, view.problem.capacity)
     partial = 0 if depth == 1 else sizes.partial_bytes
     apart = _above_least(sizes, kernel, pixel)
     if kind == "kernels":

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from offloadasp.base.arrays import IntArray
 from offloadasp.bounds.geometry.footprint import spread
-from offloadasp.model.problem import IntArray
 
 EXACT_LIMIT = 4096
 

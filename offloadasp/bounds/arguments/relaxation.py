@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from offloadasp.model.problem import IntArray
+from offloadasp.base.arrays import IntArray
 
 # Beyond so many operations, or states of the dynamic program, it proves nothing.
 MOST_OPERATIONS = 1024

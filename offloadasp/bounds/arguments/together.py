@@ -53,29 +53,29 @@ def together(view: View, floor: Floor, proofs: Sequence[tuple[int, int]]) -> Fra
         For which numbers of steps to use the size relaxation, and the bytes that are to be proved
         by it. More than it proves count as what it does.
     """
-    rates, group = view.problem.accelerator, view.group
+    prices, group = view.problem.prices, view.group
     asked, windows = dict(proofs), _windows(view, group)
     best: Fraction | None = None
     for steps in range(floor.steps, floor.steps + _MOST_NUMBERS):
-        compute = rates.compute_cycles * steps
-        if best is not None and compute + rates.load_cycles * floor.loads >= best:
+        compute = prices.compute * steps
+        if best is not None and compute + prices.load * floor.loads >= best:
             return best
         loads = max(floor.loads, floor.compulsory + _extra(view, Steps(group, steps)))
         if windows is not None and steps in asked:
             proved = least_loads(windows, steps, asked[steps])
             loads = max(loads, proved + view.sizes.apart_bytes)
-        cost = compute + rates.load_cycles * loads
+        cost = compute + prices.load * loads
         best = cost if best is None else min(best, cost)
         if loads == floor.loads:
             return best
-    rest = rates.compute_cycles * (floor.steps + _MOST_NUMBERS)
-    rest += rates.load_cycles * floor.loads
+    rest = prices.compute * (floor.steps + _MOST_NUMBERS)
+    rest += prices.load * floor.loads
     return rest if best is None else min(best, rest)
 
 
 def relaxed(view: View, floor: Floor) -> Proofs:
     """Find what the size relaxation proves for numbers of steps that can be the cheapest ones."""
-    rates, group = view.problem.accelerator, view.group
+    prices, group = view.problem.prices, view.group
     windows = _windows(view, group)
     proofs: Proofs = []
     if windows is None:
@@ -86,15 +86,15 @@ def relaxed(view: View, floor: Floor) -> Proofs:
         if proved + view.sizes.apart_bytes > loads:
             proofs.append((steps, proved))
             loads = proved + view.sizes.apart_bytes
-        saved = rates.load_cycles * (loads - floor.loads)
-        if saved <= rates.compute_cycles:
+        saved = prices.load * (loads - floor.loads)
+        if saved <= prices.compute:
             break
     return proofs
 
 
 def _extra(view: View, steps: Steps) -> int:
     problem = view.problem
-    return extra_loads(problem.layer, problem.accelerator.memory, view.sizes, view.tile, steps)
+    return extra_loads(problem.layer, problem.capacity, view.sizes, view.tile, steps)
 
 
 def _windows(view: View, group: int) -> Windows | None:
@@ -104,6 +104,6 @@ def _windows(view: View, group: int) -> Windows | None:
     need = view.footprint.at(np.arange(1, sizes.operations + 1))
     # With one channel group every operation of a step has an output block of its own.
     each = sizes.computing_bytes if sizes.depth == 1 else 0
-    memory = view.problem.accelerator.memory
+    memory = view.problem.capacity
     capacity = tuple(input_capacity(sizes, memory - more * each) for more in range(group))
     return Windows(np.concatenate([[0], need]), capacity)

@@ -10,8 +10,8 @@ from functools import cached_property
 
 import numpy as np
 
+from offloadasp.base.arrays import IntArray
 from offloadasp.bounds.geometry.profile import Axis
-from offloadasp.model.problem import IntArray
 
 # Profiles that bend often, and grids with many rows, are handled in this many pieces at most.
 _MAX_PIECES = 12

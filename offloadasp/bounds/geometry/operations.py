@@ -8,10 +8,10 @@ from functools import cached_property
 
 import numpy as np
 
+from offloadasp.base.arrays import IntArray
 from offloadasp.bounds.geometry.footprint import spread
 from offloadasp.bounds.geometry.profile import min_plus
 from offloadasp.bounds.geometry.sizes import ChannelKind, Sizes
-from offloadasp.model.problem import IntArray
 
 # Up to so many operations the least over all ways to divide them among the channel groups is exact.
 _FOLD_LIMIT = 4096

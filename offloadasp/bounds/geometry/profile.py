@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from offloadasp.base.arrays import IntArray
 from offloadasp.model.instance import Layer
-from offloadasp.model.problem import IntArray
 
 # The dynamic program takes time and memory quadratic in the number of rows of tiles.
 EXACT_LIMIT = 4096

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from offloadasp.base.arrays import IntArray
 from offloadasp.bounds.geometry.footprint import PixelFootprint
 from offloadasp.bounds.geometry.profile import axis_of
 from offloadasp.model.instance import Layer
-from offloadasp.model.problem import IntArray, Problem, finest
+from offloadasp.model.problem import Problem, finest
 
 # More kinds of channel groups than this are replaced by one with the least sizes of all.
 _MAX_KINDS = 8

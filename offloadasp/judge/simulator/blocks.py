@@ -9,8 +9,8 @@ from functools import cache, cached_property
 
 import numpy as np
 
+from offloadasp.base.arrays import BoolArray, IntArray
 from offloadasp.model.instance import ResolvedInstance
-from offloadasp.model.problem import BoolArray, IntArray
 from offloadasp.model.strategy import boxes
 
 # The indices of the groups, then rows and columns as half-open ranges: (key…, r0, r1, c0, c1).

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from offloadasp.base.arrays import BoolArray
 from offloadasp.judge.simulator.account import Account, Actions, Held
 from offloadasp.judge.simulator.blocks import Blocks, Box, Grid, cells, cut
 from offloadasp.judge.simulator.sieve import Sieve
 from offloadasp.judge.simulator.violations import LIMIT, Log
-from offloadasp.model.problem import BoolArray
 from offloadasp.model.strategy import Free, Load, Step, Write
 
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from offloadasp.base.arrays import BoolArray
 from offloadasp.judge.simulator.blocks import Box, Grid, cut
-from offloadasp.model.problem import BoolArray
 
 # More would only repeat the verdict.
 LIMIT = 1000

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from offloadasp.model.problem import BoolArray, IntArray, Problem
+from offloadasp.base.arrays import BoolArray, IntArray
+from offloadasp.model.problem import Problem
 from offloadasp.search.anneal.compiled import Ints, ints
 from offloadasp.search.anneal.evaluation import (
     BEST,
@@ -149,7 +150,6 @@ def schedule_of(found: Arrangement) -> Schedule:
         step=step[order.unit],
         pixels=uses(0, kernel, numbering.pixel),
         kernels=kernels,
-        exact=len(numbering.pairs) == 1,
         outputs=uses(output, end, numbering.output) if len(numbering.output) else None,
     )
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from offloadasp.model.problem import IntArray
+from offloadasp.base.arrays import IntArray
 
 try:
     import numba

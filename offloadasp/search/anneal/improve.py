@@ -6,12 +6,15 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
 
+from offloadasp.asp.facts import scale_of
 from offloadasp.limits.abandonable import beside
 from offloadasp.limits.clock import Clock
-from offloadasp.model.problem import Problem
-from offloadasp.search.construct.construct import Best, Constructed
-from offloadasp.search.construct.residency import Schedule
+from offloadasp.model.plan import Plan
+from offloadasp.search.construct.construct import Best
+from offloadasp.search.construct.residency import plan_of, schedule_from
+from offloadasp.search.pool import Offer
 from offloadasp.search.size_limits import operations, within_reach
+from offloadasp.search.source import Annealed
 
 if TYPE_CHECKING:
     from offloadasp.search.anneal.annealing import Annealer
@@ -26,40 +29,14 @@ _SOON, _LATE = 10_000, 50_000
 _WAIT_SECONDS = 0.05
 
 
-@dataclass(frozen=True)
-class Proposal:
-    """A schedule, and in words where it comes from."""
-
-    problem: Problem
-    schedule: Schedule
-    words: str
-
-    @property
-    def cost(self) -> int:
-        """In units of the rules."""
-        return self.schedule.cost
-
-    @property
-    def method(self) -> str:
-        """How the schedule was found, for readers."""
-        keeping = "optimal" if self.schedule.exact else "a heuristic"
-        return f"{self.words}; what to keep: {keeping} for this order"
-
-
-def proposal_of(plan: Constructed, memory: int) -> Proposal:
-    """Return a constructive plan as a proposal at a memory of so many bytes."""
-    words = f"{plan.traversal.text}, {plan.blocking.text}"
-    return Proposal(plan.blocking.problem.with_memory(memory), plan.schedule, words)
-
-
 @dataclass
 class Improver:
-    """Improves a proposal, a moment at a time.
+    """Improves a plan, a moment at a time.
 
     Attributes
     ----------
     start
-        The proposal.
+        The plan.
     seed
         Of the random numbers.
     enough
@@ -68,30 +45,34 @@ class Improver:
         Told of every better cost.
     """
 
-    start: Proposal
+    start: Offer
     seed: int
     enough: int
     tell: Callable[[int], None] = lambda _: None
     _annealer: "Annealer | None" = field(default=None, init=False)
 
+    def __post_init__(self) -> None:
+        self.problem = self.start.plan.problem
+        self._first = units(self.start.plan)
+
     @property
     def cost(self) -> int:
         """The least cost so far, in units of the rules."""
-        return self.start.cost if self._annealer is None else self._annealer.cost
+        return self._first if self._annealer is None else self._annealer.cost
 
     @property
-    def best(self) -> Proposal:
-        """The best proposal so far."""
-        if self._annealer is None or self.cost == self.start.cost:
+    def best(self) -> Offer:
+        """The best plan so far."""
+        if self._annealer is None or self.cost == self._first:
             return self.start
-        words = f"local search from {self.start.words}"
-        return Proposal(self.start.problem, self._annealer.best, words)
+        plan = plan_of(self.problem, self._annealer.best)
+        return Offer(plan, Annealed(self.start.source))
 
     def hopeful(self, *, late: bool = False) -> bool:
         """Return whether to go on: soon it gives up if another search is to follow, else late."""
-        if not within_reach(self.start.problem) or self.cost <= self.enough:
+        if not within_reach(self.problem) or self.cost <= self.enough:
             return False
-        patience = (_LATE if late else _SOON) * operations(self.start.problem)
+        patience = (_LATE if late else _SOON) * operations(self.problem)
         return self._annealer is None or self._annealer.patient(patience)
 
     def go_on(self) -> None:
@@ -138,24 +119,31 @@ def preparation() -> threading.Thread:
     return beside(load)
 
 
-def _annealer(start: Proposal, seed: int) -> "Annealer":
+def _annealer(start: Offer, seed: int) -> "Annealer":
     # Loading numba takes a while, and many runs do not need it.
     from offloadasp.search.anneal.annealing import Annealer
 
-    return Annealer(start.problem, start.schedule, seed)
+    return Annealer(start.plan.problem, schedule_from(start.plan), seed)
 
 
-def starts_of(best: Best, memory: int, budget: int) -> list[tuple[Proposal, int]]:
-    """Return the proposals from which to search within a budget, with numbers of changes.
+def units(plan: Plan) -> int:
+    """Return the cost of a plan in units of the rules."""
+    problem = plan.problem
+    return int((plan.cost - problem.prices.fixed) / scale_of(problem).unit)
+
+
+def starts_of(best: Best, budget: int) -> list[tuple[Offer, int]]:
+    """Return the plans from which to search within a budget, with numbers of changes.
 
     They are the best plans after 16, 128, 1024, … evaluations, each with as many changes as these
     are worth. So a larger budget does all that a smaller one does, and its result is not worse.
     """
-    found: dict[int, tuple[Proposal, int]] = {}
+    found: dict[int, tuple[Offer, int]] = {}
     tried = _FIRST
     while tried <= budget:
-        known = [plan for plan in best.history if plan.tried <= tried]
+        known = [entry for entry in best.history if entry[0] <= tried]
         if known:
-            found[known[-1].tried] = proposal_of(known[-1], memory), tried * _CHANGES_EACH
+            number, candidate = known[-1]
+            found[number] = candidate.offer(number), tried * _CHANGES_EACH
         tried *= _FACTOR
     return list(found.values())

@@ -12,7 +12,8 @@ from functools import cached_property
 import numpy as np
 
 from offloadasp.asp.facts import scale_of
-from offloadasp.model.problem import IntArray, Problem
+from offloadasp.base.arrays import IntArray
+from offloadasp.model.problem import Problem
 from offloadasp.search.anneal.evaluation import Sizes
 from offloadasp.search.construct.order import Order, order_at
 from offloadasp.search.construct.residency import patches

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from offloadasp.model.problem import IntArray, Problem
+from offloadasp.base.arrays import IntArray
+from offloadasp.model.problem import Problem
 from offloadasp.search.construct.strips import even
 from offloadasp.search.construct.traversal import Traversal
 
@@ -72,24 +73,6 @@ class Blocking:
         each = -(-len(self.problem.kernel_sizes) // self.sets)
         return -(-each * self.cells // self.size) + 1
 
-    @property
-    def text(self) -> str:
-        """The loops in a reader's words."""
-        problem = self.problem
-        kernel_groups, channel_groups = problem.exists.shape
-        rows, columns = problem.tile_grid
-        words = {
-            "s": (self.sets, f"{self.sets} sets of kernel groups"),
-            "n": (kernel_groups, "kernel groups"),
-            "q": (channel_groups, "channel groups"),
-            "c": (-(-rows * columns // self.cells), f"regions of {self.cells}"),
-        }
-        loops = [words[loop][1] for loop in f"s{self.nest}" if words[loop][0] > 1]
-        if loops and loops[-1] == words["c"][1]:
-            loops.pop()  # innermost, the loop over regions is one with the loop over their tiles
-        nested = f", loops over {', '.join(loops)}" if loops else ""
-        return f"up to {self.size} operation{'s' if self.size > 1 else ''} a step{nested}"
-
     def straightened(self) -> "Blocking":
         """Return the same loops and steps, with regions of whole rows of about as many tiles."""
         columns = self.problem.tile_grid[1]
@@ -99,7 +82,7 @@ class Blocking:
 
     def at(self, memory: int) -> "Blocking":
         """Return the same blocking at another memory in bytes."""
-        return replace(self, problem=self.problem.with_memory(memory))
+        return replace(self, problem=self.problem.within(memory))
 
     def along(self, traversal: Traversal) -> "Blocking":
         """Return the same loops and steps for other strips; whole lines and strips stay whole."""

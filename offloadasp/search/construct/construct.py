@@ -9,18 +9,21 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from offloadasp.base.arrays import IntArray
 from offloadasp.limits.clock import Clock
-from offloadasp.model.problem import IntArray, Problem
+from offloadasp.model.problem import Problem
 from offloadasp.search.construct.blocking import Blocking, most_operations
 from offloadasp.search.construct.explore import near, sparse
 from offloadasp.search.construct.order import order_of
-from offloadasp.search.construct.residency import Schedule, schedule
+from offloadasp.search.construct.residency import Schedule, plan_of, schedule
 from offloadasp.search.construct.shortlist import blockings, set_counts
 from offloadasp.search.construct.steps import steps_of_order
 from offloadasp.search.construct.strips import evens, trials, walk
 from offloadasp.search.construct.traversal import ROW_BY_ROW, ZIGZAG, Traversal, Traversals
 from offloadasp.search.construct.variations import smaller, variations
+from offloadasp.search.pool import Offer
 from offloadasp.search.size_limits import within_reach
+from offloadasp.search.source import Constructed
 
 # By when to have ranked blockings, scheduled them, and varied the best, in shares of the time; the
 # baselines get the rest.
@@ -42,61 +45,63 @@ Ranked = tuple[float, int, Blocking]
 
 
 @dataclass(frozen=True)
-class Constructed:
-    """A constructive plan: where it comes from and what it costs.
-
-    Attributes
-    ----------
-    blocking, traversal, schedule
-        The loops, the way through the output, and the steps.
-    tried
-        How many plans had been tried when it was found.
-    """
+class Candidate:
+    """A schedule, with the loops and the way through the output that it comes from."""
 
     blocking: Blocking
     traversal: Traversal
     schedule: Schedule
-    tried: int = 0
 
     @property
     def cost(self) -> int:
         """In units of the rules."""
         return self.schedule.cost
 
+    def offer(self, tried: int = 0) -> Offer:
+        """Return the plan with its source."""
+        plan = plan_of(self.blocking.problem, self.schedule)
+        return Offer(plan, Constructed(self.blocking, self.traversal, tried))
+
 
 @dataclass
 class Best:
-    """The best plan so far, the best of every kind of traversal, and every plan once the best."""
+    """The best candidate so far, the best along each kind of traversal, and all once the best.
 
-    overall: Constructed | None = None
-    by_name: dict[str, Constructed] = field(default_factory=dict)
-    history: list[Constructed] = field(default_factory=list)
+    Attributes
+    ----------
+    history
+        Each with how many plans had been tried when it was found.
+    """
 
-    def add(self, found: Constructed) -> bool:
-        """Take a plan in; return whether it is the best of all."""
+    overall: Candidate | None = None
+    by_name: dict[str, Candidate] = field(default_factory=dict)
+    history: list[tuple[int, Candidate]] = field(default_factory=list)
+
+    def add(self, found: Candidate, tried: int = 0) -> bool:
+        """Take a candidate in; return whether it is the best of all."""
         name = found.traversal.name
         if self.improved_by(found, name):
             self.by_name[name] = found
         if self.improved_by(found):
             self.overall = found
-            self.history.append(found)
+            self.history.append((tried, found))
             return True
         return False
 
-    def improved_by(self, found: Constructed, name: str | None = None) -> bool:
-        """Return whether a plan is better than the best of one kind of traversal, or of all."""
+    def improved_by(self, found: Candidate, name: str | None = None) -> bool:
+        """Return whether a candidate beats the best along one kind of traversal, or of all."""
         cost = self.cost(name)
         return cost is None or found.cost < cost
 
     def cost(self, name: str | None = None) -> int | None:
-        """Return the cost to beat: of one kind of traversal, or of all."""
+        """Return the cost to beat: along one kind of traversal, or of all."""
         known = self.overall if name is None else self.by_name.get(name)
         return None if known is None else known.cost
 
 
 def evaluate(
     tiles: IntArray, blocking: Blocking, traversal: Traversal, best: int | None = None
-) -> Constructed | None:
+) -> Candidate | None:
     """Schedule a blocking along a traversal; None where it does not fit or cannot beat ``best``.
 
     Parameters
@@ -109,7 +114,7 @@ def evaluate(
     order = order_of(problem, tiles, regions, blocking.nest, blocking.sets)
     step = steps_of_order(problem, order, blocking.size, aligned=blocking.aligned)
     found = schedule(problem, order, step, blocking.residents, best, blocking.patience)
-    return None if found is None else Constructed(blocking, traversal, found)
+    return None if found is None else Candidate(blocking, traversal, found)
 
 
 @dataclass
@@ -137,7 +142,7 @@ class Constructor:
     problems: Sequence[Problem]
     clock: Clock
     enough: int
-    on_better: Callable[[Constructed], None] = lambda _: None
+    on_better: Callable[[Candidate], None] = lambda _: None
     shares: tuple[float, float] = (0.7, 0.9)
     best: Best = field(default_factory=Best)
     tried: int = 0
@@ -154,7 +159,7 @@ class Constructor:
         different = _different(ranked)
         while batch := list(itertools.islice(different, _SCREENED)):
             first = not self.best.history
-            screened = self._screen(batch)
+            screened = self._screen(batch, ranked)
             if first:
                 self._baselines(ranked)
             for found in screened[:_VARIED]:
@@ -187,9 +192,12 @@ class Constructor:
             batch = near([entry[2].problem for entry in ranked[:_LEADING]], left)
         return ranked
 
-    def _screen(self, blockings: Iterable[Blocking]) -> list[Constructed]:
-        """Schedule blockings, the most promising first; return the plans, best first."""
-        found: list[Constructed] = []
+    def _screen(self, blockings: Iterable[Blocking], ranked: Iterable[Ranked]) -> list[Candidate]:
+        """Schedule blockings, the most promising first; return the candidates, best first.
+
+        By the clock the first one is followed by one along each baseline, before all others.
+        """
+        found: list[Candidate] = []
         for blocking in blockings:
             best = self.best.cost()
             # Without any plan yet the search goes on: some plan comes first.
@@ -202,9 +210,11 @@ class Constructor:
             plan = self._fitting(blocking, None if best is None else best * 2)
             if plan is not None:
                 found.append(plan)
+                if best is None and self.clock.timed:
+                    self._first_baselines(ranked)
         return sorted(found, key=lambda plan: plan.cost)
 
-    def _fitting(self, blocking: Blocking, best: int | None) -> Constructed | None:
+    def _fitting(self, blocking: Blocking, best: int | None) -> Candidate | None:
         """Schedule a blocking, with smaller steps where the estimated ones do not fit."""
         for size in itertools.islice(smaller(blocking.size), _SMALLER):
             smaller_steps = replace(blocking, size=size)
@@ -213,13 +223,13 @@ class Constructor:
                 return found
         return None
 
-    def _vary(self, start: Constructed) -> None:
+    def _vary(self, start: Candidate) -> None:
         """Change the blocking, then the strips, as long as that helps."""
         current = self._reblocked(start)
         while (better := self._recut(current)).cost < current.cost:
             current = self._reblocked(better)
 
-    def _reblocked(self, start: Constructed) -> Constructed:
+    def _reblocked(self, start: Candidate) -> Candidate:
         """Change one thing at a time, as long as that helps."""
         current, improved = start, True
         while improved:
@@ -233,7 +243,7 @@ class Constructor:
                     break
         return current
 
-    def _recut(self, start: Constructed) -> Constructed:
+    def _recut(self, start: Candidate) -> Candidate:
         """Search the widths of strips and the directions of lines."""
         grid = start.blocking.problem.tile_grid
         others = evens(grid) if start.blocking.whole else ()
@@ -261,12 +271,21 @@ class Constructor:
                 known = baseline.name in self.best.by_name
                 if known and tried >= _BASELINES:
                     return
-                # Where the time is over, the search goes on for a plan of each.
                 left = self._fit(blocking, baseline, _SMALLER)
                 if not left and {ROW_BY_ROW.name, ZIGZAG.name} <= self.best.by_name.keys():
                     return
 
-    def _baselines_of(self, winner: Constructed) -> None:
+    def _first_baselines(self, ranked: Iterable[Ranked]) -> None:
+        """Find one plan along each baseline, however little time is left."""
+        straight = (entry[2] for entry in ranked if entry[2].straight)
+        few = itertools.islice(straight, _BASELINES)
+        for blocking, baseline in itertools.product(few, (ROW_BY_ROW, ZIGZAG)):
+            for size in smaller(blocking.size):
+                if baseline.name in self.best.by_name or self.clock.halted:
+                    break
+                self._attempt(replace(blocking, size=size), baseline, None)
+
+    def _baselines_of(self, winner: Candidate) -> None:
         """Give the baselines the loops that won, with every step size."""
         blocking = winner.blocking.straightened()
         blocking = replace(blocking, size=most_operations(blocking.problem))
@@ -296,7 +315,7 @@ class Constructor:
 
     def _attempt(
         self, blocking: Blocking, traversal: Traversal, best: int | None
-    ) -> Constructed | None:
+    ) -> Candidate | None:
         self.tried += 1
         grid = blocking.problem.tile_grid
         if traversal.name == "strips":
@@ -305,7 +324,7 @@ class Constructor:
                 return found
         # What is kept goes the way of the rules.
         found = evaluate(self.known.visits(grid, traversal), blocking, traversal, best)
-        if found is not None and self.best.add(replace(found, tried=self.tried)):
+        if found is not None and self.best.add(found, self.tried):
             self.on_better(found)
         return found
 

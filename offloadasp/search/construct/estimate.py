@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from offloadasp.asp.facts import scale_of
-from offloadasp.model.problem import IntArray, Problem
+from offloadasp.base.arrays import IntArray
+from offloadasp.model.problem import Problem
 from offloadasp.search.construct.blocking import most_operations
 from offloadasp.search.construct.grid import FloatArray, Grid
 

@@ -8,7 +8,8 @@ import itertools
 
 import numpy as np
 
-from offloadasp.model.problem import IntArray, Problem
+from offloadasp.base.arrays import IntArray
+from offloadasp.model.problem import Problem
 from offloadasp.search.construct.order import Order
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from offloadasp.model.problem import BoolArray, IntArray, Problem
+from offloadasp.base.arrays import BoolArray, IntArray
+from offloadasp.model.problem import Problem
 
 FloatArray = NDArray[np.float64]
 

@@ -8,8 +8,9 @@ from itertools import islice
 
 import numpy as np
 
-from offloadasp.model.plan import Plan, Planned
-from offloadasp.model.problem import BoolArray, IntArray, Problem
+from offloadasp.base.arrays import BoolArray, IntArray
+from offloadasp.model.plan import Plan
+from offloadasp.model.problem import Problem
 from offloadasp.search.construct.blocking import most_operations
 from offloadasp.search.construct.order import Order, order_of
 from offloadasp.search.construct.steps import steps_of_order
@@ -20,7 +21,7 @@ from offloadasp.search.construct.variations import smaller
 _FITTING = 4
 
 
-def without_reuse(problem: Problem, known: Traversals) -> Planned | None:
+def without_reuse(problem: Problem, known: Traversals) -> Plan | None:
     """Return the shortest plan without any reuse that fits, row by row; None if none was found.
 
     Operations on one output position follow each other, kernel group by kernel group. The larger
@@ -28,13 +29,12 @@ def without_reuse(problem: Problem, known: Traversals) -> Planned | None:
     """
     tiles = known.visits(problem.tile_grid, ROW_BY_ROW)
     order = order_of(problem, tiles, np.arange(len(tiles)), "cnq")
-    fitting = (
-        Planned(problem, plan)
+    plans = (
+        _plan(problem, order, steps_of_order(problem, order, size))
         for size in smaller(most_operations(problem))
-        if (plan := _plan(problem, order, steps_of_order(problem, order, size))).peak_bytes(problem)
-        <= problem.memory
     )
-    return min(islice(fitting, _FITTING), key=lambda found: found.duration, default=None)
+    fitting = (plan for plan in plans if plan.counts.peak <= problem.memory)
+    return min(islice(fitting, _FITTING), key=lambda plan: plan.cost, default=None)
 
 
 def _plan(problem: Problem, order: Order, step: IntArray) -> Plan:
@@ -44,6 +44,7 @@ def _plan(problem: Problem, order: Order, step: IntArray) -> Plan:
     outputs, begun, complete = _outputs(problem, order, step)
     later = np.array([1, 0, 0, 0])
     return Plan(
+        problem,
         free_pixels=pixels + later,
         free_kernels=kernels + later[:3],
         write_outputs=outputs[complete] + later,

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from offloadasp.model.problem import IntArray, Problem
+from offloadasp.base.arrays import IntArray
+from offloadasp.model.problem import Problem
 
 # Loops from outermost to innermost: c over regions of the path, n over kernel groups, q over
 # channel groups; the tiles of a region are innermost. "nqc" is weight-stationary, "cnq" is

@@ -13,8 +13,9 @@ from heapq import heappop, heappush
 import numpy as np
 
 from offloadasp.asp.facts import scale_of
+from offloadasp.base.arrays import BoolArray, IntArray
 from offloadasp.model.plan import Plan
-from offloadasp.model.problem import BoolArray, IntArray, Problem
+from offloadasp.model.problem import Problem
 from offloadasp.search.construct.order import Order, order_at
 
 
@@ -59,8 +60,6 @@ class Schedule:
         In units of :class:`~offloadasp.asp.facts.Scale`.
     outputs
         Uses of outputs, counted as tile · N + n; None: each stays until it is complete.
-    exact
-        Whether keeping is optimal for these steps, not only good.
     """
 
     cost: int
@@ -68,7 +67,6 @@ class Schedule:
     step: IntArray
     pixels: Uses
     kernels: Uses
-    exact: bool
     outputs: Uses | None = None
 
 
@@ -113,8 +111,7 @@ def schedule(
     kept = _keep_soonest(pixels, slack // int(problem.pixel_bytes.max()))
     pixels = Uses(pixels.block, pixels.step, pixels.joined & kept)
     cost = fixed + scale.load * int(bytes_of[pixels.starts].sum())
-    exact = int(problem.exists.sum()) == 1
-    return Schedule(cost, order, step, pixels, kernels, exact)
+    return Schedule(cost, order, step, pixels, kernels)
 
 
 def _distinct(block: IntArray, step: IntArray) -> tuple[IntArray, IntArray, BoolArray]:
@@ -145,13 +142,9 @@ def _output_occupancy(problem: Problem, order: Order, step: IntArray) -> IntArra
     """Return the bytes of outputs on chip while each step computes, shape (last + 2,)."""
     _, first, last = _output_spans(problem, order, step)
     n = np.tile(np.arange(len(problem.kernel_sizes)), problem.positions)
-    partial, output = problem.partial_bytes[n], problem.output_bytes[n]
-    occupied = np.zeros(int(step[-1]) + 3, dtype=np.int64)
-    np.add.at(occupied, first, np.where(first < last, partial, 0))
-    np.add.at(occupied, last, -np.where(first < last, partial, 0))
-    occupied = np.cumsum(occupied)
-    np.add.at(occupied, last, np.where(first < last, np.maximum(partial, output), output))
-    return occupied[:-1]
+    return problem.semantics.occupied_by_outputs(
+        first, last, problem.partial_bytes[n], problem.output_bytes[n], int(step[-1]) + 1
+    )
 
 
 def _output_spans(
@@ -258,6 +251,7 @@ def plan_of(problem: Problem, found: Schedule) -> Plan:
     n, position = block % len(problem.kernel_sizes), block // len(problem.kernel_sizes)
     spills, reloads = _spills(problem, found)
     return Plan(
+        problem,
         free_pixels=pixels(found.pixels.stops, 1),
         free_kernels=kernels(found.kernels.stops, 1),
         write_outputs=np.column_stack(
@@ -269,6 +263,36 @@ def plan_of(problem: Problem, found: Schedule) -> Plan:
         load_partial_sums=reloads,
         compute=np.column_stack([step, order.n, order.q, order.i, order.j]),
     )
+
+
+def schedule_from(plan: Plan) -> Schedule:
+    """Return the order, the steps and the loads of a plan as a schedule to begin a search with.
+
+    Its uses are the loads alone; how long a block then stays is for the search to decide.
+    """
+    problem = plan.problem
+    step, n, q, i, j = plan.compute.T
+    height, width = problem.decomposition.tile
+    columns = problem.tile_grid[1]
+    tile = i // height * columns + j // width
+    begins = np.ones(len(step), dtype=np.bool_)
+    begins[1:] = (np.diff(n) != 0) | (np.diff(q) != 0) | (np.diff(tile) != 0)
+    unit = np.cumsum(begins) - 1
+    runs = np.arange(int(unit[-1]) + 1)
+    pixels, kernels = plan.load_pixels, plan.load_kernels
+    r_c = pixels[:, 2] * problem.layer.input[2] + pixels[:, 3]
+    return Schedule(
+        cost=int((plan.cost - problem.prices.fixed) / scale_of(problem).unit),
+        order=Order(n, q, i, j, unit, runs, runs),
+        step=step,
+        pixels=_loads(pixels[:, 1] * problem.used.size + r_c, pixels[:, 0]),
+        kernels=_loads(kernels[:, 1] * problem.exists.shape[1] + kernels[:, 2], kernels[:, 0]),
+    )
+
+
+def _loads(block: IntArray, step: IntArray) -> Uses:
+    by_block = np.lexsort([step, block])
+    return Uses(block[by_block], step[by_block], np.zeros(max(0, len(block) - 1), dtype=np.bool_))
 
 
 def _spills(problem: Problem, found: Schedule) -> tuple[IntArray, IntArray]:

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from offloadasp.model.problem import BoolArray, IntArray, Problem
+from offloadasp.base.arrays import BoolArray, IntArray
+from offloadasp.model.problem import Problem
 from offloadasp.search.construct.order import Order
 
 

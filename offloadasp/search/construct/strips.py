@@ -10,8 +10,8 @@ from itertools import product
 
 import numpy as np
 
+from offloadasp.base.arrays import IntArray
 from offloadasp.model.instance import split_evenly
-from offloadasp.model.problem import IntArray
 from offloadasp.search.construct.traversal import Strip, Traversal
 
 # Above this many strips only every so many-th number is tried.

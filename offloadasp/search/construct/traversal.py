@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from offloadasp.asp.rules import Rules, ground
+from offloadasp.base.arrays import IntArray
 from offloadasp.base.errors import InputError
-from offloadasp.model.problem import IntArray
 
 
 class Strip(NamedTuple):
@@ -51,18 +51,6 @@ class Traversal:
         if self.name != "strips":
             return [grid[1]]
         return [strip.width for strip in self.strips]
-
-    @property
-    def text(self) -> str:
-        """The traversal in a reader's words."""
-        if self.name != "strips":
-            return self.name.replace("_", " ")
-        side, count = "row" if self.transposed else "column", len(self.strips)
-        widths = {strip.width for strip in self.strips}
-        wide = f"{min(widths)} to {max(widths)} wide" if len(widths) > 1 else f"{max(widths)} wide"
-        ways = {strip.turning for strip in self.strips}
-        lines = "" if ways == {True} else ", lines one way" if ways == {False} else ", lines mixed"
-        return f"{count} {side} strip{'s' if count > 1 else ''} {wide}{lines}"
 
     @property
     def facts(self) -> str:

@@ -1,26 +1,30 @@
 """Objectives one after the other: the first one matters most, the next one decides among its best.
 
-Linear objectives (duration, traffic) are minimised by the search at their rates, two of them as one
-weighted sum. Where the peak of memory comes first, its optimum is known: the least memory with
-which a strategy exists. After linear objectives it is the least capacity at which their values are
-still reached. What comes after the peak is minimised with that capacity as the memory.
+Linear objectives are minimised by the search at their prices, two of them as one weighted sum.
+Where the peak comes first, its optimum is known: the least memory with which a strategy exists.
+After linear objectives it is the least capacity at which their values are still reached. What comes
+after the peak is minimised with that capacity.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from offloadasp.asp.rules import Rules
 from offloadasp.bounds import least_memory, lower_bound, verify_certificate
-from offloadasp.limits.clock import Clock
-from offloadasp.model.cost import DURATION, PEAK, Goal, measure
+from offloadasp.model.claim import Claim
+from offloadasp.model.cost import DURATION, OBJECTIVES, PEAK, prices_of
 from offloadasp.model.instance import Instance
-from offloadasp.model.problem import problem_of
+from offloadasp.model.plan import Plan
+from offloadasp.search.answer import Answer
 from offloadasp.search.construct.traversal import Traversals
-from offloadasp.search.objectives.linear import Linear, Proven, whole_at
+from offloadasp.search.effort import Effort
+from offloadasp.search.objectives.linear import Linear, Proven
 from offloadasp.search.objectives.shrink import Shrinker
-from offloadasp.search.result import Found, Limits, Status
+from offloadasp.search.pool import Listener, Offer, Pool
+from offloadasp.search.question import question_of, whole_of
+from offloadasp.search.workers import fallback
 
 # Of the time, what the objectives before the peak may use; and of the rest, what the peak may use
 # if another objective follows.
@@ -31,23 +35,13 @@ _MOST_APART = 20_000
 
 
 @dataclass(frozen=True)
-class Ranked:
-    """The result of a search for one or several objectives.
+class _Known:
+    """A plan with its baselines, and what is proved of the objectives so far."""
 
-    Attributes
-    ----------
-    found
-        The best plan. Its certificate proves the first objective's bound; under ``then`` it has an
-        entry for each of the others.
-    goals
-        The objectives in their order.
-    duration_bound
-        No strategy is shorter, whatever was minimised; in cycles.
-    """
-
-    found: Found
-    goals: tuple[Goal, ...]
-    duration_bound: Fraction
+    best: Offer
+    proofs: list[Proven]
+    baselines: dict[str, Plan]
+    pool: Pool | None = None
 
 
 @dataclass
@@ -59,22 +53,19 @@ class Lexicographic:
     names
         Objectives, distinct, the one that matters most first.
     tell
-        Told of every change of incumbent or bound of the objective in work.
+        Hears of every change of incumbent or bound of the objective in work.
     """
 
     instance: Instance
     rules: Rules
-    limits: Limits
-    clock: Clock
+    effort: Effort
     names: tuple[str, ...]
-    tell: Callable[[Status], None] = lambda _: None
-    seconds: dict[str, float] = field(default_factory=lambda: {"ground": 0.0, "solve": 0.0})
+    tell: Listener = field(default=lambda _: None)
 
     def __post_init__(self) -> None:
-        self.known = Traversals(self.rules)
         self.memory = self.instance.accelerator.memory
 
-    def run(self) -> Ranked:
+    def run(self) -> Answer:
         """Search within the limits.
 
         Raises
@@ -86,87 +77,95 @@ class Lexicographic:
         """
         started = time.monotonic()
         if PEAK not in self.names:
-            found, proofs = self._minimise(self.names, self.memory, self.clock)
+            known = self._minimise(self.names, self.memory, self.effort)
         else:
             peak = self.names.index(PEAK)
             before, after = self.names[:peak], self.names[peak + 1 :]
-            found, proofs = self._peak_later(before, after) if before else self._peak_first(after)
-        self.seconds["solve"] = time.monotonic() - started - self.seconds["ground"]
-        # With the memory that the instance gives, whatever the last search had.
-        problem = problem_of(self.instance, found.problem.decomposition)
-        return self._ranked(replace(found, problem=problem, seconds=self.seconds), proofs)
+            known = self._peak_later(before, after) if before else self._peak_first(after)
+        seconds = self.effort.seconds
+        seconds["solve"] = time.monotonic() - started - seconds["ground"]
+        return self._answer(known)
 
     def _linear(self, names: tuple[str, ...]) -> Linear:
-        return Linear(self.instance, self.rules, self.limits, names, self.known, self.seconds)
+        return Linear(self.instance, self.rules, self.effort, names)
 
-    def _minimise(
-        self, names: tuple[str, ...], memory: int, clock: Clock
-    ) -> tuple[Found, list[Proven]]:
-        """Minimise linear objectives at a memory in bytes; return what is proved of each.
+    def _minimise(self, names: tuple[str, ...], capacity: int, effort: Effort) -> _Known:
+        """Minimise linear objectives at a capacity in bytes.
 
         Where the sum of two leaves clingo's integers, or takes too many rules, the first one by
         itself may not.
         """
-        found, proofs = self._together(names, memory, clock)
-        if len(names) > 1 and not clock.expired():
-            value = self._value(names[0], found)
-            if proofs[0].value < value:
-                other, (proof,) = self._together(names[:1], memory, clock)
-                proofs[0] = max(proofs[0], proof, key=lambda known: known.value)
-                found = other if self._value(names[0], other) < value else found
-        return found, proofs
+        known = self._together(names, capacity, effort)
+        if len(names) == 1 or effort.clock.expired():
+            return known
+        first = names[0]
+        if known.proofs[0].value < self._value(first, known.best.plan):
+            other = self._together(names[:1], capacity, effort)
+            proof = max(known.proofs[0], other.proofs[0], key=lambda proof: proof.value)
+            proofs = [proof, *known.proofs[1:]]
+            better = self._value(first, other.best.plan) < self._value(first, known.best.plan)
+            return replace(other if better else known, proofs=proofs)
+        return known
 
-    def _together(
-        self, names: tuple[str, ...], memory: int, clock: Clock
-    ) -> tuple[Found, list[Proven]]:
+    def _together(self, names: tuple[str, ...], capacity: int, effort: Effort) -> _Known:
         linear = self._linear(names)
-        found = linear.search(memory, clock, self.tell).run()
-        return found, linear.proven(found, memory)
+        pool = linear.search(capacity, effort, self.tell)
+        return _Known(pool.found, linear.proven(pool, capacity), pool.baselines, pool)
 
-    def _peak_first(self, after: tuple[str, ...]) -> tuple[Found, list[Proven]]:
+    def _peak_first(self, after: tuple[str, ...]) -> _Known:
         """Plan for the least memory, and minimise what follows with no more than that."""
         linear = self._linear((DURATION,))
-        search = linear.search(self.memory, self.clock, self.tell)
-        bound = lower_bound(search.whole)
-        proof = Proven(Fraction(least_memory(search.whole).value), bound.certificate)
-        memory = linear.least_memory(_MOST_APART)
+        prices = prices_of(DURATION, self.instance)
+        question = question_of(self.instance, self.rules, prices, self.memory)
+        certificate = lower_bound(question.whole).certificate
+        proof = Proven(Fraction(least_memory(question.whole).value), certificate)
+        capacity = linear.least_memory(_MOST_APART)
         if not after:
-            return search.careful(memory, bound), [proof]
-        found, proofs = self._minimise(after, memory, self.clock)
-        return found, [proof, *proofs]
+            made = fallback(question.within(capacity), Traversals(self.rules))
+            return _Known(made, [proof], {"row_by_row": made.plan})
+        known = self._minimise(after, capacity, self.effort)
+        return replace(known, proofs=[proof, *known.proofs])
 
-    def _peak_later(
-        self, before: tuple[str, ...], after: tuple[str, ...]
-    ) -> tuple[Found, list[Proven]]:
+    def _peak_later(self, before: tuple[str, ...], after: tuple[str, ...]) -> _Known:
         """Minimise, lower the peak without giving up what was reached, minimise what follows."""
-        first, proofs = self._minimise(before, self.memory, self.clock.part(_BEFORE))
-        clock = self.clock.part(_PEAK) if after else self.clock
-        found, proof = Shrinker(self._linear(before), first, clock, self.tell).run()
-        proofs.append(proof)
+        clock = self.effort.clock
+        first = self._minimise(before, self.memory, self.effort.under(clock.part(_BEFORE)))
+        rest = self.effort.under(clock.part(_PEAK)) if after else self.effort
+        best, proof = Shrinker(self._linear(before), first.best, rest, self.tell).run()
+        proofs = [*first.proofs, proof]
         if after:
-            memory = found.plan.peak_bytes(found.problem)
-            last, more = self._together(before + after, memory, self.clock)
-            if self._values(last) < self._values(found):
-                found = last
-            proofs += more[len(before) :]
-        # Those of less memory say nothing of the memory that there is.
-        return replace(found, baselines=first.baselines), proofs
+            capacity = best.plan.counts.peak
+            last = self._together(before + after, capacity, self.effort)
+            if self._values(last.best.plan) < self._values(best.plan):
+                best = last.best
+            proofs += last.proofs[len(before) :]
+        # The baselines of less memory say nothing of the memory that there is.
+        return replace(first, best=best, proofs=proofs)
 
-    def _values(self, found: Found) -> tuple[Fraction, ...]:
-        return tuple(self._value(name, found) for name in self.names)
+    def _values(self, plan: Plan) -> tuple[Fraction, ...]:
+        return tuple(self._value(name, plan) for name in self.names)
 
-    def _value(self, name: str, found: Found) -> Fraction:
-        return measure(name, found.problem, found.plan)
+    def _value(self, name: str, plan: Plan) -> Fraction:
+        return OBJECTIVES[name].value(self.instance, plan.counts)
 
-    def _ranked(self, found: Found, proofs: Sequence[Proven]) -> Ranked:
-        goals = tuple(
-            Goal(name, value, proof.value)
-            for name, value, proof in zip(self.names, self._values(found), proofs, strict=True)
-        )
-        certificate = dict(proofs[0].certificate)
-        if len(proofs) > 1:
-            certificate["then"] = [proof.certificate for proof in proofs[1:]]
-        shortest = goals[0].lower_bound
+    def _answer(self, known: _Known) -> Answer:
+        plan = known.best.plan
+        claims = self._claims(plan, known.proofs)
+        shortest = claims[0].lower_bound
         if self.names[0] != DURATION:
-            shortest = verify_certificate(whole_at(self.instance, self.memory), certificate)
-        return Ranked(replace(found, certificate=certificate), goals, shortest)
+            whole = whole_of(self.instance, prices_of(DURATION, self.instance), self.memory)
+            shortest = verify_certificate(whole.within(whole.memory), claims[0].certificate)
+        return Answer(
+            plan=plan,
+            source=known.best.source,
+            claims=claims,
+            duration_bound=shortest,
+            baselines=known.baselines,
+            unsearched=None if known.pool is None else known.pool.unsearched,
+        )
+
+    def _claims(self, plan: Plan, proofs: Sequence[Proven]) -> tuple[Claim, ...]:
+        return tuple(
+            Claim(name, value, proof.value, proof.certificate)
+            for name, value, proof in zip(self.names, self._values(plan), proofs, strict=True)
+        )

@@ -6,17 +6,16 @@ excluded is a lower bound on the peak, for strategies with these values. First t
 exclude what they can; then searches at capacities between find a plan or exclude.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
 from offloadasp.base.errors import NoStrategyError
 from offloadasp.bounds import least_memory, lower_bound
-from offloadasp.limits.clock import Clock
-from offloadasp.search.memories import granularity
-from offloadasp.search.objectives.linear import Linear, Proven, whole_at
-from offloadasp.search.result import Found, Status
+from offloadasp.model.problem import granularity
+from offloadasp.search.effort import Effort
+from offloadasp.search.objectives.linear import Linear, Proven
+from offloadasp.search.pool import Listener, Offer, Status
 
 # Of the time that is left, what one capacity may take.
 _PATIENCE = 0.5
@@ -31,7 +30,7 @@ class Shrinker:
     linear
         The objectives whose values must not grow.
     found
-        The plan to start from, then the best one.
+        The plan to start from, then the best one, with its source.
     low, certificate
         Proven lower bound in bytes, and its entry in the certificate.
     undecided
@@ -39,25 +38,25 @@ class Shrinker:
     """
 
     linear: Linear
-    found: Found
-    clock: Clock
-    tell: Callable[[Status], None] = lambda _: None
+    found: Offer
+    effort: Effort
+    tell: Listener = lambda _: None
     low: int = 0
     certificate: dict[str, Any] = field(default_factory=dict)
     undecided: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        instance = self.linear.instance
-        self.whole = whole_at(instance, instance.accelerator.memory)
+        self.whole = self.linear.whole_at(self.linear.instance.accelerator.memory)
+        self.clock = self.effort.clock
         # All peaks are multiples of this.
         self.grain = granularity(self.whole)
 
     @property
     def high(self) -> int:
         """The peak of the best plan, in bytes."""
-        return self.found.plan.peak_bytes(self.found.problem)
+        return self.found.plan.counts.peak
 
-    def run(self) -> tuple[Found, Proven]:
+    def run(self) -> tuple[Offer, Proven]:
         """Search within the clock's limit; return the best plan and the bound on its peak."""
         self.low = least_memory(self.whole).value
         self._exclude()
@@ -72,11 +71,11 @@ class Shrinker:
 
     def _exclude(self) -> None:
         """Raise the bound by bisection as far as the analytic bounds exclude capacities."""
-        values = self.linear.values(self.found.problem, self.found.plan)
+        values = self.linear.values(self.found.plan)
         high = self.high
         while self.low < high and not self.clock.expired():
             middle = self.low + (high - self.low) // self.grain // 2 * self.grain
-            bound = lower_bound(self.linear.rates.on(self.whole.with_memory(middle)))
+            bound = lower_bound(self.whole.within(middle).at(self.linear.prices))
             if self.linear.exceeded(middle, bound.certificate, values):
                 self.low = middle + self.grain
                 self.certificate = {"memory": middle, **bound.certificate}
@@ -94,18 +93,17 @@ class Shrinker:
 
     def _look_at(self, capacity: int) -> None:
         """Search for a plan within a capacity that reaches the same values."""
-        target = self.linear.cost(self.found.problem, self.found.plan)
-        clock = self.clock.part(_PATIENCE)
-        search = self.linear.search(capacity, clock, lambda _: None, target)
+        target = self.linear.cost(self.found.plan)
+        effort = self.effort.under(self.clock.part(_PATIENCE))
         try:
-            found = search.run()
+            pool = self.linear.search(capacity, effort, lambda _: None, target)
         except NoStrategyError:
             self.undecided.add(capacity)
             return
-        if found.value <= target:
-            self.found = found
-        elif found.lower_bound > target:
+        if pool.found.cost <= target:
+            self.found = pool.found
+        elif pool.bound > target:
             self.low = capacity + self.grain
-            self.certificate = {"memory": capacity, **self.linear.searched(found.certificate)}
+            self.certificate = {"memory": capacity, **self.linear.searched(pool.certificate)}
         else:
             self.undecided.add(capacity)

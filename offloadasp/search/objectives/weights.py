@@ -27,7 +27,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from offloadasp.model.cost import Rates
+from offloadasp.model.cost import Prices
 from offloadasp.model.problem import Problem
 from offloadasp.search.size_limits import operations
 
@@ -41,7 +41,7 @@ class Combined:
 
     Attributes
     ----------
-    rates
+    prices
         Of the sum.
     weight
         w, of the first objective.
@@ -53,7 +53,7 @@ class Combined:
         The most that B' is for thrifty strategies.
     """
 
-    rates: Rates
+    prices: Prices
     weight: Fraction
     grain: Fraction
     shift: Fraction
@@ -72,7 +72,7 @@ class Combined:
         return max(Fraction(0), least - self.weight * first)
 
 
-def combine(first: Rates, second: Rates, ranges: Ranges) -> Combined:
+def combine(first: Prices, second: Prices, ranges: Ranges) -> Combined:
     """Weigh two linear objectives so that the first one decides.
 
     Parameters
@@ -81,11 +81,11 @@ def combine(first: Rates, second: Rates, ranges: Ranges) -> Combined:
         Limits of bytes loaded, bytes written and compute actions, for thrifty strategies.
     """
     grain, quantum = _unit(first), _unit(second) / _unit(first)
-    pairs = list(zip(first.all, second.all, strict=True))
+    pairs = list(zip(first.each, second.each, strict=True))
     shifts = {Fraction(0)} | {-b / a for a, b in pairs if a}
     needed = {k: k + _spread(pairs, ranges, k) / grain for k in shifts}
     shift = min(shifts, key=lambda k: (needed[k], k))
-    # The next multiple of the quantum: then the sum's rates have no finer fractions than B's.
+    # The next multiple of the quantum: then the sum's prices have no finer fractions than B's.
     weight = max(Fraction(1), Fraction(needed[shift] // quantum + 1)) * quantum
     rest = [
         rate * (most if rate > 0 else least)
@@ -140,8 +140,8 @@ def _spread(pairs: list[tuple[Fraction, Fraction]], ranges: Ranges, shift: Fract
     )
 
 
-def _unit(rates: Rates) -> Fraction:
-    """Return the greatest number of which all rates are multiples; 1 if all are 0."""
-    denominator = math.lcm(*(rate.denominator for rate in rates.all))
-    factor = math.gcd(*(int(rate * denominator) for rate in rates.all)) or denominator
+def _unit(prices: Prices) -> Fraction:
+    """Return the greatest number of which all prices are multiples; 1 if all are 0."""
+    denominator = math.lcm(*(price.denominator for price in prices.each))
+    factor = math.gcd(*(int(price * denominator) for price in prices.each)) or denominator
     return Fraction(factor, denominator)

@@ -17,9 +17,8 @@ from offloadasp.asp.solving import plan_of_model, solving
 from offloadasp.bounds import Bound
 from offloadasp.limits.abandonable import LeftAloneError
 from offloadasp.limits.clock import Clock
-from offloadasp.model.plan import Plan
 from offloadasp.model.problem import Problem
-from offloadasp.search.anneal.improve import Improver
+from offloadasp.search.anneal.improve import Improver, units
 
 _ENTRY = "evict/refute.lp"
 # Files that only rule out more, and may be left out.
@@ -95,16 +94,6 @@ def ledger_of(problem: Problem, bound: Bound, operations: int) -> Ledger:
         least_steps=bound.steps,
         most_steps=operations,
         compute=scale.compute,
-    )
-
-
-def cost_of_plan(problem: Problem, plan: Plan) -> int:
-    """Return a plan's duration in units of the rules."""
-    scale = scale_of(problem)
-    return (
-        scale.load * plan.loaded_bytes(problem)
-        + scale.write * plan.written_bytes(problem)
-        + scale.compute * plan.compute_steps
     )
 
 
@@ -299,7 +288,7 @@ class Refuter:
         seconds = attempt.seconds
         result = attempt.close()
         if result.satisfiable:
-            cost = cost_of_plan(self.problem, plan_of_model(self.problem, attempt.symbols))
+            cost = units(plan_of_model(self.problem, attempt.symbols))
             if cost < self.upper:
                 self.upper, self.symbols, self.stride = cost, attempt.symbols, 1
         elif result.unsatisfiable:

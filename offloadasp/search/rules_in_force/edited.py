@@ -9,26 +9,27 @@ horizon grows until there is a step for every operation and every block.
 """
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, NoReturn
 
 from offloadasp.asp.facts import facts, fits_clingo, scale_of
 from offloadasp.asp.rules import GroundingStoppedError, Meter, Rules, ground
-from offloadasp.asp.solving import Effort, Outcome, Progress, minimise, plan_of_model
+from offloadasp.asp.solving import Outcome, Progress, Solving, minimise, plan_of_model
 from offloadasp.base.errors import InfeasibleError, NoStrategyError
 from offloadasp.base.resources import encodings_folder
 from offloadasp.base.wording import plural
-from offloadasp.limits.clock import Clock
-from offloadasp.model.cost import DURATION, EDITED, PEAK, TRAFFIC, Goal, measure
+from offloadasp.model.claim import Claim
+from offloadasp.model.cost import DURATION, EDITED, OBJECTIVES, is_linear, prices_of
 from offloadasp.model.instance import Instance
 from offloadasp.model.plan import Plan
 from offloadasp.model.problem import CLINGO_LIMIT, Problem, problem_of
+from offloadasp.search.answer import Answer
 from offloadasp.search.construct.decompose import decompositions, scope
-from offloadasp.search.objectives.lexicographic import Ranked
-from offloadasp.search.result import Found, Limits, Status
+from offloadasp.search.effort import Effort
+from offloadasp.search.pool import Listener, Status
 from offloadasp.search.size_limits import GROUND_LIMIT, operations, require_feasible, rules_estimate
+from offloadasp.search.source import UnderRules
 
 _DEFINITION = "definition.lp"
 
@@ -47,15 +48,13 @@ class EditedSearch:
 
     instance: Instance
     rules: Rules
-    limits: Limits
-    clock: Clock
+    effort: Effort
     names: tuple[str, ...] = (DURATION,)
-    tell: Callable[[Status], None] = lambda _: None
-    seconds: dict[str, float] = field(default_factory=lambda: {"ground": 0.0, "solve": 0.0})
+    tell: Listener = lambda _: None
     steps: int = field(default=0, init=False)
     least: dict[int, int] = field(default_factory=dict, init=False)
 
-    def run(self) -> Ranked:
+    def run(self) -> Answer:
         """Search for the best strategy under the rules in force.
 
         Raises
@@ -72,7 +71,7 @@ class EditedSearch:
         best: Outcome | None = None
         complete = False
         for steps in horizons(problem):
-            if best is not None and self.clock.expired():
+            if best is not None and self.effort.clock.expired():
                 break
             outcome = self._at(problem, steps)
             if outcome is None:
@@ -82,7 +81,7 @@ class EditedSearch:
                 best = outcome
         if best is None or best.symbols is None or best.costs is None:
             self._refuse(last, complete=complete)
-        return self._ranked(problem, best, complete=complete)
+        return self._answer(problem, best, complete=complete)
 
     @property
     def named(self) -> str:
@@ -104,22 +103,27 @@ class EditedSearch:
         """The constants that put the objectives in their order, as options of clingo."""
         return [f"-c {name}_priority={-k}" for k, name in enumerate(self.names)]
 
+    def _priced(self, problem: Problem, name: str) -> Problem:
+        """Return a problem at the prices of a linear objective."""
+        return problem.at(prices_of(name, self.instance))
+
     def _fits(self, problem: Problem, steps: int) -> bool:
         """Whether no objective's sum can leave clingo's 32-bit integers."""
-        worst = {
-            # Everything is loaded and written in every step.
-            TRAFFIC: 2 * problem.all_bytes * steps,
-            # Powers of two up to the bytes of all blocks, outputs counted in both sizes.
-            PEAK: 4 * problem.all_bytes,
-        }
-        return fits_clingo(problem, steps) and all(
-            worst.get(name, 0) <= CLINGO_LIMIT for name in self.names
+        linear = [name for name in (DURATION, *self.names) if is_linear(name)]
+        # The peak: powers of two up to the bytes of all blocks, outputs counted in both sizes.
+        return 4 * problem.all_bytes <= CLINGO_LIMIT and all(
+            fits_clingo(self._priced(problem, name), steps) for name in linear
         )
 
     def _unit(self, problem: Problem, priority: int) -> Fraction:
         """Return what one unit of the rules' cost at a priority is worth."""
         name = self._named_at(priority)
-        return scale_of(problem).unit if name == DURATION else Fraction(1)
+        return scale_of(self._priced(problem, name)).unit if is_linear(name) else Fraction(1)
+
+    def _fixed(self, priority: int) -> Fraction:
+        """Return what every plan pays beside the rules' cost at a priority."""
+        name = self._named_at(priority)
+        return prices_of(name, self.instance).fixed if is_linear(name) else Fraction(0)
 
     def _named_at(self, priority: int) -> str:
         """Return the objective at a priority, or that it is one of the rules' own."""
@@ -149,8 +153,8 @@ class EditedSearch:
             incumbent = None if progress.cost is None else progress.cost * unit
             self.tell(Status(incumbent, Fraction(0), f"at most {plural(steps, 'step')}"))
 
-        effort = Effort(self.limits.threads, self.limits.seed, self.limits.budget)
-        meter = Meter(GROUND_LIMIT, self.clock.expired)
+        effort = Solving(self.effort.threads, self.effort.seed, self.effort.budget)
+        meter = Meter(GROUND_LIMIT, self.effort.clock.expired)
         started = time.monotonic()
         try:
             control = ground(
@@ -163,11 +167,11 @@ class EditedSearch:
         except GroundingStoppedError:
             return None
         finally:
-            self.seconds["ground"] += time.monotonic() - started
+            self.effort.seconds["ground"] += time.monotonic() - started
         self.steps, self.least = steps, meter.least
         started = time.monotonic()
-        outcome = minimise(control, self.clock, effort, on_progress=tell)
-        self.seconds["solve"] += time.monotonic() - started
+        outcome = minimise(control, self.effort.clock, effort, on_progress=tell)
+        self.effort.seconds["solve"] += time.monotonic() - started
         return outcome
 
     def _refuse(self, last: int, *, complete: bool) -> NoReturn:
@@ -182,48 +186,43 @@ class EditedSearch:
             f"{self.instance.name}: no strategy was found under the {self.named} within the limits"
         )
 
-    def _ranked(self, problem: Problem, best: Outcome, *, complete: bool) -> Ranked:
+    def _answer(self, problem: Problem, best: Outcome, *, complete: bool) -> Answer:
         assert best.symbols is not None
-        assert best.costs is not None
         plan = plan_of_model(problem, best.symbols)
         proved = complete and problem.decomposition == scope(self.instance)
-        goals = self._goals(problem, plan, best, proved=proved)
-        proof = {"complete_search": "exhausted", "steps_at_most": self.steps} if proved else {}
-        others: dict[str, Any] = {"then": [proof] * (len(goals) - 1)} if len(goals) > 1 else {}
-        found = Found(
-            problem=problem,
+        claims = self._claims(plan, best, proved=proved)
+        # Where something else comes first, nothing is known of the shortest strategy.
+        first = claims[0]
+        return Answer(
             plan=plan,
-            value=goals[0].value,
-            lower_bound=goals[0].lower_bound,
-            certificate=proof | others,
-            baselines={},
-            method=f"{'complete search' if complete else 'search cut short'} by clingo "
-            f"under the {self.named}",
-            seconds=self.seconds,
+            source=UnderRules(self.named, complete),
+            claims=claims,
+            duration_bound=first.lower_bound if first.objective == DURATION else Fraction(0),
             scope=f"strategies of at most {plural(self.steps, 'step')} under the {self.named}",
         )
-        # Where something else comes first, nothing is known of the shortest strategy.
-        first = goals[0]
-        return Ranked(found, goals, first.lower_bound if first.name == DURATION else Fraction(0))
 
-    def _goals(
-        self, problem: Problem, plan: Plan, best: Outcome, *, proved: bool
-    ) -> tuple[Goal, ...]:
+    def _claims(self, plan: Plan, best: Outcome, *, proved: bool) -> tuple[Claim, ...]:
         """Return all costs, highest priority first; under their names if these are what counts."""
         assert best.costs is not None
         costs = {-k: 0 for k in range(len(self.names))}
         costs |= dict(zip(best.priorities, best.costs, strict=True))
-        goals = []
+        proof: dict[str, Any] = {}
+        if proved:
+            proof = {"complete_search": "exhausted", "steps_at_most": self.steps}
+        claims = []
         for priority in sorted(costs, reverse=True):
-            name = self._named_at(priority)
-            unit = self._unit(problem, priority)
-            value = costs[priority] * unit
-            bound = value if proved else self.least.get(priority, 0) * unit
-            own = name == EDITED or self.rules.reprices(name)
-            if own or value != measure(name, problem, plan):
+            name, unit = self._named_at(priority), self._unit(plan.problem, priority)
+            value = costs[priority] * unit + self._fixed(priority)
+            bound = value
+            if not proved:
+                bound = self.least.get(priority, 0) * unit + self._fixed(priority)
+            if name != EDITED and not self.rules.reprices(name):
+                measured = OBJECTIVES[name].value(self.instance, plan.counts)
+                name = name if value == measured else EDITED
+            else:
                 name = EDITED
-            goals.append(Goal(name, value, bound))
-        return tuple(goals)
+            claims.append(Claim(name, value, bound, proof))
+        return tuple(claims)
 
 
 def longest(problem: Problem) -> int:

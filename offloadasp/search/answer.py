@@ -1,0 +1,49 @@
+"""The answer of a search: a plan with what is claimed of it."""
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from offloadasp.model.claim import Claim
+from offloadasp.model.plan import Plan
+from offloadasp.search.pool import Unsearched
+from offloadasp.search.source import Source
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The best plan of a search, and what is proved.
+
+    Attributes
+    ----------
+    plan, source
+        The plan, and where it comes from.
+    claims
+        A claim an objective, the one that matters most first.
+    duration_bound
+        No strategy is shorter, whatever was minimised; in cycles.
+    baselines
+        The best plan of each plain order.
+    unsearched
+        Why a complete search was left out, if one was.
+    scope
+        To what the bounds are limited; empty if they are global.
+    """
+
+    plan: Plan
+    source: Source
+    claims: tuple[Claim, ...]
+    duration_bound: Fraction
+    baselines: dict[str, Plan] = field(default_factory=dict)
+    unsearched: Unsearched | None = None
+    scope: str = ""
+
+    @property
+    def certificate(self) -> dict[str, Any]:
+        """What proves the bounds, as a strategy file holds it."""
+        first, *others = self.claims
+        joined = dict(first.certificate)
+        if others:
+            joined["then"] = [dict(claim.certificate) for claim in others]
+        # Readers of the file must see what the bounds are limited to.
+        return joined | ({"scope": self.scope} if self.scope else {})
