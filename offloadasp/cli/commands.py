@@ -18,7 +18,6 @@ from offloadasp.base.resources import encodings_folder
 from offloadasp.base.tensor_files import load_tensor, save_tensor
 from offloadasp.base.wording import did_you_mean
 from offloadasp.cli.network import import_, network
-from offloadasp.cli.options import search_options
 from offloadasp.cli.usage import (
     Commands,
     MemoryOption,
@@ -28,15 +27,13 @@ from offloadasp.cli.usage import (
 from offloadasp.cli.views import compare, export, plot, report
 from offloadasp.judge.simulator import simulate as simulate_strategy
 from offloadasp.judge.verdict import audit as audit_strategy
-from offloadasp.limits.clock import Clock
 from offloadasp.limits.interrupt import EXIT_CODE, Interrupts
 from offloadasp.limits.process_memory import MemoryLimit
 from offloadasp.model.catalogue import find_instance, load_shipped
-from offloadasp.model.cost import DURATION, objectives
+from offloadasp.model.cost import DURATION, objectives, require_defined
 from offloadasp.model.instance import load_instance
 from offloadasp.model.problem import problem_of
 from offloadasp.model.strategy import load as load_strategy
-from offloadasp.pipeline import UnwrittenError
 from offloadasp.pipeline import run as run_pipeline
 from offloadasp.report.instances import instances_object, show_instances
 from offloadasp.report.live import LiveLine
@@ -48,8 +45,9 @@ from offloadasp.report.replay import (
 )
 from offloadasp.report.screen import print_json
 from offloadasp.report.summary import run_object, show_run
+from offloadasp.result import UnwrittenError
 from offloadasp.search.construct.decompose import scope
-from offloadasp.search.effort import Effort
+from offloadasp.search.effort import effort_of, search_options
 from offloadasp.search.refute.refute import cut_files
 from offloadasp.search.size_limits import operations
 
@@ -122,11 +120,12 @@ def run(
     described = load_instance(find_instance(instance))
     options = search_options(described, time_limit, threads, seed, budget)
     described = described.model_copy(update={"search": options})
+    require_defined(names, described)
     rules = rules_in_force(encodings, encoding or ())
     _require_cuts(rules, without or ())
     require_folder(out)
-    clock = Clock() if budget is not None else Clock(options.time_limit)
-    effort = Effort(clock, options.threads, options.seed, budget, frozenset(without or ()))
+    effort = effort_of(options, budget, without or ())
+    clock = effort.clock
     line = LiveLine(clock, shown=not json)
     unwritten: UnwrittenError | None = None
     told = without_strategy(instance, described.name, clock, memory_limit)

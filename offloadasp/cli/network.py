@@ -8,11 +8,11 @@ import typer
 
 from offloadasp.base.errors import InputError
 from offloadasp.base.extras import require
-from offloadasp.cli.options import checked
 from offloadasp.cli.usage import InterruptedEarly, MemoryOption, require_between, require_folder
 from offloadasp.limits.process_memory import require_memory
 from offloadasp.model.catalogue import find_accelerator
 from offloadasp.network.accelerators import load_machine
+from offloadasp.search.effort import checked
 
 _Model = Annotated[Path, typer.Argument(metavar="MODEL", help="An ONNX model.")]
 _Accelerator = Annotated[

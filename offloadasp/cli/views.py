@@ -12,7 +12,6 @@ from offloadasp.asp.rules import shipped_rules
 from offloadasp.base.errors import InputError, VerificationError
 from offloadasp.base.extras import plotly_source, require
 from offloadasp.base.files import write_whole
-from offloadasp.cli.options import search_options
 from offloadasp.cli.usage import MemoryOption, require_folder, without_strategy
 from offloadasp.judge.certificate import prove
 from offloadasp.judge.simulator import Books, keep_books, simulate
@@ -35,7 +34,7 @@ from offloadasp.report.screen import print_json
 from offloadasp.report.sections import Entry, Reference
 from offloadasp.report.words import BASELINES, scope_words
 from offloadasp.search.baselines import baselines, compared, strategy_of
-from offloadasp.search.effort import Effort
+from offloadasp.search.effort import effort_of, search_options
 
 _REFUSED = 5
 
@@ -139,9 +138,9 @@ def compare(
     options = search_options(described, time_limit, threads, seed, budget)
     described = described.model_copy(update={"search": options})
     require_folder(out)
-    clock = Clock() if budget is not None else Clock(options.time_limit)
+    effort = effort_of(options, budget)
+    clock = effort.clock
     line = LiveLine(clock, shown=not json)
-    effort = Effort(clock, options.threads, options.seed, budget)
     told = without_strategy(instance, described.name, clock, memory_limit)
     with MemoryLimit(memory_limit, clock), Interrupts(clock), line.shown(), told:
         result = run_pipeline(described, shipped_rules(), effort, out, line.tell)

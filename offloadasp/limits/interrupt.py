@@ -18,15 +18,23 @@ _ECHO_SECONDS = 0.3
 
 
 class Interrupts:
-    """While entered, SIGINT and SIGTERM interrupt the clock; the second one ends the process.
+    """While entered, SIGINT and SIGTERM interrupt the clock, so that every search ends soon.
 
     Python runs signal handlers between bytecodes of the main thread only, and clingo grounds for
     seconds in a single one. So a thread reads the wake-up descriptor, to which the interpreter
     writes the number of every signal at once.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, twice_ends: bool = True) -> None:
+        """Interrupt a clock.
+
+        Parameters
+        ----------
+        twice_ends
+            Whether a second signal ends the process at once. A notebook must outlive it.
+        """
         self._clock = clock
+        self._twice_ends = twice_ends
         self._restore: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> "Interrupts":
@@ -60,7 +68,7 @@ class Interrupts:
                 now = time.monotonic()
                 self._clock.interrupt()
                 first = now if first is None else first
-                if now - first > _ECHO_SECONDS:
+                if self._twice_ends and now - first > _ECHO_SECONDS:
                     os.write(2, b"offload-asp: error: interrupted again: ended at once\n")
                     os._exit(EXIT_CODE)
 

@@ -6,7 +6,7 @@ prices differ. The peak of memory is the most bytes on chip in any step; it is m
 the capacity.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -95,12 +95,19 @@ class Objective:
         What it is counted in, for an instance.
     prices
         Of a linear objective, for an instance; None: the objective is the peak of memory.
+    table
+        The table that an instance must have for this objective; empty if it needs none.
     """
 
     name: str
     meaning: str
     unit: Callable[[Described], str]
     prices: Callable[[Described], Prices] | None
+    table: str = ""
+
+    def defined(self, described: Described) -> bool:
+        """Whether an instance says all that this objective counts by."""
+        return not self.table or getattr(described, self.table) is not None
 
     def value(self, described: Described, counts: Counts) -> Fraction:
         """Return the value of a valid plan, in the objective's unit."""
@@ -146,6 +153,15 @@ def prices_of(name: str, described: Described) -> Prices:
     return prices(described)
 
 
+def measured(described: Described, counts: Counts) -> dict[str, Fraction]:
+    """Return the value of every objective that is defined for an instance, for a valid plan."""
+    return {
+        name: objective.value(described, counts)
+        for name, objective in OBJECTIVES.items()
+        if objective.defined(described)
+    }
+
+
 def gap(value: Fraction, lower_bound: Fraction) -> Fraction:
     """Return (value − lower bound) / |value|; 0 for a value of 0."""
     return (value - lower_bound) / abs(value) if value else Fraction(0)
@@ -168,3 +184,20 @@ def objectives(text: str) -> tuple[str, ...]:
     if again is not None:
         raise InputError(f"--objective: {allowed}, each once; '{again}' is repeated")
     return names
+
+
+def require_defined(names: Sequence[str], described: Described) -> None:
+    """Refuse objectives for which an instance does not say all that they count by.
+
+    Raises
+    ------
+    InputError
+        Names the table that is missing.
+    """
+    for name in names:
+        objective = OBJECTIVES[name]
+        if not objective.defined(described):
+            raise InputError(
+                f"--objective: {name} needs the table [{objective.table}], which {described.name} "
+                "does not have"
+            )
