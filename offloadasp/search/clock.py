@@ -28,6 +28,11 @@ class Clock:
     started: float = field(default_factory=time.monotonic)
 
     @property
+    def timed(self) -> bool:
+        """Whether time limits the search, and not a count of evaluations."""
+        return self.evaluations is None
+
+    @property
     def interrupted(self) -> bool:
         """Whether the user ended the search, and so all of its parts."""
         return self.stop.is_set()

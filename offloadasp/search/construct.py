@@ -154,7 +154,7 @@ class Constructor:
         different = _different(ranked)
         while batch := list(itertools.islice(different, _SCREENED)):
             first = not self.best.history
-            screened = self._screen(batch)
+            screened = self._screen(batch, ranked)
             if first:
                 self._baselines(ranked)
             for found in screened[:_VARIED]:
@@ -187,8 +187,11 @@ class Constructor:
             batch = near([entry[2].problem for entry in ranked[:_LEADING]], left)
         return ranked
 
-    def _screen(self, blockings: Iterable[Blocking]) -> list[Constructed]:
-        """Schedule blockings, the most promising first; return the plans, best first."""
+    def _screen(self, blockings: Iterable[Blocking], ranked: Iterable[Ranked]) -> list[Constructed]:
+        """Schedule blockings, the most promising first; return the plans, best first.
+
+        By the clock the first plan is followed by one along each baseline, before all others.
+        """
         found: list[Constructed] = []
         for blocking in blockings:
             best = self.best.cost()
@@ -202,6 +205,8 @@ class Constructor:
             plan = self._fitting(blocking, None if best is None else best * 2)
             if plan is not None:
                 found.append(plan)
+                if best is None and self.clock.timed:
+                    self._first_baselines(ranked)
         return sorted(found, key=lambda plan: plan.cost)
 
     def _fitting(self, blocking: Blocking, best: int | None) -> Constructed | None:
@@ -253,6 +258,16 @@ class Constructor:
                 best = found
         return best
 
+    def _first_baselines(self, ranked: Iterable[Ranked]) -> None:
+        """Find one plan along each baseline, however little time is left."""
+        straight = (entry[2] for entry in ranked if entry[2].straight)
+        few = itertools.islice(straight, _BASELINES)
+        for blocking, baseline in itertools.product(few, (ROW_BY_ROW, ZIGZAG)):
+            for size in smaller(blocking.size):
+                if baseline.name in self.best.by_name or self.clock.halted:
+                    break
+                self._attempt(replace(blocking, size=size), baseline, None)
+
     def _baselines(self, ranked: Iterable[Ranked]) -> None:
         """Find a plan of each baseline, and better ones among the first few that may be."""
         straight = (entry[2] for entry in ranked if entry[2].straight)
@@ -261,7 +276,6 @@ class Constructor:
                 known = baseline.name in self.best.by_name
                 if known and tried >= _BASELINES:
                     return
-                # Where the time is over, the search goes on for a plan of each.
                 left = self._fit(blocking, baseline, _SMALLER)
                 if not left and {ROW_BY_ROW.name, ZIGZAG.name} <= self.best.by_name.keys():
                     return
