@@ -8,8 +8,8 @@ import typer
 
 from offloadasp.base.errors import InputError
 from offloadasp.base.extras import require
+from offloadasp.cli.errors import InterruptedEarly, MemoryOption, require_between, require_folder
 from offloadasp.cli.options import checked
-from offloadasp.cli.usage import InterruptedEarly, MemoryOption, require_between, require_folder
 from offloadasp.limits.process_memory import require_memory
 from offloadasp.model.catalogue import find_accelerator
 from offloadasp.network.accelerators import load_machine
@@ -38,7 +38,7 @@ def import_(
     require_between("--batch", batch, _BATCH_LIMIT)
     require_folder(out)
     require("onnx", "onnx", "reading ONNX models")
-    from offloadasp.cli.network_runs import import_model
+    from offloadasp.network.pipeline import import_model
 
     import_model(model, machine, out, batch, json=json)
 
@@ -86,7 +86,7 @@ def network(
     if data is not None and verify:
         raise InputError("--verify: --data verifies too, on recorded tensors; give one of them")
     require("onnx", "onnx", "reading ONNX models")
-    from offloadasp.cli.network_runs import plan_network
+    from offloadasp.network.pipeline import plan_network
 
     try:
         code = plan_network(
