@@ -104,7 +104,7 @@ def test_a_wheel_carries_the_rules_and_the_instances(installed: Environment) -> 
 
 
 def test_a_wheel_carries_the_page_of_the_report(installed: Environment) -> None:
-    inside = Path("offloadasp", "report", "page")
+    inside = Path("offloadasp", "report", "page", "assets")
     assert {"page.html", "page.css", "player.js"} <= set(contents(ROOT / inside))
     assert contents(installed.packages / inside) == contents(ROOT / inside)
 
