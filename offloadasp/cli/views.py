@@ -147,7 +147,7 @@ def compare(
         result = run_pipeline(described, shipped_rules(), limits, clock, out, line.tell)
     bound = result.strategy.lower_bound
     rows = [Row("found", result.replay)]
-    for name, planned in compared(result.found, shipped_rules()).items():
+    for name, planned in compared(result.found).items():
         strategy = strategy_of(planned, bound, result.strategy.certificate)
         rows.append(Row(name, _accepted(strategy, name), planned))
         save_strategy(strategy, out / f"{described.name}.{name}.strategy.json")
@@ -204,7 +204,7 @@ def _references(entries: Sequence[Entry], seconds: float) -> list[Reference]:
     for owner, problem in problems.values():
         where = f" (as {owner})" if len(problems) > 1 else ""
         clock = Clock(seconds / len(problems))
-        for name, planned in baselines(problem, shipped_rules(), clock).items():
+        for name, planned in baselines(problem, clock).items():
             strategy = strategy_of(planned)
             books = keep_books(strategy)
             label = f"{BASELINES[name]}{where}"

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
-from offloadasp.asp.rules import Rules
 from offloadasp.limits.clock import Clock
 from offloadasp.model.plan import Planned
 from offloadasp.model.problem import Problem
@@ -12,14 +11,13 @@ from offloadasp.model.strategy import Strategy, steps_of
 from offloadasp.search.construct.construct import Constructor
 from offloadasp.search.construct.naive import without_reuse
 from offloadasp.search.construct.residency import plan_of
-from offloadasp.search.construct.traversal import Traversals
 from offloadasp.search.result import Found
 
 NO_REUSE = "no_reuse"
 _TRAVERSALS = ("row_by_row", "zigzag", "strips")
 
 
-def baselines(problem: Problem, rules: Rules, clock: Clock) -> dict[str, Planned]:
+def baselines(problem: Problem, clock: Clock) -> dict[str, Planned]:
     """Find the shortest plan of each traversal in one decomposition, and the one without reuse.
 
     Returns
@@ -27,19 +25,18 @@ def baselines(problem: Problem, rules: Rules, clock: Clock) -> dict[str, Planned
     dict of str to Planned
         By ``row_by_row``, ``zigzag``, ``strips`` and ``no_reuse``, as far as the clock allows.
     """
-    known = Traversals(rules)
-    best = Constructor(known, [problem.with_memory(problem.memory)], clock, 0).run().by_name
+    best = Constructor([problem.with_memory(problem.memory)], clock, 0).run().by_name
     found = {
         name: Planned(problem, plan_of(best[name].blocking.problem, best[name].schedule))
         for name in _TRAVERSALS
         if name in best
     }
-    return found | _naive(problem, known)
+    return found | _naive(problem)
 
 
-def compared(found: Found, rules: Rules) -> dict[str, Planned]:
+def compared(found: Found) -> dict[str, Planned]:
     """Return the baselines of a search, and the plan without reuse in its decomposition."""
-    return found.baselines | _naive(found.problem, Traversals(rules))
+    return found.baselines | _naive(found.problem)
 
 
 def strategy_of(
@@ -59,6 +56,6 @@ def strategy_of(
     )
 
 
-def _naive(problem: Problem, known: Traversals) -> dict[str, Planned]:
-    naive = without_reuse(problem, known)
+def _naive(problem: Problem) -> dict[str, Planned]:
+    naive = without_reuse(problem)
     return {NO_REUSE: naive} if naive else {}

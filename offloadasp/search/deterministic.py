@@ -8,7 +8,7 @@ from functools import cache
 from offloadasp.bounds import Bound, least_memory, lower_bound
 from offloadasp.search.anneal.improve import proposal_of, starts_of
 from offloadasp.search.construct.construct import Best, Constructed, evaluate
-from offloadasp.search.construct.traversal import Traversals
+from offloadasp.search.construct.traversal import visits
 from offloadasp.search.memories import rungs
 from offloadasp.search.result import Found, Status
 from offloadasp.search.stages import Stages
@@ -86,7 +86,7 @@ def _climb(stages: Stages, budget: int, bound_at: Callable[[int], Bound], known:
         best = stages.construct(memory, below)
         plans = [*best.history, *best.by_name.values()]
         for plan in best.history[-1:] if stages.clock.interrupted else plans:
-            again = _again(stages.known, plan, stages.whole.memory)
+            again = _again(plan, stages.whole.memory)
             if again is not None:
                 merged.add(again)
         found = _within(stages, budget, best, memory, below)
@@ -131,8 +131,8 @@ def _within(stages: Stages, budget: int, best: Best, memory: int, bound: Bound) 
     return found
 
 
-def _again(known: Traversals, plan: Constructed, memory: int) -> Constructed | None:
+def _again(plan: Constructed, memory: int) -> Constructed | None:
     """Keep as much as another memory allows on the same way."""
     blocking = plan.blocking.at(memory)
-    tiles = known.visits(blocking.problem.tile_grid, plan.traversal)
+    tiles = visits(blocking.problem.tile_grid, plan.traversal)
     return evaluate(tiles, blocking, plan.traversal)

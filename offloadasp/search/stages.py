@@ -21,7 +21,7 @@ from offloadasp.search.construct.construct import Best, Constructed, Constructor
 from offloadasp.search.construct.decompose import decompositions, scope
 from offloadasp.search.construct.fallback import careful_order
 from offloadasp.search.construct.residency import Schedule, plan_of, schedule
-from offloadasp.search.construct.traversal import ROW_BY_ROW, Traversals
+from offloadasp.search.construct.traversal import ROW_BY_ROW, visits
 from offloadasp.search.refute.refute import Refuter, ledger_of
 from offloadasp.search.result import Found, Limits, Status
 from offloadasp.search.size_limits import (
@@ -60,8 +60,6 @@ class Stages:
     target
         A value that is enough: the search ends with a plan of at most this, or with a lower bound
         above it. None: the search ends at the optimum.
-    known
-        The traversals asked for so far; searches of one layer may share them.
     """
 
     instance: Instance
@@ -71,14 +69,12 @@ class Stages:
     tell: Callable[[Status], None] = lambda _: None
     rates: Rates | None = None
     target: Fraction | None = None
-    known: Traversals = field(init=False)
     seconds: dict[str, float] = field(default_factory=lambda: {"ground": 0.0, "solve": 0.0})
 
     def __post_init__(self) -> None:
         self.whole = self._priced(scope(self.instance))
         require_feasible(self.whole)
         self.problems = checkable([self._priced(d) for d in decompositions(self.instance)])
-        self.known = Traversals(self.rules)
         self.scale = scale_of(self.whole)
         # What complete searches have proved, for the live report.
         self.proved = Fraction(0)
@@ -110,7 +106,7 @@ class Stages:
         problems = [problem.with_memory(memory) for problem in self.problems]
         enough = max(bound.value, self.target or 0) / self.scale.unit
         shares = _CONSTRUCTED_FIRST if self.in_reach else _CONSTRUCTED
-        return Constructor(self.known, problems, self.clock, int(enough), tell, shares).run()
+        return Constructor(problems, self.clock, int(enough), tell, shares).run()
 
     def start(self, memory: int, best: Best) -> Proposal:
         """Return the best constructive plan, or if there is none one for the least memory."""
@@ -191,7 +187,7 @@ class Stages:
     def _careful(self, memory: int) -> Proposal:
         fitting = (p for p in self.problems if least_memory(p).value <= memory)
         problem = min(fitting, key=operations, default=self.whole).with_memory(memory)
-        tiles = self.known.visits(problem.tile_grid, ROW_BY_ROW)
+        tiles = visits(problem.tile_grid, ROW_BY_ROW)
         made = schedule(problem, *careful_order(problem, tiles), residents=0)
         if made is None:
             raise NoStrategyError(f"{problem.name}: no strategy was found within the limits")

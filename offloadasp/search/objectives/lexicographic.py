@@ -17,7 +17,6 @@ from offloadasp.limits.clock import Clock
 from offloadasp.model.cost import DURATION, PEAK, Goal, measure
 from offloadasp.model.instance import Instance
 from offloadasp.model.problem import problem_of
-from offloadasp.search.construct.traversal import Traversals
 from offloadasp.search.objectives.linear import Linear, Proven, whole_at
 from offloadasp.search.objectives.shrink import Shrinker
 from offloadasp.search.result import Found, Limits, Status
@@ -71,7 +70,6 @@ class Lexicographic:
     seconds: dict[str, float] = field(default_factory=lambda: {"ground": 0.0, "solve": 0.0})
 
     def __post_init__(self) -> None:
-        self.known = Traversals(self.rules)
         self.memory = self.instance.accelerator.memory
 
     def run(self) -> Ranked:
@@ -97,7 +95,7 @@ class Lexicographic:
         return self._ranked(replace(found, problem=problem, seconds=self.seconds), proofs)
 
     def _linear(self, names: tuple[str, ...]) -> Linear:
-        return Linear(self.instance, self.rules, self.limits, names, self.known, self.seconds)
+        return Linear(self.instance, self.rules, self.limits, names, self.seconds)
 
     def _minimise(
         self, names: tuple[str, ...], memory: int, clock: Clock

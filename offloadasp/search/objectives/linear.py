@@ -14,7 +14,6 @@ from offloadasp.model.instance import Instance, exact_number
 from offloadasp.model.plan import Plan
 from offloadasp.model.problem import Problem, problem_of
 from offloadasp.search.construct.decompose import decompositions, scope
-from offloadasp.search.construct.traversal import Traversals
 from offloadasp.search.objectives.weights import Combined, combine, thrifty_ranges
 from offloadasp.search.result import Found, Limits, Status
 from offloadasp.search.run import Search
@@ -39,15 +38,14 @@ class Linear:
     ----------
     names
         The objectives.
-    known, seconds
-        Traversals and the time taken so far, shared with the other searches of the run.
+    seconds
+        The time taken so far, shared with the other searches of the run.
     """
 
     instance: Instance
     rules: Rules
     limits: Limits
     names: tuple[str, ...]
-    known: Traversals
     seconds: dict[str, float]
 
     @cached_property
@@ -105,7 +103,7 @@ class Linear:
         def translate(status: Status) -> None:
             tell(self._of_the_first(status))
 
-        search = Search(
+        return Search(
             with_memory(self.instance, memory),
             self.rules,
             self.limits,
@@ -116,8 +114,6 @@ class Linear:
             target,
             self.seconds,
         )
-        search.known = self.known
-        return search
 
     def _of_the_first(self, status: Status) -> Status:
         """Say of the first objective what is known of the sum."""
