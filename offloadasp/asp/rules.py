@@ -35,7 +35,7 @@ class Rules:
     Attributes
     ----------
     folder
-        Holds ``definition.lp``, ``solve.lp``, ``check.lp``, ``traversal/`` and ``objective/``.
+        Holds ``definition.lp``, ``solve.lp``, ``check.lp`` and ``objective/``.
     added
         Files of the user, loaded beside the encodings.
     edited

@@ -146,7 +146,7 @@ def compare(
         result = run_pipeline(described, shipped_rules(), effort, out, line.tell)
     bound = result.strategy.lower_bound
     rows = [Row("found", result.replay)]
-    for name, plan in compared(result.answer, shipped_rules()).items():
+    for name, plan in compared(result.answer).items():
         strategy = strategy_of(plan, bound, result.strategy.certificate)
         rows.append(Row(name, _accepted(strategy, name), plan))
         save_strategy(strategy, out / f"{described.name}.{name}.strategy.json")
@@ -203,7 +203,7 @@ def _references(entries: Sequence[Entry], seconds: float) -> list[Reference]:
     for owner, problem in problems.values():
         where = f" (as {owner})" if len(problems) > 1 else ""
         clock = Clock(seconds / len(problems))
-        for name, plan in baselines(problem, shipped_rules(), clock).items():
+        for name, plan in baselines(problem, clock).items():
             strategy = strategy_of(plan)
             books = keep_books(strategy)
             label = f"{BASELINES[name]}{where}"

@@ -22,14 +22,18 @@ SHIPPED = ("encodings", "instances")
 # Where the folders are, and that the rules in them ground.
 PROGRAM = """
 from offloadasp.base.resources import encodings_folder, instances_folder
+from offloadasp.asp.facts import facts
 from offloadasp.asp.rules import ground, shipped_rules
 from offloadasp.model.catalogue import find_accelerator
-from offloadasp.model.instance import load_instance
+from offloadasp.model.instance import Resolved, load_instance
+from offloadasp.model.problem import problem_of
 from offloadasp.network.accelerators import load_machine
 print(encodings_folder())
 print(instances_folder())
-ground(shipped_rules(), ["traversal/zigzag.lp"], "grid(2, 2).")
-print(load_instance(instances_folder() / "tiny-3x3.toml").name)
+instance = load_instance(instances_folder() / "tiny-3x3.toml")
+groups = Resolved(tile=(1, 1), kernel_groups=((0, 1),), channel_groups=((0, 1),))
+ground(shipped_rules(), ["definition.lp"], facts(problem_of(instance, groups), 2))
+print(instance.name)
 print(load_machine(find_accelerator("gap8")).name)
 """
 

@@ -35,8 +35,8 @@ from offloadasp.search.construct.order import order_of
 from offloadasp.search.construct.residency import Schedule, plan_of, schedule
 from offloadasp.search.construct.shortlist import blockings
 from offloadasp.search.construct.steps import steps_of_order
-from offloadasp.search.construct.strips import even, walk
-from offloadasp.search.construct.traversal import ROW_BY_ROW
+from offloadasp.search.construct.strips import even
+from offloadasp.search.construct.traversal import ROW_BY_ROW, visits
 from offloadasp.search.pool import Offer
 from offloadasp.search.refute.refute import Refuter, ledger_of
 from offloadasp.search.size_limits import GROUND_LIMIT, operations, within_reach
@@ -77,7 +77,7 @@ def flat(side: int, group: int, pixels: int) -> tuple[Problem, Schedule]:
     chip = accelerator(memory=pixels + 9, compute=1000, macs=9 * group)
     problem = problem_with(layer, chip, Precision(output=0), whole)
     strips = even(problem.tile_grid, 2, transposed=False)
-    order = order_of(problem, walk(problem.tile_grid, strips), np.zeros(1, dtype=np.int64), "cnq")
+    order = order_of(problem, visits(problem.tile_grid, strips), np.zeros(1, dtype=np.int64), "cnq")
     found = schedule(problem, order, steps_of_order(problem, order, group), residents=0)
     assert found is not None
     return problem, found
