@@ -7,12 +7,16 @@ bytes on chip in any step; it is minimised by lowering the capacity.
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from offloadasp.base.errors import InputError
 from offloadasp.base.wording import did_you_mean
-from offloadasp.model.instance import Accelerator
-from offloadasp.model.plan import Plan
-from offloadasp.model.problem import Problem
+
+# Read for types only: the command line knows the objectives before it loads NumPy and pydantic.
+if TYPE_CHECKING:
+    from offloadasp.model.instance import Accelerator
+    from offloadasp.model.plan import Plan
+    from offloadasp.model.problem import Problem
 
 DURATION, TRAFFIC, PEAK = "duration", "traffic", "peak_memory"
 
@@ -40,7 +44,7 @@ class Rates:
         """Return these rates and so many times others."""
         return Rates(*(b + weight * a for a, b in zip(other.all, self.all, strict=True)))
 
-    def on(self, problem: Problem) -> Problem:
+    def on(self, problem: "Problem") -> "Problem":
         """Return the same problem with these rates in place of the accelerator's."""
         return problem.with_rates(*self.all)
 
@@ -94,7 +98,7 @@ def objectives(text: str) -> tuple[str, ...]:
     return names
 
 
-def rates_of(name: str, accelerator: Accelerator) -> Rates:
+def rates_of(name: str, accelerator: "Accelerator") -> Rates:
     """Return the rates at which a linear objective counts.
 
     Raises
@@ -109,7 +113,7 @@ def rates_of(name: str, accelerator: Accelerator) -> Rates:
     }[name]
 
 
-def measure(name: str, problem: Problem, plan: Plan) -> Fraction:
+def measure(name: str, problem: "Problem", plan: "Plan") -> Fraction:
     """Return the value of an objective for a valid plan, in the objective's unit."""
     if name == PEAK:
         return Fraction(plan.peak_bytes(problem))
