@@ -15,6 +15,7 @@ from offloadasp.bounds import Bound, lower_bound
 from offloadasp.judge.simulator import Replay
 from offloadasp.judge.simulator import simulate as replay
 from offloadasp.judge.verdict import Audit, audit
+from offloadasp.limits.given import Limits
 from offloadasp.limits.interrupt import Interrupts
 from offloadasp.model.catalogue import find_instance
 from offloadasp.model.cost import (
@@ -32,7 +33,7 @@ from offloadasp.model.strategy import Strategy
 from offloadasp.model.strategy import load as load_strategy
 from offloadasp.pipeline import run
 from offloadasp.result import Result
-from offloadasp.search.effort import effort_of, search_options
+from offloadasp.search.effort import effort_of
 from offloadasp.search.pool import Status
 from offloadasp.search.question import whole_of
 
@@ -107,9 +108,8 @@ def solve(
     names = objectives(objective)
     require_defined(names, described)
     rules = rules_in_force(_path(encodings), [Path(name) for name in encoding])
-    options = search_options(described, time_limit, threads, seed, budget)
-    described = described.model_copy(update={"search": options})
-    effort = effort_of(options, budget, without)
+    described = Limits(time_limit, threads, seed, budget).applied(described)
+    effort = effort_of(described.search, budget, without)
     with Interrupts(effort.clock, twice_ends=False):
         try:
             return run(described, rules, effort, _path(out), progress, names)

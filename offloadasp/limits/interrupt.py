@@ -1,4 +1,14 @@
-"""Ctrl-C: the first one ends the search, the second one the process."""
+"""Ctrl-C (SIGINT) and SIGTERM, which are treated alike: what they do, and where.
+
+- While modules are loaded the process ends at once: `offloadasp.cli.main`.
+- While a search runs, the first one ends the search, whose best plan is verified and written; the
+  second one ends the process: `Interrupts`, here.
+- At any other time they raise KeyboardInterrupt, so that temporary files and processes are cleaned
+  up: `offloadasp.cli.main`. Commands that have more to say than "interrupted" catch it.
+
+Every one of these ends with `EXIT_CODE` and one line on standard error; a run that found a plan
+prints its summary instead.
+"""
 
 import os
 import signal
@@ -8,9 +18,10 @@ import time
 from types import TracebackType
 from typing import Any
 
+from offloadasp.base.errors import InterruptedEarly
 from offloadasp.limits.clock import Clock
 
-EXIT_CODE = 130
+EXIT_CODE = InterruptedEarly.exit_code
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # A signal to a process and to its group, as `timeout` sends it, arrives twice but is meant once.
