@@ -16,8 +16,9 @@ from offloadasp.bounds import least_macs, least_memory, lower_bound
 from offloadasp.limits.clock import Clock
 from offloadasp.model.instance import Instance
 from offloadasp.model.problem import Problem, problem_of
+from offloadasp.search.anneal.improve import units
 from offloadasp.search.construct.decompose import scope
-from offloadasp.search.refute.refute import Refuter, cost_of_plan, cut_files, ledger_of
+from offloadasp.search.refute.refute import Refuter, cut_files, ledger_of
 from offloadasp.search.size_limits import GROUND_LIMIT, operations
 from tests.engines import exhaustive
 from tests.search.test_search import CASES, instance, least
@@ -42,7 +43,7 @@ def refuted(
     refuter.run()
     assert refuter.lower == refuter.upper
     assert refuter.symbols is not None
-    assert cost_of_plan(problem, plan_of_model(problem, refuter.symbols)) == refuter.upper
+    assert units(plan_of_model(problem, refuter.symbols)) == refuter.upper
     return refuter.upper * scale_of(problem).unit
 
 

@@ -6,7 +6,7 @@ Slow and simple on purpose: a third reading of the model beside the simulator an
 import random
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from offloadasp.model.instance import (
@@ -20,6 +20,7 @@ from offloadasp.model.instance import (
 from offloadasp.model.plan import Plan, plan_from_rows
 from offloadasp.model.problem import Problem, problem_of
 from offloadasp.model.strategy import Strategy, steps_of
+from tests.support.layers import on_accelerator
 
 Operation = tuple[int, int, int, int]  # n, q, i, j
 Block = tuple[int, ...]  # pixels (q, r, c), kernels (n, q), outputs (n, i, j)
@@ -337,7 +338,7 @@ def fitted(problem: Problem, plan: Plan) -> Problem:
     accelerator = problem.accelerator.model_copy(
         update={"memory": least.memory, "macs_per_step": least.macs}
     )
-    return replace(problem, accelerator=accelerator)
+    return on_accelerator(problem, accelerator)
 
 
 def strategy_of(problem: Problem, plan: Plan) -> Strategy:

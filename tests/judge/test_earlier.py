@@ -9,7 +9,7 @@ import pytest
 from offloadasp import pipeline
 from offloadasp.judge import readings
 from offloadasp.model.strategy import Strategy, load
-from offloadasp.search.objectives.lexicographic import Ranked
+from offloadasp.search.answer import Answer
 from tests.support.invoking import Ran, instance, offload_asp, start
 
 NAME = "tiny.strategy.json"
@@ -52,8 +52,8 @@ def worse(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have every search find what is longer."""
     made = pipeline._strategy
 
-    def found(ranked: Ranked) -> Strategy:
-        return longer(made(ranked))
+    def found(answer: Answer) -> Strategy:
+        return longer(made(answer))
 
     monkeypatch.setattr(pipeline, "_strategy", found)
 
@@ -99,7 +99,7 @@ def test_a_file_that_is_kept_is_read_once_by_each_reading(
 
 def test_a_worse_file_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made, path = pipeline._strategy, instance(tmp_path)
-    monkeypatch.setattr(pipeline, "_strategy", lambda ranked: longer(made(ranked)))
+    monkeypatch.setattr(pipeline, "_strategy", lambda answer: longer(made(answer)))
     assert run(path, "--json").json["duration"] == 40
     monkeypatch.setattr(pipeline, "_strategy", made)
     assert run(path, "--json").json["duration"] == 38

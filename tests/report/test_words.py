@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from offloadasp.search.result import Status
 from rich.console import Console
 
 from offloadasp.limits.clock import Clock
@@ -27,6 +26,7 @@ from offloadasp.report.words import (
     percent,
     scope_words,
 )
+from offloadasp.search.pool import Status
 from tests.support.invoking import Terminal, instance, start
 
 

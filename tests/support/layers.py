@@ -1,6 +1,5 @@
 """Small layers on small accelerators, drawn by hypothesis or made by hand."""
 
-from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
@@ -157,11 +156,16 @@ def problem_with(
     return problem_of(instance, decomposition)
 
 
+def on_accelerator(problem: Problem, chip: Accelerator) -> Problem:
+    """The same layer on another accelerator, whose rates are the prices."""
+    instance = problem.resolved_instance().model_copy(update={"accelerator": chip})
+    return problem_of(instance, problem.decomposition)
+
+
 def with_memory(problem: Problem, memory: int) -> Problem:
     """The same layer on an accelerator with so many bytes on chip."""
-    accelerator = problem.accelerator.model_copy(update={"memory": memory})
-    instance = problem.resolved_instance().model_copy(update={"accelerator": accelerator})
-    return replace(problem, instance=instance, capacity=memory)
+    chip = problem.accelerator.model_copy(update={"memory": memory})
+    return on_accelerator(problem, chip).at(problem.prices)
 
 
 def strategy_of(problem: Problem, plan: Plan) -> Strategy:
