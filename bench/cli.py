@@ -29,7 +29,7 @@ from bench.show import markdown, show
 from bench.suite import Limits, Options, Suite, Task, measure, selected
 from offloadasp.base.errors import InputError
 from offloadasp.base.files import write_whole
-from offloadasp.cli.usage import Commands, InterruptedEarly
+from offloadasp.cli.errors import Commands, InterruptedEarly
 
 COMMAND = "scripts/bench"
 _OUT = Path("out/bench")

@@ -14,7 +14,7 @@ def main() -> None:
     # Loading the solver takes a moment in which Ctrl-C must not end in a traceback; an exception
     # that is raised while modules are loaded may also be lost. There is nothing to clean up yet.
     _handle(_end)
-    from offloadasp.cli.commands import app
+    from offloadasp.cli.app import app
     from offloadasp.limits.abandonable import left_alone
 
     try:

@@ -8,7 +8,7 @@ import typer
 
 from offloadasp.base.errors import InputError
 from offloadasp.base.extras import require
-from offloadasp.cli.usage import InterruptedEarly, MemoryOption, require_between, require_folder
+from offloadasp.cli.errors import InterruptedEarly, MemoryOption, require_between, require_folder
 from offloadasp.limits.process_memory import require_memory
 from offloadasp.model.catalogue import find_accelerator
 from offloadasp.network.accelerators import load_machine

@@ -13,14 +13,14 @@ from offloadasp.network.model import load_model
 from offloadasp.network.plan import Failed, plan
 from offloadasp.network.totals import totals
 from offloadasp.network.verify import verify
-from offloadasp.report.network import (
+from offloadasp.report.text.network import (
     import_object,
     network_object,
     progress,
     show_import,
     show_network,
 )
-from offloadasp.report.screen import print_json
+from offloadasp.report.text.screen import print_json
 
 # Nodes that the comment in an instance file names.
 _NAMED = 5

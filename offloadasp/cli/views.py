@@ -12,7 +12,7 @@ from offloadasp.asp.rules import shipped_rules
 from offloadasp.base.errors import InputError, VerificationError
 from offloadasp.base.extras import plotly_source, require
 from offloadasp.base.files import write_whole
-from offloadasp.cli.usage import MemoryOption, require_folder, without_strategy
+from offloadasp.cli.errors import MemoryOption, require_folder, without_strategy
 from offloadasp.judge.certificate import prove
 from offloadasp.judge.simulator import Books, keep_books, simulate
 from offloadasp.limits.clock import Clock
@@ -26,13 +26,13 @@ from offloadasp.model.strategy import load as load_strategy
 from offloadasp.model.strategy import save as save_strategy
 from offloadasp.pipeline import run as run_pipeline
 from offloadasp.report import plots
-from offloadasp.report.compare import Row, comparison_object, show_comparison
 from offloadasp.report.export import FORMATS
-from offloadasp.report.html import page
-from offloadasp.report.live import LiveLine
-from offloadasp.report.screen import print_json
-from offloadasp.report.sections import Entry, Reference
-from offloadasp.report.words import BASELINES, scope_words
+from offloadasp.report.page.html import page
+from offloadasp.report.page.sections import Entry, Reference
+from offloadasp.report.text.compare import Row, comparison_object, show_comparison
+from offloadasp.report.text.live import LiveLine
+from offloadasp.report.text.screen import print_json
+from offloadasp.report.text.words import BASELINES, scope_words
 from offloadasp.search.baselines import baselines, compared, strategy_of
 from offloadasp.search.effort import effort_of, search_options
 

@@ -11,8 +11,8 @@ from offloadasp.judge.simulator import Books
 from offloadasp.judge.simulator.blocks import Blocks
 from offloadasp.model.strategy import Strategy
 from offloadasp.report.actions import COMPUTE, LOAD, WRITE, actions_of
-from offloadasp.report.history import loads_by_position
-from offloadasp.report.words import layer_words
+from offloadasp.report.page.history import loads_by_position
+from offloadasp.report.text.words import layer_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,9 +12,9 @@ from offloadasp.model.cost import gap
 from offloadasp.model.instance import exact_number
 from offloadasp.model.plan import Plan
 from offloadasp.model.strategy import Strategy
-from offloadasp.report.screen import console, show_rows
-from offloadasp.report.table import show_table
-from offloadasp.report.words import (
+from offloadasp.report.text.screen import console, show_rows
+from offloadasp.report.text.table import show_table
+from offloadasp.report.text.words import (
     BASELINES,
     cycles,
     decomposition_words,

@@ -20,11 +20,11 @@ from offloadasp.network.plan import Failed, Outcome
 from offloadasp.network.plan import Progress as State
 from offloadasp.network.totals import Totals
 from offloadasp.network.verify import Verification
-from offloadasp.report.instances import data_bytes
-from offloadasp.report.screen import Rows, console, show_rows
-from offloadasp.report.table import show_table
-from offloadasp.report.verification import verification_object, verification_rows
-from offloadasp.report.words import cycles, layer_words, mixed, percent
+from offloadasp.report.text.instances import data_bytes
+from offloadasp.report.text.screen import Rows, console, show_rows
+from offloadasp.report.text.table import show_table
+from offloadasp.report.text.verification import verification_object, verification_rows
+from offloadasp.report.text.words import cycles, layer_words, mixed, percent
 
 _LEGEND = (
     "runs: nodes with this layer times images; duration, bound and bytes: of one run",

@@ -14,9 +14,9 @@ from offloadasp.model.cost import DURATION
 from offloadasp.model.instance import Instance, exact_number
 from offloadasp.model.plan import Plan
 from offloadasp.model.strategy import Strategy, dumps
-from offloadasp.report.screen import Rows, console, show_path, show_rows
-from offloadasp.report.table import show_table
-from offloadasp.report.words import (
+from offloadasp.report.text.screen import Rows, console, show_path, show_rows
+from offloadasp.report.text.table import show_table
+from offloadasp.report.text.words import (
     BASELINES,
     amount,
     by_kind,

@@ -17,13 +17,13 @@ from offloadasp.base.errors import InputError
 from offloadasp.base.resources import encodings_folder
 from offloadasp.base.tensor_files import load_tensor, save_tensor
 from offloadasp.base.wording import did_you_mean
-from offloadasp.cli.network import import_, network
-from offloadasp.cli.usage import (
+from offloadasp.cli.errors import (
     Commands,
     MemoryOption,
     require_folder,
     without_strategy,
 )
+from offloadasp.cli.network import import_, network
 from offloadasp.cli.views import compare, export, plot, report
 from offloadasp.judge.simulator import simulate as simulate_strategy
 from offloadasp.judge.verdict import audit as audit_strategy
@@ -35,16 +35,16 @@ from offloadasp.model.instance import load_instance
 from offloadasp.model.problem import problem_of
 from offloadasp.model.strategy import load as load_strategy
 from offloadasp.pipeline import run as run_pipeline
-from offloadasp.report.instances import instances_object, show_instances
-from offloadasp.report.live import LiveLine
-from offloadasp.report.replay import (
+from offloadasp.report.text.instances import instances_object, show_instances
+from offloadasp.report.text.live import LiveLine
+from offloadasp.report.text.replay import (
     audit_object,
     show_audit,
     show_simulation,
     simulation_object,
 )
-from offloadasp.report.screen import print_json
-from offloadasp.report.summary import run_object, show_run
+from offloadasp.report.text.screen import print_json
+from offloadasp.report.text.summary import run_object, show_run
 from offloadasp.result import UnwrittenError
 from offloadasp.search.construct.decompose import scope
 from offloadasp.search.effort import effort_of, search_options
