@@ -17,7 +17,7 @@ from offloadasp.model.instance import (
     ResolvedInstance,
     split_evenly,
 )
-from offloadasp.model.plan import Plan, plan_from_rows
+from offloadasp.model.plan import TABLES, Plan, plan_from_rows
 from offloadasp.model.problem import Problem, problem_of
 from offloadasp.model.strategy import Strategy, steps_of
 from tests.support.layers import on_accelerator
@@ -172,7 +172,7 @@ class _Builder:
     spilled: set[Block] = field(default_factory=set)
     missing: dict[Block, int] = field(default_factory=dict)
     rows: dict[str, list[tuple[int, ...]]] = field(
-        default_factory=lambda: {name: [] for name in Plan.__dataclass_fields__}
+        default_factory=lambda: {name: [] for name in TABLES}
     )
 
     def act(self, name: str, blocks: Iterable[Block]) -> None:
@@ -304,7 +304,7 @@ def cost(problem: Problem, plan: Plan) -> Cost:
     for step in range(1, plan.steps + 1):
         rows = {
             name: [tuple(row[1:]) for row in getattr(plan, name).tolist() if row[0] == step]
-            for name in Plan.__dataclass_fields__
+            for name in TABLES
         }
         for kind in KINDS:
             for block in rows.get(f"free_{kind}", []) + rows.get(f"write_{kind}", []):
