@@ -12,10 +12,10 @@ from rich.console import Console
 
 from offloadasp.limits.clock import Clock
 from offloadasp.model.instance import Choice, Layer, Resolved, split_evenly
-from offloadasp.report.live import LiveLine
-from offloadasp.report.screen import Rows, show_rows
-from offloadasp.report.table import show_table
-from offloadasp.report.words import (
+from offloadasp.report.text.live import LiveLine
+from offloadasp.report.text.screen import Rows, show_rows
+from offloadasp.report.text.table import show_table
+from offloadasp.report.text.words import (
     choice_words,
     cycles,
     decomposition_words,

@@ -20,7 +20,7 @@ from offloadasp.search.construct.order import NESTS, Order, order_of
 from offloadasp.search.construct.residency import Schedule, plan_of, schedule
 from offloadasp.search.construct.steps import steps_of_order
 from offloadasp.search.construct.strips import evens
-from offloadasp.search.construct.traversal import ROW_BY_ROW, ZIGZAG, Traversals
+from offloadasp.search.construct.traversal import ROW_BY_ROW, ZIGZAG, visits
 from offloadasp.search.source import LeastMemory
 from offloadasp.search.words import method_words
 from tests.support.layers import (
@@ -32,7 +32,6 @@ from tests.support.layers import (
     with_memory,
 )
 
-WALKS = Traversals(shipped_rules())
 GAP_LIMIT = 14
 Uses = dict[tuple[int, int], list[int]]  # the steps that use a pixel
 
@@ -42,7 +41,7 @@ def walks(draw: st.DrawFn, problem: Problem) -> IntArray:
     """The tiles of a problem in an order: a traversal, or any permutation."""
     grid = problem.tile_grid
     if draw(st.booleans()):
-        return WALKS.visits(grid, draw(st.sampled_from([ROW_BY_ROW, ZIGZAG, *evens(grid)])))
+        return visits(grid, draw(st.sampled_from([ROW_BY_ROW, ZIGZAG, *evens(grid)])))
     tiles = [(i, j) for i in range(grid[0]) for j in range(grid[1])]
     return np.array(draw(st.permutations(tiles)), dtype=np.int64)
 

@@ -6,7 +6,6 @@ from itertools import pairwise
 import numpy as np
 from hypothesis import strategies as st
 
-from offloadasp.asp.rules import shipped_rules
 from offloadasp.limits.clock import Clock
 from offloadasp.model.instance import (
     Accelerator,
@@ -21,7 +20,6 @@ from offloadasp.model.strategy import Strategy, steps_of
 from offloadasp.search import baselines
 from offloadasp.search.construct.construct import Constructor
 from offloadasp.search.construct.residency import plan_of
-from offloadasp.search.construct.traversal import Traversals
 
 Span = tuple[int, int]
 
@@ -187,6 +185,6 @@ def plan_by_one_traversal(layer: Layer, memory: int, macs_per_step: int) -> Stra
         {"memory": memory, "macs_per_step": macs_per_step, **rates}
     )
     given = problem_with(layer, accelerator, Precision(), resolved, name="planned")
-    best = Constructor(Traversals(shipped_rules()), [given], Clock(evaluations=1), 0).run().overall
+    best = Constructor([given], Clock(evaluations=1), 0).run().overall
     assert best is not None
     return baselines.strategy_of(plan_of(given, best.schedule))
