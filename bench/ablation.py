@@ -7,8 +7,8 @@ from bench.flat import Flat, square
 from bench.offload import solve, toml
 from bench.record import Row
 from bench.suite import SECONDS, Column, Limits, Suite, Task, cell, measured
-from offloadasp.asp.rules import shipped_rules
-from offloadasp.search.refute.refute import cut_files
+from offloadasp.base.resources import encodings_folder
+from offloadasp.search.refute.cuts import cut_files
 
 _ALL = "all"
 
@@ -66,7 +66,7 @@ CASES = _cases()
 
 def tasks(limits: Limits) -> list[Task]:
     """Return a task for every case with all cuts, without each of them, and without any."""
-    cuts = list(cut_files(shipped_rules()))
+    cuts = list(cut_files(encodings_folder()))
     variants = {"": [], **{cut: [cut] for cut in cuts}, _ALL: cuts}
 
     def task(case: str, variant: str) -> Task:

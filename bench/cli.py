@@ -27,9 +27,9 @@ from bench import (
 from bench.record import Record
 from bench.show import markdown, show
 from bench.suite import Limits, Options, Suite, Task, measure, selected
-from offloadasp.base.errors import InputError
+from offloadasp.base.errors import InputError, InterruptedEarly
 from offloadasp.base.files import write_whole
-from offloadasp.cli.usage import Commands, InterruptedEarly
+from offloadasp.cli.errors import OneLineErrors
 
 COMMAND = "scripts/bench"
 _OUT = Path("out/bench")
@@ -53,7 +53,7 @@ SUITES = (
 
 app = typer.Typer(
     name=COMMAND,
-    cls=Commands,
+    cls=OneLineErrors,
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,

@@ -14,11 +14,11 @@ from bench.child import Children, Ended
 from bench.record import Row
 from bench.suite import Limits
 from offloadasp.bounds import verify_certificate
+from offloadasp.model.cost import Prices
 from offloadasp.model.instance import Instance, parse_instance
 from offloadasp.model.instance_text import toml as toml
 from offloadasp.model.problem import Problem, problem_of
 from offloadasp.search.construct.decompose import scope
-from tests.support.layers import with_memory
 
 
 def parse(text: str) -> Instance:
@@ -94,10 +94,10 @@ def whole(instance: Instance) -> Problem:
 def proved(problem: Problem, certificate: Mapping[str, Any]) -> Proved:
     """Return the parts of the bound that a certificate proves without any search."""
     # More memory than all blocks take changes no strategy; certificates are made for that much.
-    problem = with_memory(problem, problem.memory)
+    problem = problem.within(problem.memory)
 
     def part(load: int, write: int, compute: int) -> int:
-        priced = problem.with_rates(Fraction(load), Fraction(write), Fraction(compute))
-        return int(verify_certificate(priced, certificate))
+        prices = Prices(Fraction(load), Fraction(write), Fraction(compute))
+        return int(verify_certificate(problem.at(prices), certificate))
 
     return Proved(part(1, 0, 0), part(0, 1, 0), part(0, 0, 1))

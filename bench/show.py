@@ -10,7 +10,7 @@ from rich.text import Text
 
 from bench.record import Record, Row
 from bench.suite import Suite, measured
-from offloadasp.report.screen import show_rows
+from offloadasp.report.text.screen import show_rows
 
 _WIDTH = 80
 _PAGE_WIDTH = 120

@@ -1,15 +1,17 @@
 """The rules in force: which ``.lp`` files, whether they are the shipped ones, how they ground."""
 
-import filecmp
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import clingo
 import clingo.ast
 
+from offloadasp.asp.shipped import is_shipped, shipped_names
 from offloadasp.asp.vetting.overflow import Watch
 from offloadasp.asp.vetting.rule_files import MINIMIZE, look_through, one_line, resolved
+from offloadasp.asp.vetting.sources import Source, unfold
 from offloadasp.base.errors import InputError, NoStrategyError
 from offloadasp.base.resources import encodings_folder
 from offloadasp.limits.abandonable import LeftAloneError, aside
@@ -33,7 +35,7 @@ class Rules:
     Attributes
     ----------
     folder
-        Holds ``definition.lp``, ``solve.lp``, ``check.lp``, ``traversal/`` and ``objective/``.
+        Holds ``definition.lp``, ``solve.lp``, ``check.lp`` and ``objective/``.
     added
         Files of the user, loaded beside the encodings.
     edited
@@ -41,29 +43,42 @@ class Rules:
         solved: bounds, dominance and symmetry breaking may no longer hold.
     heads
         Predicates in the heads of rules that differ, and ``#minimize``.
+    differing
+        The files that differ from the shipped ones, as they were looked through. They are not
+        read again.
     """
 
     folder: Path
     added: tuple[Path, ...] = ()
     edited: bool = False
     heads: frozenset[str] = frozenset()
+    differing: tuple[Source, ...] = ()
 
     def ships(self, path: Path) -> bool:
-        """Whether a file is of the folder, and as shipped."""
-        try:
-            shipped = encodings_folder() / resolved(path).relative_to(resolved(self.folder))
-        except ValueError:
-            return False
-        return shipped.is_file() and filecmp.cmp(path, shipped, shallow=False)
+        """Whether a file does not differ from a shipped one."""
+        return path.resolve() not in self.read
 
     def reprices(self, objective: str) -> bool:
         """Whether what an objective counts may differ from the shipped rules."""
         return bool(self.heads & _PRICES[objective])
 
+    @property
+    def edited_in_folder(self) -> bool:
+        """Whether a file of the folder itself differs, added files apart."""
+        return any(
+            source.path.is_relative_to(self.folder) and source.path not in self.added
+            for source in self.differing
+        )
+
+    @cached_property
+    def read(self) -> dict[Path, Source]:
+        """`differing` by the files' paths without links."""
+        return {source.path.resolve(): source for source in self.differing}
+
 
 def shipped_rules() -> Rules:
-    """Return the rules as shipped."""
-    return Rules(encodings_folder())
+    """Return the rules of the package; they count as edited if someone edited its folder."""
+    return rules_in_force(None, ())
 
 
 def rules_in_force(folder: Path | None, added: Sequence[Path]) -> Rules:
@@ -76,22 +91,27 @@ def rules_in_force(folder: Path | None, added: Sequence[Path]) -> Rules:
         what the encodings or the instance define, a ``#program`` part (which would not be solved)
         or a theory (which nobody would decide), or includes a file outside the folders given.
     """
-    shipped = encodings_folder()
-    folder = shipped if folder is None else folder
+    folder = encodings_folder() if folder is None else folder
     if not folder.is_dir():
         raise InputError(f"{folder}: is not a folder; --encodings takes a folder of .lp files")
-    theirs = sorted(path.relative_to(shipped) for path in shipped.rglob("*.lp"))
-    changed = []
-    for name in theirs:
+    for name in shipped_names():
         if not (folder / name).is_file():
             raise InputError(
                 f"{folder / name}: is missing; 'offload-asp encodings DIR' copies all files"
             )
-        if not filecmp.cmp(folder / name, shipped / name, shallow=False):
-            changed.append(folder / name)
-    allowed = [resolved(folder), *(resolved(path).parent for path in added)]
-    heads = [look_through(path, allowed) for path in [*changed, *added]]
-    return Rules(folder, tuple(added), bool(heads), frozenset().union(*heads))
+
+    home = resolved(folder)
+
+    def trusted(path: Path) -> bool:
+        inside = resolved(path)
+        return inside.is_relative_to(home) and is_shipped(inside.relative_to(home).as_posix(), path)
+
+    changed = [folder / name for name in shipped_names() if not is_shipped(name, folder / name)]
+    allowed = [home, *(resolved(path).parent for path in added)]
+    vetted = [one for path in [*changed, *added] for one in look_through(path, allowed, trusted)]
+    differing = {one.source.path.resolve(): one.source for one in vetted}
+    heads = frozenset[str]().union(*(one.heads for one in vetted))
+    return Rules(folder, tuple(added), bool(vetted), heads, tuple(differing.values()))
 
 
 class Meter(clingo.Observer):
@@ -182,13 +202,9 @@ def ground(
     paths = [rules.folder / name for name in entry]
     if any(name in _SEMANTICS for name in entry):
         paths += rules.added
-    watch = _watch(rules, paths)
+    watch = Watch()
     try:
-        for path in paths:
-            control.load(str(path))
-        with clingo.ast.ProgramBuilder(control) as builder:
-            for rule in watch.rules:
-                builder.add(rule)
+        _load(rules, paths, control, watch)
         control.add("base", [], program)
         aside(lambda: control.ground([("base", [])]), stop)
     except MemoryError:
@@ -213,17 +229,24 @@ def _never() -> bool:
     return False
 
 
-def _watch(rules: Rules, paths: Sequence[Path]) -> Watch:
-    """Return rules that watch the arithmetic of what differs from the shipped rules."""
-    watch = Watch()
+def _load(rules: Rules, paths: Sequence[Path], control: clingo.Control, watch: Watch) -> None:
+    """Load files and what they include; watch the arithmetic of those that differ."""
+    statements: list[clingo.ast.AST] = []
 
     def visit(node: clingo.ast.AST) -> None:
-        if not rules.ships(Path(node.location.begin.filename)):
-            watch.add(node)
+        statements.append(node)
+        watch.add(node)
 
-    if rules.edited:
-        clingo.ast.parse_files([str(path) for path in paths], visit)
-    return watch
+    for source in unfold(paths, rules.read):
+        if not rules.ships(source.path):
+            source.parse(visit)
+        elif source.included:
+            control.add("base", [], source.text)
+        else:
+            control.load(str(source.path.absolute()))
+    with clingo.ast.ProgramBuilder(control) as builder:
+        for statement in [*statements, *watch.rules]:
+            builder.add(statement)
 
 
 def _require_sound(

@@ -32,3 +32,9 @@ class VerificationError(OffloadError):
     """A plan that the search proposed was refused: a bug, or edited rules that permit too much."""
 
     exit_code = 5
+
+
+class InterruptedEarly(OffloadError):  # noqa: N818 (what happened, and nobody's error)
+    """The user ended a command before it had a result."""
+
+    exit_code = 130

@@ -1,27 +1,23 @@
 """Optional packages: found when they are needed, or one line on how to install them."""
 
-import importlib
+import importlib.util
 from importlib import resources
-from types import ModuleType
 
 from offloadasp.base.errors import InputError
 
 
-def require(module: str, extra: str, what: str) -> ModuleType:
-    """Import a module of an optional package.
+def require(package: str, extra: str, what: str) -> None:
+    """Refuse to go on without an optional package; it is looked for, and not loaded.
 
     Raises
     ------
     InputError
         It is not installed; one line says which extra brings it.
     """
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError:
-        package = module.partition(".")[0]
+    if importlib.util.find_spec(package) is None:
         raise InputError(
             f"{what} needs {package}, which is not installed: pip install 'offload-asp[{extra}]'"
-        ) from None
+        )
 
 
 def plotly_source() -> str:

@@ -1,32 +1,39 @@
-"""The entry point of ``offload-asp``: loads the commands, and ends quietly at Ctrl-C meanwhile."""
+"""The entry point of ``offload-asp``: signals, the version, and then the commands.
+
+`offloadasp.limits.interrupt` says what Ctrl-C does where.
+"""
 
 import contextlib
 import os
 import signal
 import sys
+from types import FrameType
+
+from offloadasp import __version__
+from offloadasp.base.errors import InterruptedEarly
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_INTERRUPTED = 130
 
 
 def main() -> None:
     """Run the command line."""
-    # Loading the solver takes a moment in which Ctrl-C must not end in a traceback; an exception
-    # that is raised while modules are loaded may also be lost. There is nothing to clean up yet.
-    _handle(_end)
-    from offloadasp.cli.commands import app
-    from offloadasp.limits.abandonable import left_alone
-
+    if sys.argv[1:] == ["--version"]:
+        # Where it cannot be written, the long way says so.
+        with contextlib.suppress(OSError):
+            os.write(1, f"offload-asp {__version__}\n".encode())
+            return
     try:
-        # From here on SIGTERM ends a command like Ctrl-C.
-        _handle(signal.default_int_handler)
+        _handle(_interrupted)
+        from offloadasp.cli.app import app
+        from offloadasp.limits.abandonable import left_alone
+
         app()
     except KeyboardInterrupt:
         # Not sys.exit: Python may remember that something was interrupted, and end by a signal.
         _end()
     except SystemExit as ended:
         # Python would wait for threads, or disturb them in vain.
-        if left_alone(interrupted=ended.code == _INTERRUPTED):
+        if left_alone(interrupted=ended.code == InterruptedEarly.exit_code):
             _leave(ended.code)
         raise
     finally:
@@ -39,9 +46,18 @@ def _handle(handler: "signal._HANDLER") -> None:
         signal.signal(number, handler)
 
 
-def _end(*_: object) -> None:
+def _interrupted(_: int, frame: FrameType | None) -> None:
+    """Raise KeyboardInterrupt; but end at once while modules are loaded, where it may be lost."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib."):
+            _end()
+        frame = frame.f_back
+    raise KeyboardInterrupt
+
+
+def _end() -> None:
     os.write(2, b"offload-asp: error: interrupted\n")
-    _leave(_INTERRUPTED)
+    _leave(InterruptedEarly.exit_code)
 
 
 def _leave(code: int | str | None) -> None:

@@ -1,4 +1,4 @@
-"""The commands on whole networks. What needs the optional package onnx is loaded when they run."""
+"""The commands on whole networks: import and network."""
 
 import os
 from pathlib import Path
@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 
-from offloadasp.base.errors import InputError
+from offloadasp.base.errors import InputError, InterruptedEarly
 from offloadasp.base.extras import require
-from offloadasp.cli.options import checked
-from offloadasp.cli.usage import InterruptedEarly, MemoryOption, require_between, require_folder
-from offloadasp.limits.process_memory import require_memory
+from offloadasp.cli.options import JsonOption, MemoryOption, require_file, require_folder
+from offloadasp.limits.given import Limits, require_between
 from offloadasp.model.catalogue import find_accelerator
-from offloadasp.network.accelerators import load_machine
+
+_MOST_BATCH = 2**16
+_MOST_JOBS = 256
 
 _Model = Annotated[Path, typer.Argument(metavar="MODEL", help="An ONNX model.")]
 _Accelerator = Annotated[
@@ -21,9 +22,6 @@ _Accelerator = Annotated[
 _Batch = Annotated[
     int | None, typer.Option(help="What a symbolic first dimension of an input is; default 1.")
 ]
-_Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
-_BATCH_LIMIT = 2**16
-_JOBS_LIMIT = 256
 
 
 def import_(
@@ -31,16 +29,25 @@ def import_(
     accelerator: _Accelerator,
     out: Annotated[Path, typer.Option(help="Folder for the instance files.")],
     batch: _Batch = None,
-    json: _Json = False,
+    json: JsonOption = False,
 ) -> None:
     """Write an instance for every distinct convolution of an ONNX model."""
-    machine = load_machine(find_accelerator(accelerator))
-    require_between("--batch", batch, _BATCH_LIMIT)
+    machine_file = find_accelerator(accelerator)
+    require_between("--batch", batch, 1, _MOST_BATCH)
     require_folder(out)
     require("onnx", "onnx", "reading ONNX models")
-    from offloadasp.cli.network_runs import import_model
+    require_file(model)
 
-    import_model(model, machine, out, batch, json=json)
+    from offloadasp.network.accelerators import load_machine
+    from offloadasp.network.pipeline import write_instances
+    from offloadasp.report.text.network import import_object, show_import
+    from offloadasp.report.text.screen import print_json
+
+    imported, files = write_instances(model, load_machine(machine_file), out, batch)
+    if json:
+        print_json(import_object(imported, files))
+    else:
+        show_import(imported, list(files.values()), out)
 
 
 def network(
@@ -72,38 +79,51 @@ def network(
         ),
     ] = False,
     memory_limit: MemoryOption = None,
-    json: _Json = False,
+    json: JsonOption = False,
 ) -> None:
     """Plan every convolution of an ONNX model; a run that was interrupted goes on."""
-    machine = load_machine(find_accelerator(accelerator))
+    machine_file = find_accelerator(accelerator)
     # Layers are planned side by side, each by one thread.
-    search = checked({"time_limit": time_limit, "threads": 1, "seed": seed})
-    require_between("--batch", batch, _BATCH_LIMIT)
-    require_between("--jobs", jobs, _JOBS_LIMIT)
-    require_memory(memory_limit)
+    limits = Limits(time_limit, threads=1, seed=seed, memory_limit=memory_limit)
+    require_between("--batch", batch, 1, _MOST_BATCH)
+    require_between("--jobs", jobs, 1, _MOST_JOBS)
     out = Path("out") / model.stem if out is None else out
     require_folder(out)
     if data is not None and verify:
         raise InputError("--verify: --data verifies too, on recorded tensors; give one of them")
     require("onnx", "onnx", "reading ONNX models")
-    from offloadasp.cli.network_runs import plan_network
+    require_file(model)
 
+    from offloadasp.limits.process_memory import require_memory
+    from offloadasp.model.instance import SearchOptions
+    from offloadasp.network.accelerators import load_machine
+    from offloadasp.network.pipeline import plan_network
+    from offloadasp.report.text.network import network_object, progress, show_network
+    from offloadasp.report.text.screen import print_json
+
+    machine = load_machine(machine_file)
+    require_memory(memory_limit)
     try:
-        code = plan_network(
-            model,
-            machine,
-            out,
-            batch,
-            search,
-            jobs or os.cpu_count() or 1,
-            data,
-            memory_limit=memory_limit,
-            check=verify,
-            json=json,
-        )
+        with progress(shown=not json) as tell:
+            planned = plan_network(
+                model,
+                machine,
+                out,
+                batch,
+                limits.options(SearchOptions()),
+                jobs or os.cpu_count() or 1,
+                tell,
+                memory_limit=memory_limit,
+                data=data,
+                check=verify,
+            )
     except KeyboardInterrupt:
         raise InterruptedEarly(
             f"interrupted; finished layers are kept in {out}, and the same command goes on"
         ) from None
-    if code:
-        raise typer.Exit(code)
+    if json:
+        print_json(network_object(planned, out))
+    else:
+        show_network(planned)
+    if planned.exit_code:
+        raise typer.Exit(planned.exit_code)

@@ -1,47 +1,74 @@
-"""The options of the search that several commands share, read and checked."""
+"""Arguments and options that several commands share, and the checks of their values.
 
-from collections.abc import Mapping
-from typing import Any
+Nothing here loads a solver or NumPy: a wrong value is refused at once.
+"""
 
-from pydantic import ValidationError
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from offloadasp.base.errors import InputError
-from offloadasp.base.explain import explain
-from offloadasp.model.instance import Instance, SearchOptions
+from offloadasp.limits.given import MOST_THREADS
 
-_BUDGET_LIMIT = 2**31 - 1
+InstanceArgument = Annotated[
+    str,
+    typer.Argument(metavar="INSTANCE", help="A TOML file, or the name of a shipped instance."),
+]
+StrategyArgument = Annotated[
+    Path, typer.Argument(metavar="STRATEGY", help="A strategy file, as 'run' writes it.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+EncodingsOption = Annotated[
+    Path | None, typer.Option(help="A folder of rules to use instead of the shipped ones.")
+]
+TimeLimitOption = Annotated[
+    float | None, typer.Option(help="Seconds of search; default: the instance's, else 60.")
+]
+ThreadsOption = Annotated[
+    int | None,
+    typer.Option(help=f"Threads of the solver, at most {MOST_THREADS}; default: 2."),
+]
+SeedOption = Annotated[
+    int | None, typer.Option(help="Seed of the solver and of the random tensors; default: 0.")
+]
+BudgetOption = Annotated[
+    int | None,
+    typer.Option(
+        help="Effort instead of a time limit, 8 to 64 is sensible: the same file on every run. "
+        "Implies one thread."
+    ),
+]
+MemoryOption = Annotated[
+    int | None,
+    typer.Option(help="Megabytes of data that the process of the solver may hold (Linux)."),
+]
 
 
-def search_options(
-    instance: Instance,
-    time_limit: float | None,
-    threads: int | None,
-    seed: int | None,
-    budget: int | None,
-) -> SearchOptions:
-    """Join the command line with the instance's ``[search]`` table."""
-    given: dict[str, Any] = {"time_limit": time_limit, "threads": threads, "seed": seed}
-    given = {key: value for key, value in given.items() if value is not None}
-    if budget is not None:
-        if not 1 <= budget <= _BUDGET_LIMIT:
-            raise InputError(f"--budget: must be from 1 to {_BUDGET_LIMIT}, not {budget}")
-        if given.setdefault("threads", 1) != 1:
-            raise InputError(f"--threads: must be 1 with --budget, not {threads}")
-        if time_limit is not None:
-            raise InputError("--time-limit: --budget replaces it; give one of them")
-    return checked(instance.search.model_dump() | given)
+def require_name(option: str, name: str, allowed: Sequence[str]) -> None:
+    """Refuse a word that an option does not know."""
+    if name not in allowed:
+        raise InputError(f"{option}: must be one of {', '.join(allowed)}, not '{name}'")
 
 
-def checked(given: Mapping[str, Any]) -> SearchOptions:
-    """Return options of the search.
+def require_file(path: Path | None) -> None:
+    """Refuse a file that cannot be read before the programs that read it are loaded."""
+    if path is not None:
+        try:
+            path.open("rb").close()
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read: {error.strerror}") from None
 
-    Raises
-    ------
-    InputError
-        One line names an option that is wrong.
-    """
-    try:
-        return SearchOptions.model_validate(given)
-    except ValidationError as error:
-        key, reason = explain(error, SearchOptions).split(":", 1)
-        raise InputError(f"--{key.replace('_', '-')}:{reason}") from None
+
+def require_folder(out: Path) -> None:
+    """Refuse a folder that cannot be written before the search rather than after it."""
+    existing = next((path for path in (out, *out.parents) if path.exists()), Path())
+    if not existing.is_dir():
+        raise InputError(f"--out: {existing} is not a folder")
+
+
+def require_rules_folder(folder: Path | None) -> None:
+    """Refuse a folder of rules that does not exist."""
+    if folder is not None and not folder.is_dir():
+        raise InputError(f"{folder}: is not a folder; --encodings takes a folder of .lp files")

@@ -1,45 +1,21 @@
-"""The commands that look into strategies: report, plot, export, compare."""
+"""The commands that show strategy files: report, plot and export."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import StringIO
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from offloadasp.asp.rules import shipped_rules
 from offloadasp.base.errors import InputError, VerificationError
 from offloadasp.base.extras import plotly_source, require
-from offloadasp.base.files import write_whole
-from offloadasp.cli.options import search_options
-from offloadasp.cli.usage import MemoryOption, require_folder, without_strategy
-from offloadasp.judge.certificate import prove
-from offloadasp.judge.simulator import Books, keep_books, simulate
-from offloadasp.limits.clock import Clock
-from offloadasp.limits.interrupt import Interrupts
-from offloadasp.limits.process_memory import MemoryLimit
-from offloadasp.model.catalogue import find_instance
-from offloadasp.model.instance import Accelerator, Resolved, load_instance
-from offloadasp.model.problem import Problem
-from offloadasp.model.strategy import Strategy
-from offloadasp.model.strategy import load as load_strategy
-from offloadasp.model.strategy import save as save_strategy
-from offloadasp.pipeline import run as run_pipeline
-from offloadasp.report import plots
-from offloadasp.report.compare import Row, comparison_object, show_comparison
-from offloadasp.report.export import FORMATS
-from offloadasp.report.html import page
-from offloadasp.report.live import LiveLine
-from offloadasp.report.screen import print_json
-from offloadasp.report.sections import Entry, Reference
-from offloadasp.report.words import BASELINES, scope_words
-from offloadasp.search.baselines import baselines, compared, strategy_of
-from offloadasp.search.effort import Effort
+from offloadasp.cli.options import StrategyArgument, require_file, require_name
+from offloadasp.report.choices import PlotFormat, PlotKind, TimelineFormat
 
-_REFUSED = 5
-
-_Strategy = Annotated[Path, typer.Argument(help="A strategy file, as 'run' writes it.")]
+if TYPE_CHECKING:
+    from offloadasp.judge.simulator import Books
+    from offloadasp.model.strategy import Strategy
 
 
 def report(
@@ -52,12 +28,22 @@ def report(
     ] = 10.0,
 ) -> None:
     """Write a page that shows strategies step by step, with charts and comparisons."""
-    plotly = plotly_source()
     if not time_limit >= 0:
         raise InputError(f"--time-limit: must be at least 0 seconds, not {time_limit:g}")
-    loaded = {path: load_strategy(path) for path in dict.fromkeys(strategies)}
+    for path in strategies:
+        require_file(path)
+    plotly = plotly_source()
+
+    from offloadasp.base.files import write_whole
+    from offloadasp.cli.baselines import references
+    from offloadasp.judge.certificate import prove
+    from offloadasp.judge.simulator import simulate
+    from offloadasp.model.strategy import load
+    from offloadasp.report.page.html import page
+    from offloadasp.report.page.sections import Entry
+
+    loaded = {path: load(path) for path in dict.fromkeys(strategies)}
     _require_one_layer(loaded)
-    labels = _labels(list(loaded))
     entries = [
         Entry(
             label,
@@ -66,116 +52,80 @@ def report(
             simulate(strategy, seed=strategy.instance.search.seed),
             prove(strategy),
         )
-        for label, (path, strategy) in zip(labels, loaded.items(), strict=True)
+        for label, (path, strategy) in zip(_labels(list(loaded)), loaded.items(), strict=True)
     ]
-    text = page(entries, _references(entries, time_limit), plotly).encode()
+    text = page(entries, references(entries, time_limit), plotly).encode()
     write_whole(out, lambda file: file.write(text))
     typer.echo(f"wrote {out}: {len(text):,} bytes", err=True)
     if not all(entry.replay.verified for entry in entries):
-        raise typer.Exit(_REFUSED)
+        raise typer.Exit(VerificationError.exit_code)
 
 
 def plot(
-    strategy: _Strategy,
-    kind: Annotated[str, typer.Option(help=f"What to draw: {', '.join(plots.KINDS)}.")],
+    strategy: StrategyArgument,
+    kind: Annotated[str, typer.Option(help=f"What to draw: {', '.join(PlotKind)}.")],
     out: Annotated[
         Path, typer.Option(metavar="FILE.svg|FILE.png", help="Where to write the plot.")
     ],
 ) -> None:
     """Draw a plot for a paper: memory over the steps, loads, order, or timeline."""
-    if kind not in plots.KINDS:
-        raise InputError(f"--kind: must be one of {', '.join(plots.KINDS)}, not '{kind}'")
-    suffix = plots.suffix_of(out)
-    if suffix not in plots.FORMATS:
-        allowed = " or ".join(f".{name}" for name in plots.FORMATS)
+    require_name("--kind", kind, list(PlotKind))
+    suffix = out.suffix.lower().removeprefix(".")
+    if suffix not in list(PlotFormat):
+        allowed = " or ".join(f".{name}" for name in PlotFormat)
         raise InputError(f"--out: {out}: the name must end in {allowed}")
+    require_file(strategy)
     require("matplotlib", "plots", "plot")
-    loaded = load_strategy(strategy)
-    figure = plots.draw(kind, loaded, _valid_books(loaded, strategy))
-    write_whole(out, lambda file: plots.save(figure, suffix, file))
+
+    from offloadasp.base.files import write_whole
+    from offloadasp.model.strategy import load
+    from offloadasp.report import plots
+
+    loaded = load(strategy)
+    figure = plots.draw(PlotKind(kind), loaded, _valid_books(loaded, strategy))
+    drawn = plots.encoded(figure, PlotFormat(suffix))
+    write_whole(out, lambda file: file.write(drawn))
 
 
 def export(
-    strategy: _Strategy,
+    strategy: StrategyArgument,
     format: Annotated[  # noqa: A002 (the option's name)
-        str, typer.Option(help=f"What to write: {' or '.join(FORMATS)}.")
+        str, typer.Option(help=f"What to write: {' or '.join(TimelineFormat)}.")
     ],
     out: Annotated[
         Path | None, typer.Option(help="Where to write it; default: standard output.")
     ] = None,
 ) -> None:
     """Write the timeline as Trace Event JSON for Perfetto, or as CSV with a row an action."""
-    if format not in FORMATS:
-        raise InputError(f"--format: must be {' or '.join(FORMATS)}, not '{format}'")
-    loaded = load_strategy(strategy)
+    require_name("--format", format, list(TimelineFormat))
+    require_file(strategy)
+
+    from offloadasp.base.files import write_text
+    from offloadasp.model.strategy import load
+    from offloadasp.report.export import FORMATS
+
+    write = FORMATS[TimelineFormat(format)]
+    loaded = load(strategy)
     books = _valid_books(loaded, strategy)
     if out is None:
-        FORMATS[format](loaded, books, sys.stdout)
+        write(loaded, books, sys.stdout)
         return
     text = StringIO(newline="")
-    FORMATS[format](loaded, books, text)
-    write_whole(out, lambda file: file.write(text.getvalue().encode()))
+    write(loaded, books, text)
+    write_text(out, text.getvalue())
 
 
-def compare(
-    instance: Annotated[
-        str, typer.Argument(help="A TOML file, or the name of a shipped instance.")
-    ],
-    time_limit: Annotated[float | None, typer.Option(help="Seconds of search.")] = None,
-    threads: Annotated[int | None, typer.Option(help="Threads of the solver.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of the solver.")] = None,
-    budget: Annotated[
-        int | None,
-        typer.Option(help="Deterministic effort instead of a time limit; implies one thread."),
-    ] = None,
-    out: Annotated[Path, typer.Option(help="Folder for the strategy files.")] = Path("out"),
-    memory_limit: MemoryOption = None,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object and nothing else.")
-    ] = False,
-) -> None:
-    """Solve an instance, and set the plain orders and no reuse at all beside the strategy found."""
-    described = load_instance(find_instance(instance))
-    options = search_options(described, time_limit, threads, seed, budget)
-    described = described.model_copy(update={"search": options})
-    require_folder(out)
-    clock = Clock() if budget is not None else Clock(options.time_limit)
-    line = LiveLine(clock, shown=not json)
-    effort = Effort(clock, options.threads, options.seed, budget)
-    told = without_strategy(instance, described.name, clock, memory_limit)
-    with MemoryLimit(memory_limit, clock), Interrupts(clock), line.shown(), told:
-        result = run_pipeline(described, shipped_rules(), effort, out, line.tell)
-    bound = result.strategy.lower_bound
-    rows = [Row("found", result.replay)]
-    for name, plan in compared(result.answer, shipped_rules()).items():
-        strategy = strategy_of(plan, bound, result.strategy.certificate)
-        rows.append(Row(name, _accepted(strategy, name), plan))
-        save_strategy(strategy, out / f"{described.name}.{name}.strategy.json")
-    scope = scope_words(described.choice)
-    if json:
-        print_json(comparison_object(result.strategy, scope, rows, bound))
-    else:
-        missing = [name for name in BASELINES if name not in [row.name for row in rows]]
-        show_comparison(result.strategy, scope, rows, bound, missing)
-
-
-def _accepted(strategy: Strategy, name: str) -> Books:
-    books = keep_books(strategy)
-    if books.violations:
-        first = books.violations[0]
-        raise VerificationError(f"{strategy.instance.name}: VERIFICATION FAILED: {name}: {first}")
-    return books
-
-
-def _valid_books(strategy: Strategy, path: Path) -> Books:
+def _valid_books(strategy: "Strategy", path: Path) -> "Books":
     """Return the books of a strategy that keeps the rules: others have no timeline."""
+    from offloadasp.judge.simulator import keep_books
+
     books = keep_books(strategy)
     if books.violations:
         raise VerificationError(f"{path}: breaks a rule: {books.violations[0]} (see 'simulate')")
     return books
 
 
-def _require_one_layer(loaded: dict[Path, Strategy]) -> None:
+def _require_one_layer(loaded: Mapping[Path, "Strategy"]) -> None:
     first, *others = loaded.items()
     for path, strategy in others:
         for part in ("layer", "precision"):
@@ -190,25 +140,3 @@ def _labels(paths: Sequence[Path]) -> list[str]:
         if len(set(labels)) == len(paths):
             break
     return [label.removesuffix(".json").removesuffix(".strategy") for label in labels]
-
-
-def _references(entries: Sequence[Entry], seconds: float) -> list[Reference]:
-    """Find baselines for every different problem among the strategies."""
-    problems: dict[tuple[Accelerator, Resolved], tuple[str, Problem]] = {}
-    for entry in entries:
-        problem = entry.strategy.problem
-        problems.setdefault((problem.accelerator, problem.decomposition), (entry.label, problem))
-    found: list[Reference] = []
-    if seconds == 0:
-        return found
-    for owner, problem in problems.values():
-        where = f" (as {owner})" if len(problems) > 1 else ""
-        clock = Clock(seconds / len(problems))
-        for name, plan in baselines(problem, shipped_rules(), clock).items():
-            strategy = strategy_of(plan)
-            books = keep_books(strategy)
-            label = f"{BASELINES[name]}{where}"
-            if any(entry.label == label for entry in entries):
-                label += " (baseline)"
-            found.append(Reference(label, strategy.instance, books))
-    return found

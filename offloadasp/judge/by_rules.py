@@ -8,7 +8,7 @@ import clingo
 
 from offloadasp.asp.facts import facts
 from offloadasp.asp.rules import Rules, ground
-from offloadasp.model.cost import DURATION, OBJECTIVES, Counts
+from offloadasp.model.cost import DURATION, Counts, measured
 from offloadasp.model.instance import ResolvedInstance
 from offloadasp.model.problem import Problem
 from offloadasp.model.strategy import Step, Strategy
@@ -51,10 +51,7 @@ class Verdict:
     @property
     def measured(self) -> dict[str, Fraction]:
         """The value of every objective, by the rules."""
-        return {
-            name: objective.value(self.instance, self.counts)
-            for name, objective in OBJECTIVES.items()
-        }
+        return measured(self.instance, self.counts)
 
     @property
     def duration(self) -> Fraction:

@@ -28,6 +28,11 @@ class Clock:
     started: float = field(default_factory=time.monotonic)
 
     @property
+    def timed(self) -> bool:
+        """Whether time limits the search, and not a count of evaluations."""
+        return self.evaluations is None
+
+    @property
     def interrupted(self) -> bool:
         """Whether the user ended the search, and so all of its parts."""
         return self.stop.is_set()
@@ -40,11 +45,6 @@ class Clock:
     def interrupt(self) -> None:
         """End the search."""
         self.stop.set()
-
-    @property
-    def timed(self) -> bool:
-        """Whether seconds limit the search, not evaluations."""
-        return self.evaluations is None
 
     def part(self, share: float) -> "Clock":
         """Return a clock for a share of the time that is left; both are interrupted together."""

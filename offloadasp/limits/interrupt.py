@@ -1,4 +1,14 @@
-"""Ctrl-C: the first one ends the search, the second one the process."""
+"""Ctrl-C (SIGINT) and SIGTERM, which are treated alike: what they do, and where.
+
+- While modules are loaded the process ends at once: `offloadasp.cli.main`.
+- While a search runs, the first one ends the search, whose best plan is verified and written; the
+  second one ends the process: `Interrupts`, here.
+- At any other time they raise KeyboardInterrupt, so that temporary files and processes are cleaned
+  up: `offloadasp.cli.main`. Commands that have more to say than "interrupted" catch it.
+
+Every one of these ends with `EXIT_CODE` and one line on standard error; a run that found a plan
+prints its summary instead.
+"""
 
 import os
 import signal
@@ -8,9 +18,10 @@ import time
 from types import TracebackType
 from typing import Any
 
+from offloadasp.base.errors import InterruptedEarly
 from offloadasp.limits.clock import Clock
 
-EXIT_CODE = 130
+EXIT_CODE = InterruptedEarly.exit_code
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # A signal to a process and to its group, as `timeout` sends it, arrives twice but is meant once.
@@ -18,15 +29,23 @@ _ECHO_SECONDS = 0.3
 
 
 class Interrupts:
-    """While entered, SIGINT and SIGTERM interrupt the clock; the second one ends the process.
+    """While entered, SIGINT and SIGTERM interrupt the clock, so that every search ends soon.
 
     Python runs signal handlers between bytecodes of the main thread only, and clingo grounds for
     seconds in a single one. So a thread reads the wake-up descriptor, to which the interpreter
     writes the number of every signal at once.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, twice_ends: bool = True) -> None:
+        """Interrupt a clock.
+
+        Parameters
+        ----------
+        twice_ends
+            Whether a second signal ends the process at once. A notebook must outlive it.
+        """
         self._clock = clock
+        self._twice_ends = twice_ends
         self._restore: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> "Interrupts":
@@ -60,7 +79,7 @@ class Interrupts:
                 now = time.monotonic()
                 self._clock.interrupt()
                 first = now if first is None else first
-                if now - first > _ECHO_SECONDS:
+                if self._twice_ends and now - first > _ECHO_SECONDS:
                     os.write(2, b"offload-asp: error: interrupted again: ended at once\n")
                     os._exit(EXIT_CODE)
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from offloadasp.base.errors import InputError
 from offloadasp.base.resources import (
@@ -11,7 +12,10 @@ from offloadasp.base.resources import (
     network_instances_folder,
 )
 from offloadasp.base.wording import nearest
-from offloadasp.model.instance import Instance, load_instance
+
+# A wrong name is refused before pydantic is loaded, which reads instances.
+if TYPE_CHECKING:
+    from offloadasp.model.instance import Instance
 
 
 def shipped_files() -> list[Path]:
@@ -25,7 +29,7 @@ def shipped_accelerators() -> list[Path]:
     return sorted(accelerators_folder().glob("*.toml"))
 
 
-def load_shipped() -> list[Instance]:
+def load_shipped() -> "list[Instance]":
     """Read and validate every shipped instance.
 
     Raises
@@ -33,6 +37,8 @@ def load_shipped() -> list[Instance]:
     InputError
         One of them breaks the schema.
     """
+    from offloadasp.model.instance import load_instance
+
     return [load_instance(path) for path in shipped_files()]
 
 

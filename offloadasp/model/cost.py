@@ -6,13 +6,17 @@ prices differ. The peak of memory is the most bytes on chip in any step; it is m
 the capacity.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from offloadasp.base.errors import InputError
 from offloadasp.base.wording import did_you_mean
-from offloadasp.model.instance import Described
+
+# For types only: the command line knows the objectives before it loads NumPy and pydantic.
+if TYPE_CHECKING:
+    from offloadasp.model.instance import Described
 
 DURATION, TRAFFIC, PEAK = "duration", "traffic", "peak_memory"
 
@@ -95,24 +99,31 @@ class Objective:
         What it is counted in, for an instance.
     prices
         Of a linear objective, for an instance; None: the objective is the peak of memory.
+    table
+        The table that an instance must have for this objective; empty if it needs none.
     """
 
     name: str
     meaning: str
-    unit: Callable[[Described], str]
-    prices: Callable[[Described], Prices] | None
+    unit: "Callable[[Described], str]"
+    prices: "Callable[[Described], Prices] | None"
+    table: str = ""
 
-    def value(self, described: Described, counts: Counts) -> Fraction:
+    def defined(self, described: "Described") -> bool:
+        """Whether an instance says all that this objective counts by."""
+        return not self.table or getattr(described, self.table) is not None
+
+    def value(self, described: "Described", counts: Counts) -> Fraction:
         """Return the value of a valid plan, in the objective's unit."""
         return Fraction(counts.peak) if self.prices is None else self.prices(described).of(counts)
 
 
-def _duration(described: Described) -> Prices:
+def _duration(described: "Described") -> Prices:
     rates = described.accelerator
     return Prices(rates.load_cycles, rates.write_cycles, rates.compute_cycles)
 
 
-def _traffic(_: Described) -> Prices:
+def _traffic(_: "Described") -> Prices:
     return Prices(Fraction(1), Fraction(1), Fraction(0))
 
 
@@ -132,7 +143,7 @@ def is_linear(name: str) -> bool:
     return name in OBJECTIVES and OBJECTIVES[name].prices is not None
 
 
-def prices_of(name: str, described: Described) -> Prices:
+def prices_of(name: str, described: "Described") -> Prices:
     """Return the prices at which a linear objective counts for an instance.
 
     Raises
@@ -144,6 +155,15 @@ def prices_of(name: str, described: Described) -> Prices:
     if prices is None:
         raise KeyError(name)
     return prices(described)
+
+
+def measured(described: "Described", counts: Counts) -> dict[str, Fraction]:
+    """Return the value of every objective that is defined for an instance, for a valid plan."""
+    return {
+        name: objective.value(described, counts)
+        for name, objective in OBJECTIVES.items()
+        if objective.defined(described)
+    }
 
 
 def gap(value: Fraction, lower_bound: Fraction) -> Fraction:
@@ -168,3 +188,20 @@ def objectives(text: str) -> tuple[str, ...]:
     if again is not None:
         raise InputError(f"--objective: {allowed}, each once; '{again}' is repeated")
     return names
+
+
+def require_defined(names: Sequence[str], described: "Described") -> None:
+    """Refuse objectives for which an instance does not say all that they count by.
+
+    Raises
+    ------
+    InputError
+        Names the table that is missing.
+    """
+    for name in names:
+        objective = OBJECTIVES[name]
+        if not objective.defined(described):
+            raise InputError(
+                f"--objective: {name} needs the table [{objective.table}], which {described.name} "
+                "does not have"
+            )

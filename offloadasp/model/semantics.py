@@ -1,11 +1,10 @@
-"""The semantics of a step: what a block occupies while the step computes, and how long it takes.
+"""The semantics of a step: what a block occupies while the step computes.
 
 A step frees, writes, loads and computes, in this order. The rules (``encodings/``), the simulator
 and the reference tell it in words of their own, on purpose; everything else asks this module.
 """
 
 from dataclasses import dataclass
-from fractions import Fraction
 
 import numpy as np
 
@@ -61,10 +60,6 @@ class Semantics:
         occupied = np.cumsum(occupied)
         np.add.at(occupied, last, self.occupied(np.where(summed, partial, 0), complete))
         return occupied[:-1]
-
-    def cycles(self, load: Fraction, write: Fraction, compute: Fraction) -> Fraction:
-        """Return how long a step takes whose parts take so many cycles."""
-        return load + write + compute
 
 
 SERIAL = Semantics("none")

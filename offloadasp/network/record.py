@@ -11,7 +11,7 @@ from offloadasp.base.errors import InputError
 from offloadasp.base.files import read_text, write_text
 from offloadasp.model.instance import Instance, Resolved
 from offloadasp.model.strategy import Duration, load
-from offloadasp.pipeline import Result
+from offloadasp.result import Result
 from offloadasp.search.words import method_words
 
 _SUFFIX = ".layer.json"
@@ -57,11 +57,12 @@ class Planned(BaseModel):
 
 def planned(result: Result) -> Planned:
     """Return what is kept of a run whose strategy file is written."""
-    strategy, replay = result.strategy, result.replay
+    strategy, replay, path = result.strategy, result.replay, result.path
+    assert path is not None
     return Planned(
         name=strategy.instance.name,
-        strategy=result.path.name,
-        sha256=_digest(result.path),
+        strategy=path.name,
+        sha256=_digest(path),
         status=strategy.status,
         duration=strategy.duration,
         lower_bound=strategy.lower_bound,

@@ -1,1 +1,1 @@
-"""What the commands print: for people, and as JSON."""
+"""Everything that is shown: text on the terminal, JSON, the page, plots and timelines."""

@@ -12,6 +12,7 @@ from offloadasp.judge.simulator import Books
 from offloadasp.model.instance import exact_number
 from offloadasp.model.strategy import Strategy
 from offloadasp.report.actions import COMPUTE, FREE, LOAD, WRITE, Action, actions_of
+from offloadasp.report.choices import TimelineFormat
 
 _COLUMNS = ("step", "action", "kind", "n", "q", "r0", "r1", "c0", "c1", "size", "start", "end")
 _TRACKS = {LOAD: (1, "DMA in"), COMPUTE: (2, "compute"), WRITE: (3, "DMA out")}
@@ -49,11 +50,11 @@ def write_trace_events(strategy: Strategy, books: Books, file: TextIO) -> None:
     file.write("\n]}\n")
 
 
-FORMATS: dict[str, Callable[[Strategy, Books, TextIO], None]] = {
-    "perfetto": write_trace_events,
-    "csv": write_csv,
+FORMATS: dict[TimelineFormat, Callable[[Strategy, Books, TextIO], None]] = {
+    TimelineFormat.PERFETTO: write_trace_events,
+    TimelineFormat.CSV: write_csv,
 }
-"""What a timeline can be written as."""
+"""What writes a timeline, by format."""
 
 
 def _events(strategy: Strategy, books: Books) -> Iterator[dict[str, Any]]:

@@ -1,8 +1,8 @@
 """Plots for papers, by matplotlib: readable in greyscale, with titles and units."""
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,15 +11,13 @@ from offloadasp.judge.simulator import Books
 from offloadasp.judge.simulator.blocks import Blocks
 from offloadasp.model.strategy import Strategy
 from offloadasp.report.actions import COMPUTE, LOAD, WRITE, actions_of
-from offloadasp.report.history import loads_by_position
-from offloadasp.report.words import layer_words
+from offloadasp.report.choices import PlotFormat, PlotKind
+from offloadasp.report.page.history import loads_by_position
+from offloadasp.report.text.words import layer_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-FORMATS = ("svg", "png")
-"""What a plot can be written as, by the suffix of its file."""
 
 FILLS = {
     "kernels": ("#d55e00", "///"),
@@ -51,11 +49,8 @@ _SETTINGS: dict[Any, Any] = {
 }
 
 
-def draw(kind: str, strategy: Strategy, books: Books) -> "Figure":
-    """Return a plot of one of the :data:`KINDS`.
-
-    The package matplotlib must be there.
-    """
+def draw(kind: PlotKind, strategy: Strategy, books: Books) -> "Figure":
+    """Return a plot. The package matplotlib must be there."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -65,17 +60,15 @@ def draw(kind: str, strategy: Strategy, books: Books) -> "Figure":
     return figure
 
 
-def save(figure: "Figure", suffix: str, file: BinaryIO) -> None:
-    """Write a plot as ``svg`` or ``png``; the same plot gives the same file."""
+def encoded(figure: "Figure", format: PlotFormat) -> bytes:  # noqa: A002 (matplotlib's name)
+    """Return a plot as the content of a file; the same plot gives the same bytes."""
     import matplotlib as mpl
 
+    file = BytesIO()
     with mpl.rc_context(_SETTINGS):
-        figure.savefig(file, format=suffix, metadata={"Date": None} if suffix == "svg" else {})
-
-
-def suffix_of(path: Path) -> str:
-    """Return the format that a file's name asks for, in small letters, without the dot."""
-    return path.suffix.lower().removeprefix(".")
+        metadata = {"Date": None} if format is PlotFormat.SVG else {}
+        figure.savefig(file, format=format, metadata=metadata)
+    return file.getvalue()
 
 
 def _memory(figure: "Figure", strategy: Strategy, books: Books) -> None:
@@ -216,10 +209,10 @@ def _label(axes: "Axes", title: str, strategy: Strategy, x: str, y: str) -> None
     axes.set_ylabel(y)
 
 
-KINDS: dict[str, Callable[["Figure", Strategy, Books], None]] = {
-    "memory": _memory,
-    "loads": _loads,
-    "order": _order,
-    "timeline": _timeline,
+KINDS: dict[PlotKind, Callable[["Figure", Strategy, Books], None]] = {
+    PlotKind.MEMORY: _memory,
+    PlotKind.LOADS: _loads,
+    PlotKind.ORDER: _order,
+    PlotKind.TIMELINE: _timeline,
 }
 """The kinds of plots, by name."""

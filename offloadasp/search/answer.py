@@ -1,13 +1,14 @@
 """The answer of a search: a plan with what is claimed of it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
 from offloadasp.model.claim import Claim
 from offloadasp.model.plan import Plan
-from offloadasp.search.pool import Unsearched
-from offloadasp.search.source import Source
+from offloadasp.model.strategy import Strategy, plan_of
+from offloadasp.search.pool import Listener, Status, Unsearched
+from offloadasp.search.source import EarlierFile, Source
 
 
 @dataclass(frozen=True)
@@ -47,3 +48,16 @@ class Answer:
             joined["then"] = [dict(claim.certificate) for claim in others]
         # Readers of the file must see what the bounds are limited to.
         return joined | ({"scope": self.scope} if self.scope else {})
+
+    def tell(self, listener: Listener, stage: str) -> None:
+        """Tell of what goes on after the search."""
+        first = self.claims[0]
+        listener(Status(first.value, first.lower_bound, stage))
+
+    def replaced_by(self, strategy: Strategy) -> "Answer":
+        """Return the strategy of an earlier file as the answer, with what was proved now."""
+        claims = tuple(
+            replace(claim, value=part.value)
+            for part, claim in zip(strategy.ranking, self.claims, strict=True)
+        )
+        return replace(self, plan=plan_of(strategy), source=EarlierFile(), claims=claims)

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
-from offloadasp.asp.rules import Rules
 from offloadasp.limits.clock import Clock
 from offloadasp.model.plan import Plan
 from offloadasp.model.problem import Problem, problem_of
@@ -12,13 +11,12 @@ from offloadasp.model.strategy import Strategy, steps_of
 from offloadasp.search.answer import Answer
 from offloadasp.search.construct.construct import Constructor
 from offloadasp.search.construct.naive import without_reuse
-from offloadasp.search.construct.traversal import Traversals
 
 NO_REUSE = "no_reuse"
 _TRAVERSALS = ("row_by_row", "zigzag", "strips")
 
 
-def baselines(problem: Problem, rules: Rules, clock: Clock) -> dict[str, Plan]:
+def baselines(problem: Problem, clock: Clock) -> dict[str, Plan]:
     """Find the shortest plan of each traversal in one decomposition, and the one without reuse.
 
     Returns
@@ -26,15 +24,14 @@ def baselines(problem: Problem, rules: Rules, clock: Clock) -> dict[str, Plan]:
     dict of str to Plan
         By ``row_by_row``, ``zigzag``, ``strips`` and ``no_reuse``, as far as the clock allows.
     """
-    known = Traversals(rules)
-    best = Constructor(known, [problem.within(problem.memory)], clock, 0).run().by_name
+    best = Constructor([problem.within(problem.memory)], clock, 0).run().by_name
     found = {name: best[name].offer().plan for name in _TRAVERSALS if name in best}
-    return found | _naive(problem, known)
+    return found | _naive(problem)
 
 
-def compared(answer: Answer, rules: Rules) -> dict[str, Plan]:
+def compared(answer: Answer) -> dict[str, Plan]:
     """Return the baselines of a search, and the plan without reuse in its decomposition."""
-    return answer.baselines | _naive(answer.plan.problem, Traversals(rules))
+    return answer.baselines | _naive(answer.plan.problem)
 
 
 def strategy_of(
@@ -54,6 +51,6 @@ def strategy_of(
     )
 
 
-def _naive(problem: Problem, known: Traversals) -> dict[str, Plan]:
-    naive = without_reuse(problem_of(problem.instance, problem.decomposition), known)
+def _naive(problem: Problem) -> dict[str, Plan]:
+    naive = without_reuse(problem_of(problem.instance, problem.decomposition))
     return {NO_REUSE: naive} if naive else {}

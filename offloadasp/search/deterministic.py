@@ -8,7 +8,7 @@ from functools import cache
 from offloadasp.bounds import Bound, least_memory, lower_bound
 from offloadasp.search.anneal.improve import starts_of
 from offloadasp.search.construct.construct import Best, Candidate, evaluate
-from offloadasp.search.construct.traversal import Traversals
+from offloadasp.search.construct.traversal import visits
 from offloadasp.search.effort import Effort
 from offloadasp.search.memories import rungs
 from offloadasp.search.pool import Listener, Pool, Status
@@ -29,7 +29,7 @@ def climb(question: Question, effort: Effort, tell: Listener) -> Pool:
         return lower_bound(question.whole.within(capacity))
 
     news = _News(tell, bound_at(question.whole.memory).value)
-    ladder = _Ladder(question, effort, bound_at, news, Traversals(question.rules))
+    ladder = _Ladder(question, effort, bound_at, news)
     pool = ladder.climb(1)
     budget = 2
     while budget <= effort.budget and not pool.closed and not effort.clock.interrupted:
@@ -78,7 +78,6 @@ class _Ladder:
     effort: Effort
     bound_at: Callable[[int], Bound]
     news: _News
-    known: Traversals
 
     def climb(self, budget: int) -> Pool:
         """Search every rung with its own budget; the best plan that fits wins."""
@@ -95,10 +94,10 @@ class _Ladder:
             clock.evaluations = budget
             if pool.best is not None and self._decided(pool, capacity):
                 break
-            construct, rung = Construct(self.known), self._rung(capacity)
+            construct, rung = Construct(), self._rung(capacity)
             construct.run(rung, self.effort)
             for candidate in self._worth_keeping(construct.best):
-                more = _again(self.known, candidate, whole.memory)
+                more = _again(candidate, whole.memory)
                 if more is not None:
                     again.add(more)
             self._improve(rung, construct.best, budget)
@@ -146,8 +145,8 @@ class _Ladder:
             pool.best, pool.unsearched = offered, None
 
 
-def _again(known: Traversals, candidate: Candidate, capacity: int) -> Candidate | None:
+def _again(candidate: Candidate, capacity: int) -> Candidate | None:
     """Keep as much as another capacity allows on the same way."""
     blocking = candidate.blocking.at(capacity)
-    tiles = known.visits(blocking.problem.tile_grid, candidate.traversal)
+    tiles = visits(blocking.problem.tile_grid, candidate.traversal)
     return evaluate(tiles, blocking, candidate.traversal)

@@ -1,8 +1,10 @@
 """Effort: how long a search may run, with which threads and seed, or how much it may count."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from offloadasp.limits.clock import Clock
+from offloadasp.model.instance import SearchOptions
 
 
 @dataclass(frozen=True)
@@ -34,3 +36,9 @@ class Effort:
     def under(self, clock: Clock) -> "Effort":
         """Return the same effort under another clock."""
         return replace(self, clock=clock)
+
+
+def effort_of(options: SearchOptions, budget: int | None, without: Iterable[str] = ()) -> Effort:
+    """Return the effort that options allow; its clock starts now."""
+    clock = Clock() if budget is not None else Clock(options.time_limit)
+    return Effort(clock, options.threads, options.seed, budget, frozenset(without))

@@ -1,7 +1,6 @@
 """A search: the workers in turn, under a clock or within a budget."""
 
 from offloadasp.bounds import lower_bound
-from offloadasp.search.construct.traversal import Traversals
 from offloadasp.search.deterministic import climb
 from offloadasp.search.effort import Effort
 from offloadasp.search.pool import Listener, Pool
@@ -25,7 +24,7 @@ def search(question: Question, effort: Effort, tell: Listener = lambda _: None) 
 def _by_the_clock(question: Question, effort: Effort, tell: Listener) -> Pool:
     pool = Pool(question, lower_bound(question.whole), tell)
     first = Anneal(turns=effort.threads == 1)
-    workers: list[Worker] = [Construct(Traversals(question.rules)), first, Refute(beside=first)]
+    workers: list[Worker] = [Construct(), first, Refute(beside=first)]
     for worker in workers:
         if not pool.closed and worker.fits(pool):
             worker.run(pool, effort)

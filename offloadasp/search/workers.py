@@ -15,7 +15,7 @@ from offloadasp.search.anneal.improve import Improver, units
 from offloadasp.search.construct.construct import Best, Candidate, Constructor
 from offloadasp.search.construct.fallback import careful_order
 from offloadasp.search.construct.residency import plan_of, schedule
-from offloadasp.search.construct.traversal import ROW_BY_ROW, Traversals
+from offloadasp.search.construct.traversal import ROW_BY_ROW, visits
 from offloadasp.search.effort import Effort
 from offloadasp.search.pool import Offer, Pool
 from offloadasp.search.question import Question
@@ -52,7 +52,6 @@ class Construct:
         The candidates, after the run.
     """
 
-    known: Traversals
     best: Best = field(default_factory=Best)
 
     def fits(self, pool: Pool) -> bool:
@@ -67,17 +66,13 @@ class Construct:
             pool.report(candidate.cost * question.unit, "traversals")
 
         self.best = Constructor(
-            self.known,
             question.problems,
             effort.clock,
             int(pool.enough / question.unit),
             tell,
             _CONSTRUCTED_FIRST if question.in_reach else _CONSTRUCTED,
         ).run()
-        if self.best.overall is None:
-            offered = fallback(question, self.known)
-        else:
-            offered = self.best.overall.offer()
+        offered = fallback(question) if self.best.overall is None else self.best.overall.offer()
         pool.offer(offered.plan, offered.source)
         pool.baselines = baselines_of(self.best, offered.plan)
 
@@ -91,7 +86,7 @@ def baselines_of(best: Best, otherwise: Plan) -> dict[str, Plan]:
     return {name: best.by_name[name].offer().plan for name in names}
 
 
-def fallback(question: Question, known: Traversals) -> Offer:
+def fallback(question: Question) -> Offer:
     """Plan for the least memory, where no traversal in loops was found to fit.
 
     Raises
@@ -102,7 +97,7 @@ def fallback(question: Question, known: Traversals) -> Offer:
     whole = question.whole
     fitting = (p for p in question.problems if least_memory(p).value <= whole.capacity)
     problem = min(fitting, key=operations, default=whole)
-    tiles = known.visits(problem.tile_grid, ROW_BY_ROW)
+    tiles = visits(problem.tile_grid, ROW_BY_ROW)
     made = schedule(problem, *careful_order(problem, tiles), residents=0)
     if made is None:
         raise NoStrategyError(f"{problem.name}: no strategy was found within the limits")

@@ -172,7 +172,7 @@ def test_the_rules_count_bytes_up_to_the_edge(tmp_path: Path) -> None:
     path.write_text(json.dumps(data))
     verdict = check(load(path), RULES)
     assert verdict.accepted
-    assert verdict.peak_memory == problem.all_bytes == 2**15 + 2**30 + 2**21
+    assert verdict.counts.peak == problem.all_bytes == 2**15 + 2**30 + 2**21
     assert verdict.duration == problem.all_bytes + 1
 
 

@@ -216,9 +216,9 @@ def test_the_shipped_rules_stay_within_32_bits_when_they_are_edited(tmp_path: Pa
     copy = tmp_path / "copy"
     assert offload_asp("encodings", copy).code == 0
     for path in copy.rglob("*.lp"):
-        path.write_text(path.read_text() + "% Edited.\n")
+        path.write_text(path.read_text() + "edited.\n")
     given_ = instance(tmp_path)
-    more = ("--encodings", copy, "--out", tmp_path / "edited", "--time-limit", "20")
+    more = ("--encodings", copy, "--out", tmp_path / "edited", "--budget", "1000000")
     edited = offload_asp("run", given_, *more, "--json").json
     shipped = offload_asp("run", given_, "--out", tmp_path / "out", "--json").json
     assert edited["edited"] is True
@@ -235,7 +235,7 @@ def test_only_what_differs_from_the_shipped_rules_is_watched(tmp_path: Path) -> 
     copy = tmp_path / "copy"
     assert offload_asp("encodings", copy).code == 0
     step = copy / "step.lp"
-    step.write_text(step.read_text() + "% Edited.\n")
+    step.write_text(step.read_text() + "edited.\n")
     rules = rules_in_force(copy, [])
     assert not rules.ships(step)
     assert rules.ships(copy / "layer.lp")

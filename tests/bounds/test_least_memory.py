@@ -11,12 +11,12 @@ from offloadasp.model.instance import Layer, Precision, Resolved, split_evenly
 from offloadasp.model.problem import Problem
 from tests.engines.exhaustive import game_of, optimal_duration
 from tests.support.bounds_cases import tiny_problems
-from tests.support.layers import accelerator, problem_with, problems, with_memory
+from tests.support.layers import accelerator, on_accelerator, problem_with, problems, with_memory
 
 
 def with_macs(problem: Problem, macs: int) -> Problem:
     chip = problem.accelerator.model_copy(update={"macs_per_step": macs})
-    return problem_with(problem.layer, chip, problem.precision, problem.decomposition)
+    return on_accelerator(problem, chip)
 
 
 @given(tiny_problems(operations=6, blocks=16), st.integers(0, 3))

@@ -1,7 +1,6 @@
 """The pass bound against exact optima and against its own derivation, number by number."""
 
 import itertools
-from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -15,7 +14,7 @@ from offloadasp.model.instance import Layer, Precision, Resolved
 from offloadasp.model.problem import Problem
 from tests.engines.exhaustive import optimal_duration
 from tests.support.bounds_cases import tight_problems
-from tests.support.layers import accelerator, problem_with
+from tests.support.layers import accelerator, on_accelerator, problem_with
 
 
 @given(tight_problems(operations=9, blocks=14, kernel=2))
@@ -25,7 +24,7 @@ def test_no_limit_proves_more_than_the_least_loads(problem: Problem) -> None:
     chip = problem.accelerator
     only_loads = {"load_cycles": Fraction(1), "write_cycles": Fraction(0)}
     chip = chip.model_copy(update=only_loads | {"compute_cycles": Fraction(0)})
-    problem = replace(problem, accelerator=chip)
+    problem = on_accelerator(problem, chip)
     least = optimal_duration(problem)
     if least is None:
         return

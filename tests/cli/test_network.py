@@ -483,7 +483,7 @@ def test_without_onnx_both_commands_say_how_to_install_it(
 
 def test_all_else_works_without_onnx() -> None:
     program = (
-        "import sys; sys.modules['onnx'] = None; from offloadasp.cli.commands import app; "
+        "import sys; sys.modules['onnx'] = None; from offloadasp.cli.app import app; "
         "app(['import', 'm.onnx', '--accelerator=gap8', '--out=o'])"
     )
     process = subprocess.run(

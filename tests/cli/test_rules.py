@@ -275,10 +275,10 @@ def test_only_the_shipped_objectives_can_be_named(tmp_path: Path) -> None:
 
 def test_an_incomplete_copy_is_refused(tmp_path: Path) -> None:
     copy = copied(tmp_path)
-    (copy / "traversal" / "zigzag.lp").unlink()
+    (copy / "objective" / "traffic.lp").unlink()
     ran = run(instance(tmp_path), "--encodings", copy)
     assert ran.code == 2
-    assert "zigzag.lp: is missing" in ran.error_line
+    assert "traffic.lp: is missing" in ran.error_line
 
 
 def test_a_copy_holds_every_shipped_rule(tmp_path: Path) -> None:
@@ -308,7 +308,7 @@ def test_encodings_are_copied_to_an_empty_or_a_new_folder(tmp_path: Path, target
     (tmp_path / "empty").mkdir()
     assert offload_asp("encodings", tmp_path / target).code == 0
     names = {path.name for path in (tmp_path / target).iterdir()}
-    assert {"step.lp", "objective", "traversal"} <= names
+    assert {"step.lp", "objective"} <= names
     assert not any(name.startswith("tmp") for name in names)
 
 

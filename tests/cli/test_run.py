@@ -329,10 +329,10 @@ def test_no_strategy_within_the_limit_exits_4(tmp_path: Path) -> None:
 def test_a_refused_plan_exits_5_loudly_and_writes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise VerificationError("tiny: VERIFICATION FAILED (a bug): step 3: memory")
 
-    monkeypatch.setattr("offloadasp.pipeline._require_verified", refuse)
+    monkeypatch.setattr("offloadasp.pipeline.require_verified", refuse)
     ran = run(instance(tmp_path), "--json")
     assert ran.code == 5
     assert "VERIFICATION FAILED" in ran.error_line

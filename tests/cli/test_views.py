@@ -14,7 +14,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from offloadasp.asp.rules import shipped_rules
 from offloadasp.bounds import least_memory
 from offloadasp.judge.simulator import keep_books, simulate
 from offloadasp.model.instance import Layer
@@ -22,7 +21,6 @@ from offloadasp.model.strategy import Strategy, load, save
 from offloadasp.report import plots
 from offloadasp.search import baselines
 from offloadasp.search.construct.naive import without_reuse
-from offloadasp.search.construct.traversal import Traversals
 from tests.engines.plans import (
     MIXED,
     fitted,
@@ -283,7 +281,7 @@ def test_without_reuse_every_step_loads_all_it_needs_and_keeps_none(
         # All of an output at once: with partial sums to reload it might not fit.
         macs_per_step=int(whole.operation_macs.sum()) + macs,
     )
-    planned = without_reuse(at, Traversals(shipped_rules()))
+    planned = without_reuse(at)
     assert planned is not None
     strategy = baselines.strategy_of(planned)
     assert simulate(strategy).verified

@@ -61,10 +61,10 @@ def test_a_valid_plan_is_accepted_at_the_cost_counted_block_by_block(
     verdict = check(strategy_of(fitted(problem, plan), plan), RULES)
     assert verdict.violations == ()
     assert verdict.accepted
-    assert Cost(verdict.duration, verdict.peak_memory, counted.macs) == counted
+    assert Cost(verdict.duration, verdict.counts.peak, counted.macs) == counted
     rates = problem.accelerator
-    moved = rates.load_cycles * verdict.loaded + rates.write_cycles * verdict.written
-    assert verdict.duration == moved + rates.compute_cycles * plan.compute_steps
+    moved = rates.load_cycles * verdict.counts.loaded + rates.write_cycles * verdict.counts.written
+    assert verdict.duration == moved + rates.compute_cycles * plan.counts.actions
 
 
 @settings(max_examples=60, deadline=None)
@@ -77,7 +77,7 @@ def test_a_byte_less_is_too_little_memory_and_nothing_else(drawn: tuple[Problem,
     assert {(violation.rule, violation.block) for violation in verdict.violations} == {
         ("memory", "")
     }
-    assert (verdict.duration, verdict.peak_memory) == (least.duration, least.memory)
+    assert (verdict.duration, verdict.counts.peak) == (least.duration, least.memory)
 
 
 @settings(max_examples=60, deadline=None)
@@ -113,7 +113,7 @@ def test_a_strategy_made_by_hand_is_accepted_at_the_duration_counted_by_hand(nam
 def test_a_strategy_without_a_step_computes_nothing() -> None:
     verdict = check(Strategy.model_validate({**VALID["gap"], "steps": []}), RULES)
     assert {violation.rule for violation in verdict.violations} == {"never_computed"}
-    assert (verdict.duration, verdict.peak_memory) == (Fraction(0), 0)
+    assert (verdict.duration, verdict.counts.peak) == (Fraction(0), 0)
 
 
 # --- Broken ones ---

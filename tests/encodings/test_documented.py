@@ -21,7 +21,7 @@ FILES = sorted(path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.l
 README = (FOLDER / "README.md").read_text(encoding="utf-8")
 PREDICATE = re.compile(r"\b([a-z]\w*/\d+)")
 # Who writes facts, in the table's words.
-SOURCES = {"instance", "strategy", "traversal", "search"}
+SOURCES = {"instance", "strategy", "search"}
 
 
 @dataclass

@@ -16,15 +16,17 @@ from offloadasp.bounds import least_macs, least_memory, lower_bound
 from offloadasp.limits.clock import Clock
 from offloadasp.model.instance import Instance
 from offloadasp.model.problem import Problem, problem_of
+from offloadasp.search.anneal.improve import units
 from offloadasp.search.construct.decompose import scope
-from offloadasp.search.refute.refute import Refuter, cost_of_plan, cut_files, ledger_of
+from offloadasp.search.refute.cuts import cut_files
+from offloadasp.search.refute.refute import Refuter, ledger_of
 from offloadasp.search.size_limits import GROUND_LIMIT, operations
 from tests.engines import exhaustive
 from tests.search.test_search import CASES, instance, least
 from tests.support import layers
 
 RULES = shipped_rules()
-CUTS = sorted(cut_files(RULES))
+CUTS = sorted(cut_files(RULES.folder))
 UNLIMITED = 10**6
 
 
@@ -42,7 +44,7 @@ def refuted(
     refuter.run()
     assert refuter.lower == refuter.upper
     assert refuter.symbols is not None
-    assert cost_of_plan(problem, plan_of_model(problem, refuter.symbols)) == refuter.upper
+    assert units(plan_of_model(problem, refuter.symbols)) == refuter.upper
     return refuter.upper * scale_of(problem).unit
 
 
@@ -84,7 +86,7 @@ def test_a_cut_leaves_the_optimum_as_it_is(name: str, cut: str) -> None:
 def test_a_cut_that_is_left_out_is_not_read(cut: str, tmp_path: Path) -> None:
     folder = tmp_path / "encodings"
     shutil.copytree(encodings_folder(), folder)
-    (folder / cut_files(RULES)[cut]).write_text(":- step(1).\n")
+    (folder / cut_files(RULES.folder)[cut]).write_text(":- step(1).\n")
     given_ = small("two rows")
     problem = problem_of(given_, scope(given_))
     assert refuted(problem, frozenset({cut}), Rules(folder)) == refuted(problem)

@@ -12,7 +12,7 @@ from offloadasp.base.resources import encodings_folder
 from offloadasp.model.instance import Layer, Precision, Resolved
 from offloadasp.model.plan import Plan
 from offloadasp.model.problem import Problem
-from tests.support.layers import accelerator, problem_with
+from tests.support.layers import accelerator, on_accelerator, problem_with
 from tests.support.solving import Optimum, operations, solve
 
 FOLDER = encodings_folder()
@@ -128,10 +128,10 @@ def test_the_recipe_for_an_objective_puts_few_compute_actions_first() -> None:
     # Where a compute action costs nothing, the duration alone leaves their number open.
     problem = small(row(2), 100)
     free = problem.accelerator.model_copy(update={"compute_cycles": Fraction(0)})
-    problem = problem_with(problem.layer, free, problem.precision, problem.decomposition)
+    problem = on_accelerator(problem, free)
     rule = recipe("A higher number after `@` goes first")
     found = optimum(problem, rule)
-    assert found.plan.compute_steps == 1
+    assert found.plan.counts.actions == 1
     assert found.cost == 1 + optimum(problem).cost
     two_actions = ":- #count { T : computing(T) } < 2."
     assert optimum(problem, two_actions).cost == optimum(problem).cost

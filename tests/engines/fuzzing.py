@@ -23,7 +23,7 @@ import onnx
 from onnx import TensorProto, helper
 from typer.testing import CliRunner
 
-from offloadasp.cli.commands import app
+from offloadasp.cli.app import app
 from tests.engines import mutants
 from tests.support.invoking import TINY
 

@@ -6,7 +6,7 @@ Slow and simple on purpose: a third reading of the model beside the simulator an
 import random
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from offloadasp.model.instance import (
@@ -17,9 +17,10 @@ from offloadasp.model.instance import (
     ResolvedInstance,
     split_evenly,
 )
-from offloadasp.model.plan import Plan, plan_from_rows
+from offloadasp.model.plan import TABLES, Plan, plan_from_rows
 from offloadasp.model.problem import Problem, problem_of
 from offloadasp.model.strategy import Strategy, steps_of
+from tests.support.layers import on_accelerator
 
 Operation = tuple[int, int, int, int]  # n, q, i, j
 Block = tuple[int, ...]  # pixels (q, r, c), kernels (n, q), outputs (n, i, j)
@@ -171,7 +172,7 @@ class _Builder:
     spilled: set[Block] = field(default_factory=set)
     missing: dict[Block, int] = field(default_factory=dict)
     rows: dict[str, list[tuple[int, ...]]] = field(
-        default_factory=lambda: {name: [] for name in Plan.__dataclass_fields__}
+        default_factory=lambda: {name: [] for name in TABLES}
     )
 
     def act(self, name: str, blocks: Iterable[Block]) -> None:
@@ -303,7 +304,7 @@ def cost(problem: Problem, plan: Plan) -> Cost:
     for step in range(1, plan.steps + 1):
         rows = {
             name: [tuple(row[1:]) for row in getattr(plan, name).tolist() if row[0] == step]
-            for name in Plan.__dataclass_fields__
+            for name in TABLES
         }
         for kind in KINDS:
             for block in rows.get(f"free_{kind}", []) + rows.get(f"write_{kind}", []):
@@ -337,7 +338,7 @@ def fitted(problem: Problem, plan: Plan) -> Problem:
     accelerator = problem.accelerator.model_copy(
         update={"memory": least.memory, "macs_per_step": least.macs}
     )
-    return replace(problem, accelerator=accelerator)
+    return on_accelerator(problem, accelerator)
 
 
 def strategy_of(problem: Problem, plan: Plan) -> Strategy:

@@ -190,28 +190,6 @@ def _shown(folder: Path) -> object:
     return found
 
 
-def _walks(name: str) -> list[Probe]:
-    # The widths of the strips add up to 6.
-    grids = ((6, 6, 0), (6, 6, 1), (3, 6, 0), (6, 3, 1))
-    strips = "strip(0, 2, 1, 1). strip(1, 1, 0, 0). strip(2, 2, 0, 1). strip(3, 1, 1, 0)."
-
-    def probe(grid: str, transposed: int) -> Probe:
-        def ask(folder: Path) -> object:
-            control = ground(
-                Rules(folder),
-                [f"traversal/{name}.lp"],
-                f"{grid} {strips if name == 'strips' else ''}",
-                arguments=[f"-c transposed={transposed}"] if name == "strips" else [],
-            )
-            shown: list[str] = []
-            control.solve(on_model=lambda m: shown.extend(map(str, m.symbols(shown=True))))
-            return sorted(shown)
-
-        return ask
-
-    return [probe(f"grid({rows}, {columns}).", way) for rows, columns, way in grids]
-
-
 def _budgets(names: Sequence[str], drawn: Sequence[Problem], most: int) -> list[Probe]:
     """Return probes of which strategies there are within budgets."""
     cases = []
@@ -376,6 +354,4 @@ def probes(file: str) -> list[Probe]:
         "evict/pace_cut.lp": lambda: _alone(cuts[1], evictions),
         "evict/symmetry.lp": lambda: _symmetries(cuts[2]),
     }
-    for name in ("row_by_row", "zigzag", "strips"):
-        known[f"traversal/{name}.lp"] = lambda name=name: _walks(name)  # type: ignore[misc]
     return known[file]()

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from offloadasp import pipeline
 from offloadasp.judge import readings
 from offloadasp.model.strategy import Strategy, load
-from offloadasp.search.objectives.lexicographic import Ranked
+from offloadasp.result import strategy_of
+from offloadasp.search.answer import Answer
 from tests.support.invoking import Ran, instance, offload_asp, start
 
 NAME = "tiny.strategy.json"
@@ -50,12 +50,12 @@ def solved(tmp_path: Path) -> Path:
 @pytest.fixture
 def worse(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have every search find what is longer."""
-    made = pipeline._strategy
+    made = strategy_of
 
-    def found(ranked: Ranked) -> Strategy:
-        return longer(made(ranked))
+    def found(answer: Answer) -> Strategy:
+        return longer(made(answer))
 
-    monkeypatch.setattr(pipeline, "_strategy", found)
+    monkeypatch.setattr("offloadasp.pipeline.strategy_of", found)
 
 
 @pytest.mark.usefixtures("worse")
@@ -98,10 +98,10 @@ def test_a_file_that_is_kept_is_read_once_by_each_reading(
 
 
 def test_a_worse_file_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made, path = pipeline._strategy, instance(tmp_path)
-    monkeypatch.setattr(pipeline, "_strategy", lambda ranked: longer(made(ranked)))
+    made, path = strategy_of, instance(tmp_path)
+    monkeypatch.setattr("offloadasp.pipeline.strategy_of", lambda answer: longer(made(answer)))
     assert run(path, "--json").json["duration"] == 40
-    monkeypatch.setattr(pipeline, "_strategy", made)
+    monkeypatch.setattr("offloadasp.pipeline.strategy_of", made)
     assert run(path, "--json").json["duration"] == 38
 
 

@@ -46,7 +46,7 @@ from tests.engines.plans import (
     random_plan,
     strategy_of,
 )
-from tests.support.layers import PRECISIONS, layers
+from tests.support.layers import PRECISIONS, layers, on_accelerator
 from tests.support.oracles import draw_tensors, onnx_convolution, scipy_convolution
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -101,7 +101,7 @@ def test_random_plans_verify_bit_for_bit_at_exactly_the_cost_counted_block_by_bl
     assert found.duration == counted.duration
     assert found.peak_memory == counted.memory
     assert max(row.macs for row in found.trace) == counted.macs
-    assert found.compute_steps == plan.compute_steps
+    assert found.compute_steps == plan.counts.actions
 
 
 def _wide(tensor: Any) -> Any:
@@ -450,7 +450,7 @@ def test_one_byte_or_one_operation_too_many_is_noticed_where_it_happens(
     ):
         assume(value > 0)
         chip = problem.accelerator.model_copy(update={key: value})
-        found = simulate(strategy_of(replace(problem, accelerator=chip), plan))
+        found = simulate(strategy_of(on_accelerator(problem, chip), plan))
         rule = "macs" if key == "macs_per_step" else key
         assert set(found.violations) == {Violation(step, rule, "") for step in steps}
 

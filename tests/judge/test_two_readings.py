@@ -197,9 +197,10 @@ def read_both_ways(strategy: Strategy) -> tuple[Verdict, Replay]:
     )
     if verdict.accepted:
         assert verdict.duration == replay.duration
-        assert verdict.loaded == replay.loads.total
-        assert verdict.written == replay.writes.total
-        assert verdict.peak_memory == replay.peak_memory
+        assert verdict.counts.loaded == replay.loads.total
+        assert verdict.counts.written == replay.writes.total
+        assert verdict.counts.actions == replay.compute_steps
+        assert verdict.counts.peak == replay.peak_memory
     return verdict, replay
 
 

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offloadasp.base.errors import InputError
-from offloadasp.model.instance import exact_number
-from offloadasp.model.plan import TABLES, Plan
+from offloadasp.model.instance import Layer, exact_number
+from offloadasp.model.plan import TABLES, plan_from_rows
 from offloadasp.model.problem import Problem
 from offloadasp.model.strategy import Strategy, boxes, dumps, load, save, steps_of
 from tests.engines.mutants import HALO, VALID, Json
@@ -116,11 +116,8 @@ def test_steps_hold_exactly_the_actions_of_the_plan(problem: Problem, seed: int)
 
 
 def test_a_plan_without_actions_has_no_steps() -> None:
-    nothing = {name: np.empty((0, 4), np.int64) for name in TABLES}
-    assert (
-        steps_of(Plan(problem(Layer(input=(1, 1, 1), kernels=1, kernel_shape=(1, 1))), **nothing))
-        == ()
-    )
+    smallest = problem(Layer(input=(1, 1, 1), kernels=1, kernel_shape=(1, 1)))
+    assert steps_of(plan_from_rows(smallest, {name: [] for name in TABLES})) == ()
 
 
 # Files

@@ -18,7 +18,7 @@ from offloadasp.network.model import load_model
 from offloadasp.network.plan import plan_layer
 from offloadasp.network.record import Planned
 from offloadasp.network.verify import verify
-from offloadasp.report.instances import data_bytes
+from offloadasp.report.text.instances import data_bytes
 from tests.support.onnx_models import CASES, DATA, LIGHT, machine
 
 QUICK = SearchOptions(time_limit=0.2, threads=1)

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from offloadasp.report import html, plots
+from offloadasp.report import plots
+from offloadasp.report.page import html
 
-PAGE = Path(html.__file__).parent / "page"
+PAGE = Path(html.__file__).parent / "assets"
 EYES = {
     "normal": np.eye(3),
     "protanopia": [

@@ -8,15 +8,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from offloadasp.search.result import Status
 from rich.console import Console
 
 from offloadasp.limits.clock import Clock
 from offloadasp.model.instance import Choice, Layer, Resolved, split_evenly
-from offloadasp.report.live import LiveLine
-from offloadasp.report.screen import Rows, show_rows
-from offloadasp.report.table import show_table
-from offloadasp.report.words import (
+from offloadasp.report.text.live import LiveLine
+from offloadasp.report.text.screen import Rows, show_rows
+from offloadasp.report.text.table import show_table
+from offloadasp.report.text.words import (
     choice_words,
     cycles,
     decomposition_words,
@@ -27,6 +26,7 @@ from offloadasp.report.words import (
     percent,
     scope_words,
 )
+from offloadasp.search.pool import Status
 from tests.support.invoking import Terminal, instance, start
 
 

@@ -27,18 +27,20 @@ from offloadasp.search.anneal.annealing import Annealer
 from offloadasp.search.anneal.arrangement import Arrangement, arrange, schedule_of
 from offloadasp.search.anneal.compiled import COMPILES
 from offloadasp.search.anneal.evaluation import COST, HIGH, LOW, SAVE, TRY, sweep
-from offloadasp.search.anneal.improve import Improver, Proposal, preparation, starts_of
+from offloadasp.search.anneal.improve import Improver, preparation, starts_of, units
 from offloadasp.search.anneal.moves import FLIP, change, settle, undo
-from offloadasp.search.construct.construct import Best, Constructed
+from offloadasp.search.construct.construct import Best, Candidate
 from offloadasp.search.construct.fallback import careful_order
 from offloadasp.search.construct.order import order_of
 from offloadasp.search.construct.residency import Schedule, plan_of, schedule
 from offloadasp.search.construct.shortlist import blockings
 from offloadasp.search.construct.steps import steps_of_order
-from offloadasp.search.construct.strips import even, walk
-from offloadasp.search.construct.traversal import ROW_BY_ROW
-from offloadasp.search.refute.refute import Refuter, cost_of_plan, ledger_of
+from offloadasp.search.construct.strips import even
+from offloadasp.search.construct.traversal import ROW_BY_ROW, visits
+from offloadasp.search.pool import Offer
+from offloadasp.search.refute.refute import Refuter, ledger_of
 from offloadasp.search.size_limits import GROUND_LIMIT, operations, within_reach
+from offloadasp.search.source import Annealed, Constructed, EarlierFile
 from tests.engines import exhaustive
 from tests.search.test_residency import pixels_only, schedules
 from tests.support.layers import accelerator, problem_with, problems, strategy_of, with_memory
@@ -75,7 +77,7 @@ def flat(side: int, group: int, pixels: int) -> tuple[Problem, Schedule]:
     chip = accelerator(memory=pixels + 9, compute=1000, macs=9 * group)
     problem = problem_with(layer, chip, Precision(output=0), whole)
     strips = even(problem.tile_grid, 2, transposed=False)
-    order = order_of(problem, walk(problem.tile_grid, strips), np.zeros(1, dtype=np.int64), "cnq")
+    order = order_of(problem, visits(problem.tile_grid, strips), np.zeros(1, dtype=np.int64), "cnq")
     found = schedule(problem, order, steps_of_order(problem, order, group), residents=0)
     assert found is not None
     return problem, found
@@ -264,14 +266,14 @@ def test_compiled_and_plain_the_search_is_the_same() -> None:
 def improver(side: int = 7, enough: int = 0) -> Improver:
     """The local search from a plan of two column strips, ready to go."""
     preparation().join()
-    return Improver(Proposal(*flat(side, 4, 20), "two strips"), 0, enough)
+    return Improver(Offer(plan_of(*flat(side, 4, 20)), EarlierFile()), 0, enough)
 
 
 def test_it_looks_at_the_clock_and_at_interruptions() -> None:
     search, clock = improver(), Clock(60)
     clock.interrupt()
     search.until(clock, 1.0, late=True)
-    with_memory(search, 100, clock)
+    search.within(100, clock)
     assert search.best == search.start
     started = time.monotonic()
     search.until(Clock(0.6), 0.5, late=True)
@@ -286,8 +288,8 @@ def test_it_ends_where_it_is_good_enough_or_has_no_hope_of_a_gain() -> None:
     search.until(Clock(60), 1.0)
     assert told
     assert told == sorted(told, reverse=True)
-    assert told[-1] == search.cost == search.best.cost <= search.enough
-    assert search.best.method.startswith("local search")
+    assert told[-1] == search.cost == units(search.best.plan) <= search.enough
+    assert search.best.source == Annealed(search.start.source)
     search = improver(side=4)  # it waits longer where there are more operations
     assert search.hopeful()
     search.until(clock := Clock(60), 1.0)
@@ -297,7 +299,7 @@ def test_it_ends_where_it_is_good_enough_or_has_no_hope_of_a_gain() -> None:
 
 def test_beside_a_refutation_it_lowers_the_cost_to_beat_until_both_meet() -> None:
     search = improver()
-    problem = search.start.problem
+    problem = search.problem
     bound = lower_bound(problem)
     ledger = ledger_of(problem, bound, operations(problem))
     told: list[tuple[int, int]] = []
@@ -313,7 +315,7 @@ def test_beside_a_refutation_it_lowers_the_cost_to_beat_until_both_meet() -> Non
         assert search.cost == refuter.upper
     else:
         plan = plan_of_model(problem, refuter.symbols)
-        assert cost_of_plan(problem, plan) == refuter.upper <= search.cost
+        assert units(plan) == refuter.upper <= search.cost
 
 
 def test_very_large_problems_and_costs_are_out_of_reach() -> None:
@@ -339,12 +341,16 @@ def test_a_larger_budget_does_all_that_a_smaller_one_does(
     best = Best()
     for k, count in enumerate(sorted(tried)):
         better = replace(start, cost=1000 - k)
-        best.add(Constructed(blocking, ROW_BY_ROW, better, tried=count))
+        best.add(Candidate(blocking, ROW_BY_ROW, better), count)
 
-    def runs(units: int) -> dict[int, int]:
+    def runs(budget: int) -> dict[int, int]:
         # As the search itself: a plan that is found later than the budget allows is not known.
-        known = Best(history=[plan for plan in best.history if plan.tried <= units])
-        return {start.cost: changes for start, changes in starts_of(known, 100, units)}
+        known = Best(history=[entry for entry in best.history if entry[0] <= budget])
+        found = {}
+        for offer, changes in starts_of(known, budget):
+            assert isinstance(offer.source, Constructed)
+            found[offer.source.tried] = changes
+        return found
 
     few, many = runs(budget), runs(budget + more)
-    assert all(many.get(cost, 0) >= changes for cost, changes in few.items())
+    assert all(many.get(count, 0) >= changes for count, changes in few.items())

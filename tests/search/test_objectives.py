@@ -6,7 +6,6 @@ from fractions import Fraction
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from offloadasp.search.result import Limits
 
 from offloadasp.asp.facts import scale_of
 from offloadasp.asp.rules import shipped_rules
@@ -17,11 +16,14 @@ from offloadasp.judge.by_rules import check
 from offloadasp.judge.simulator import simulate
 from offloadasp.limits.clock import Clock
 from offloadasp.model.catalogue import find_instance
-from offloadasp.model.cost import UNITS, Goal, Rates, measure, objectives
+from offloadasp.model.claim import Claim
+from offloadasp.model.cost import OBJECTIVES, Prices, objectives
 from offloadasp.model.instance import Choice, Instance, Layer, Precision, load_instance
 from offloadasp.model.problem import Problem, finest, problem_of
+from offloadasp.search.answer import Answer
 from offloadasp.search.construct.decompose import scope
-from offloadasp.search.objectives.lexicographic import Lexicographic, Ranked
+from offloadasp.search.effort import Effort
+from offloadasp.search.objectives.lexicographic import Lexicographic
 from offloadasp.search.objectives.weights import combine, thrifty_ranges
 from tests.engines import exhaustive
 from tests.engines.exhaustive import optimum
@@ -40,23 +42,23 @@ from tests.support.layers import (
 )
 from tests.support.solving import operations, solve
 
-PAIRS = list(itertools.permutations(UNITS, 2))
-LISTS = [(name,) for name in UNITS] + PAIRS
-TRIPLES = list(itertools.permutations(UNITS, 3))
+PAIRS = list(itertools.permutations(OBJECTIVES, 2))
+LISTS = [(name,) for name in OBJECTIVES] + PAIRS
+TRIPLES = list(itertools.permutations(OBJECTIVES, 3))
 
 
-def search(given_: Instance, names: tuple[str, ...], limits: Limits | None = None) -> Ranked:
-    limits = limits or Limits(threads=1)
-    clock = Clock(60) if limits.budget is None else Clock()
-    return Lexicographic(given_, shipped_rules(), limits, clock, names).run()
+def search(given_: Instance, names: tuple[str, ...], budget: int | None = None) -> Answer:
+    clock = Clock(60) if budget is None else Clock()
+    effort = Effort(clock, threads=1, budget=budget)
+    return Lexicographic(given_, shipped_rules(), effort, names).run()
 
 
-def values(ranked: Ranked) -> tuple[Fraction, ...]:
-    return tuple(goal.value for goal in ranked.goals)
+def values(answer: Answer) -> tuple[Fraction, ...]:
+    return tuple(claim.value for claim in answer.claims)
 
 
-def proved(ranked: Ranked) -> bool:
-    return all(goal.value == goal.lower_bound for goal in ranked.goals)
+def proved(answer: Answer) -> bool:
+    return all(claim.value == claim.lower_bound for claim in answer.claims)
 
 
 def as_instance(problem: Problem) -> Instance:
@@ -120,24 +122,24 @@ def test_bounds_of_a_search_cut_short_hold_for_the_values_it_found(
     assume(problem.decomposition.tile == (1, 1) or len(problem.channel_sizes) == 1)
     assume(least_memory(problem).value <= problem.capacity)
     assume(least_macs(problem).value <= problem.accelerator.macs_per_step)
-    first, second = search(as_instance(problem), names, Limits(1, 0, budget)).goals
+    first, second = search(as_instance(problem), names, budget).claims
     best = optimum(problem, names)
     assert best is not None
     assert first.lower_bound <= best[0] <= first.value
-    assert second.lower_bound <= least_given(problem, first, second.name) <= second.value
+    assert second.lower_bound <= least_given(problem, first, second.objective) <= second.value
 
 
-def least_given(problem: Problem, first: Goal, second: str) -> Fraction:
+def least_given(problem: Problem, first: Claim, second: str) -> Fraction:
     """The least second objective of strategies whose first one is at most its value."""
-    if first.name == "peak_memory":
+    if first.objective == "peak_memory":
         found = optimum(with_memory(problem, int(first.value)), [second])
     elif second == "peak_memory":
-        return Fraction(exhaustive.least_capacity(problem, [first.name], [first.value]))
+        return Fraction(exhaustive.least_capacity(problem, [first.objective], [first.value]))
     else:
         # Or a value not below it: that of the lexicographic optimum.
-        found = optimum(problem, [second, first.name])
+        found = optimum(problem, [second, first.objective])
         if found is not None and found[1] > first.value:
-            found = (optimum(problem, [first.name, second]) or ())[::-1]
+            found = (optimum(problem, [first.objective, second]) or ())[::-1]
     assert found
     return found[0]
 
@@ -148,7 +150,7 @@ def test_what_two_objectives_prove_together_is_proved_of_the_second_one() -> Non
     names = ("traffic", "peak_memory", "duration")
     found = search(given_, names)
     assert proved(found)
-    entry = found.found.certificate["then"][1]
+    entry = found.certificate["then"][1]
     assert set(entry) >= {"weight", "loads"}
     assert "complete_search" not in entry
     assert values(found) == optimum(problem_of(given_, scope(given_)), names)
@@ -171,15 +173,15 @@ def test_more_memory_never_gives_a_worse_optimum() -> None:
 def test_a_budget_gives_the_same_plan_each_time() -> None:
     given_ = instance({"layer": {"input": [2, 5, 5], "kernels": 3, "kernel_shape": [3, 3]}}, 60)
     names = ("duration", "peak_memory", "traffic")
-    first, again = (search(given_, names, Limits(1, 0, budget=5)) for _ in range(2))
-    assert first.goals == again.goals
-    assert (first.found.plan.compute == again.found.plan.compute).all()
+    first, again = (search(given_, names, budget=5) for _ in range(2))
+    assert first.claims == again.claims
+    assert (first.plan.compute == again.plan.compute).all()
 
 
 def test_where_the_sum_of_two_objectives_is_too_large_the_first_one_is_still_proved() -> None:
     given_ = instance(CASES["two kernels"], least(CASES["two kernels"]), compute_cycles=10**9)
     names = ("traffic", "duration")
-    traffic, duration = search(given_, names).goals
+    traffic, duration = search(given_, names).claims
     best = optimum(problem_of(given_, scope(given_)), names)
     assert best is not None
     assert traffic.value == traffic.lower_bound == best[0]
@@ -201,10 +203,10 @@ def test_the_instance_of_a_plan_keeps_its_memory_and_rates() -> None:
     given_ = instance(CASES["two rows"], least(CASES["two rows"]) + 5)
     for names in LISTS:
         found = search(given_, names)
-        assert found.found.problem.accelerator == given_.accelerator
-        assert found.duration_bound <= measure("duration", found.found.problem, found.found.plan)
+        assert found.plan.problem.accelerator == given_.accelerator
+        assert found.duration_bound <= found.plan.duration
         if names[0] == "peak_memory":
-            assert found.goals[0].value < given_.accelerator.memory
+            assert found.claims[0].value < given_.accelerator.memory
 
 
 # --- The rules of the objectives, solved by clingo ---
@@ -221,7 +223,7 @@ def by_clingo(problem: Problem, names: tuple[str, ...], *more: str) -> tuple[Fra
     for name, value in zip(names, found.costs, strict=True):
         if name == "peak_memory":
             read = strategy_of(problem, found.plan)
-            assert check(read, shipped_rules()).peak_memory == value
+            assert check(read, shipped_rules()).counts.peak == value
             assert simulate(read).peak_memory == value
     units = {"duration": scale_of(problem).unit}
     return tuple(
@@ -261,9 +263,9 @@ def test_all_readings_agree_on_the_peak(
     problem = data.draw(problems(st.just(layer), tiled=False))
     plan = random_plan(problem, seed)
     read = strategy_of(fitted(problem, plan), plan)
-    peak = plan.peak_bytes(problem)
+    peak = plan.counts.peak
     assert peak == cost(problem, plan).memory
-    assert peak == check(read, shipped_rules()).peak_memory == simulate(read).peak_memory
+    assert peak == check(read, shipped_rules()).counts.peak == simulate(read).peak_memory
 
 
 @settings(max_examples=150, deadline=None)
@@ -294,14 +296,14 @@ def test_a_weighted_sum_orders_as_the_objectives_do(
 ) -> None:
     limits = st.tuples(st.integers(0, 9), st.integers(0, 9)).map(lambda p: (p[0], sum(p)))
     ranges = data.draw(st.tuples(limits, limits, limits))
-    joined = combine(Rates(*first), Rates(*second), ranges)
-    assert min(joined.rates.all) >= 0
+    joined = combine(Prices(*first), Prices(*second), ranges)
+    assert min(joined.prices.each) >= 0
     pairs = []
     for _ in range(2):
         totals = [data.draw(st.integers(*limit)) for limit in ranges]
         a, b, both = (
             sum((rate * total for rate, total in zip(rates, totals, strict=True)), Fraction(0))
-            for rates in (first, second, joined.rates.all)
+            for rates in (first, second, joined.prices.each)
         )
         assert joined.first(both) == a
         assert joined.second(both, a) == b
@@ -315,10 +317,9 @@ def test_a_weighted_sum_orders_as_the_objectives_do(
 def test_strategies_without_waste_lie_within_the_ranges(problem: Problem, seed: int) -> None:
     assume(problem.decomposition.tile == (1, 1))
     plan = random_plan(problem, seed, SPILLING)
+    counts = plan.counts
     for total, (low, high) in zip(
-        (plan.loaded_bytes(problem), plan.written_bytes(problem), plan.compute_steps),
-        thrifty_ranges([problem]),
-        strict=True,
+        (counts.loaded, counts.written, counts.actions), thrifty_ranges([problem]), strict=True
     ):
         assert low <= total <= high
 

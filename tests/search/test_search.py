@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from offloadasp.search.result import Limits, Status
 
 from offloadasp import pipeline
 from offloadasp.asp.rules import shipped_rules
@@ -14,14 +13,16 @@ from offloadasp.base.errors import InfeasibleError
 from offloadasp.base.resources import instances_folder
 from offloadasp.bounds import least_memory, lower_bound
 from offloadasp.limits.clock import Clock
+from offloadasp.model.cost import DURATION, prices_of
 from offloadasp.model.instance import Instance, load_instance, parse_instance
 from offloadasp.model.problem import problem_of
 from offloadasp.search.anneal.improve import preparation
 from offloadasp.search.construct.decompose import decompositions, scope
-from offloadasp.search.run import Search
+from offloadasp.search.effort import Effort
+from offloadasp.search.pool import Pool, Status
+from offloadasp.search.question import Question, question_of
+from offloadasp.search.run import search
 from tests.engines import exhaustive
-
-ONE_THREAD = Limits(threads=1)
 
 # Small enough for exhaustive search: few operations, few blocks. Fractions of a cycle, outputs
 # wider than partial sums, kernel groups, channel groups, stride, padding and a bias take turns.
@@ -73,17 +74,23 @@ def least(case: dict[str, object]) -> int:
     return least_memory(problem_of(given_, scope(given_))).value
 
 
-def solve(given_: Instance, limits: Limits = ONE_THREAD, seconds: float = 60) -> Search:
-    return Search(given_, shipped_rules(), limits, Clock(seconds))
+def question(given_: Instance) -> Question:
+    """What the shortest duration is."""
+    prices, memory = prices_of(DURATION, given_), given_.accelerator.memory
+    return question_of(given_, shipped_rules(), prices, memory)
+
+
+def solve(given_: Instance, budget: int | None = None, seconds: float = 60) -> Pool:
+    return search(question(given_), Effort(Clock(seconds), threads=1, budget=budget))
 
 
 @pytest.mark.parametrize("more", [0, 2, 5])
 @pytest.mark.parametrize("name", CASES)
 def test_the_proved_optimum_is_the_exhaustive_one(name: str, more: int) -> None:
     given_ = instance(CASES[name], least(CASES[name]) + more)
-    found = solve(given_).run()
-    assert found.value == found.lower_bound
-    assert found.value == exhaustive.optimal_duration(problem_of(given_, scope(given_)))
+    pool = solve(given_)
+    assert pool.found.cost == pool.bound
+    assert pool.found.cost == exhaustive.optimal_duration(problem_of(given_, scope(given_)))
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -92,19 +99,19 @@ def test_one_byte_less_than_the_least_memory_is_refused_and_named(name: str) -> 
     given_ = instance(CASES[name], needed - 1)
     assert exhaustive.optimal_duration(problem_of(given_, scope(given_))) is None
     with pytest.raises(InfeasibleError, match=f"at least {needed} are needed"):
-        solve(given_)
+        question(given_)
 
 
 def test_an_operation_too_large_for_a_step_is_refused_and_named() -> None:
     given_ = instance(CASES["two rows"], 100, macs_per_step=3)
     with pytest.raises(InfeasibleError, match="at least 4 are needed"):
-        solve(given_)
+        question(given_)
 
 
 @pytest.mark.parametrize("name", ["two rows", "two kernels", "two channels", "depthwise"])
 def test_more_memory_never_gives_a_longer_proved_optimum(name: str) -> None:
     start = least(CASES[name])
-    optima = [solve(instance(CASES[name], start + more)).run().value for more in range(0, 9, 2)]
+    optima = [solve(instance(CASES[name], start + more)).found.cost for more in range(0, 9, 2)]
     assert optima == sorted(optima, reverse=True)
 
 
@@ -141,9 +148,7 @@ def test_under_a_budget_more_memory_never_gives_a_longer_duration(
     case: dict[str, object], step: int, start: int
 ) -> None:
     sweep = [least(case) + start + k * (step + 1) * 3 for k in range(3)]
-    durations = [
-        solve(instance(case, memory), Limits(1, 0, budget=20)).run().value for memory in sweep
-    ]
+    durations = [solve(instance(case, memory), budget=20).found.cost for memory in sweep]
     assert durations == sorted(durations, reverse=True)
 
 
@@ -169,7 +174,7 @@ BUDGETS = (1, 4, 16)
 @given(LAYERS, st.integers(0, 16))
 def test_more_budget_never_gives_a_longer_duration(case: dict[str, object], more: int) -> None:
     given_ = instance(case, least(case) + more)
-    durations = [solve(given_, Limits(1, 0, budget=budget)).run().value for budget in BUDGETS]
+    durations = [solve(given_, budget).found.cost for budget in BUDGETS]
     assert durations == sorted(durations, reverse=True)
 
 
@@ -180,13 +185,13 @@ def test_every_reported_plan_is_accepted_by_both_readings(
 ) -> None:
     given_ = instance(case, least(case) + more)
     out = tmp_path_factory.mktemp("out")
-    result = pipeline.run(given_, shipped_rules(), ONE_THREAD, Clock(0.3), out)
+    result = pipeline.run(given_, shipped_rules(), Effort(Clock(0.3), threads=1), out)
     assert result.verdict.accepted
     assert result.replay.verified
     assert result.verdict.duration == result.replay.duration == result.strategy.duration
     assert result.strategy.lower_bound <= result.strategy.duration
     assert all(
-        result.strategy.duration <= other.duration for other in result.found.baselines.values()
+        result.strategy.duration <= other.duration for other in result.answer.baselines.values()
     )
 
 
@@ -205,21 +210,21 @@ SHIPPED = sorted(instances_folder().glob("*.toml"))
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_every_shipped_layer_gets_a_verified_plan(path: Path, tmp_path: Path) -> None:
     given_ = load_instance(path)
-    result = pipeline.run(given_, shipped_rules(), ONE_THREAD, Clock(3), tmp_path)
+    result = pipeline.run(given_, shipped_rules(), Effort(Clock(3), threads=1), tmp_path)
     assert result.verdict.accepted
     assert result.replay.verified
-    assert set(result.found.baselines) == {"row_by_row", "zigzag", "strips"}
+    assert set(result.answer.baselines) == {"row_by_row", "zigzag", "strips"}
     assert all(
-        result.strategy.duration <= other.duration for other in result.found.baselines.values()
+        result.strategy.duration <= other.duration for other in result.answer.baselines.values()
     )
 
 
 @pytest.mark.parametrize("name", ["lenet5-conv1", "lenet5-conv2", "resnet8-stack1"])
 def test_strips_beat_row_by_row_and_zigzag_where_order_matters(name: str) -> None:
     given_ = load_instance(instances_folder() / f"{name}.toml")
-    found = solve(given_, seconds=3).run()
-    naive = min(found.baselines[name].duration for name in ("row_by_row", "zigzag"))
-    assert found.value < naive * Fraction(95, 100)
+    pool = solve(given_, seconds=3)
+    naive = min(pool.baselines[name].duration for name in ("row_by_row", "zigzag"))
+    assert pool.found.cost < naive * Fraction(95, 100)
 
 
 @pytest.mark.parametrize("more", [0, 3, 9])
@@ -228,8 +233,7 @@ def test_what_a_budget_tells_holds_for_the_instance_and_never_gets_worse(
     name: str, more: int
 ) -> None:
     given_, told = instance(CASES[name], least(CASES[name]) + more), list[Status]()
-    search = Search(given_, shipped_rules(), Limits(1, 0, budget=8), Clock(), told.append)
-    found = search.run()
+    pool = search(question(given_), Effort(Clock(), threads=1, budget=8), told.append)
     optimum = exhaustive.optimal_duration(problem_of(given_, scope(given_)))
     values = [status.incumbent for status in told if status.incumbent is not None]
     bounds = [status.bound for status in told]
@@ -237,11 +241,11 @@ def test_what_a_budget_tells_holds_for_the_instance_and_never_gets_worse(
     assert bounds == sorted(bounds)
     assert optimum is not None
     assert max(bounds) <= optimum <= min(values)
-    assert (values[-1], bounds[-1]) == (found.value, found.lower_bound)
+    assert (values[-1], bounds[-1]) == (pool.found.cost, pool.bound)
 
 
 def test_the_same_budget_and_seed_give_the_same_plan() -> None:
     given_ = instance({"layer": {"input": [2, 5, 5], "kernels": 3, "kernel_shape": [3, 3]}}, 60)
-    first, second = (solve(given_, Limits(1, 0, budget=30)).run() for _ in range(2))
-    assert first.value == second.value
+    first, second = (solve(given_, budget=30).found for _ in range(2))
+    assert first.cost == second.cost
     assert (first.plan.compute == second.plan.compute).all()

@@ -14,7 +14,7 @@ from typing import Any
 
 from typer.testing import CliRunner
 
-from offloadasp.cli.commands import app
+from offloadasp.cli.app import app
 
 LAYER = """
 [layer]

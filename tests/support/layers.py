@@ -1,13 +1,11 @@
 """Small layers on small accelerators, drawn by hypothesis or made by hand."""
 
-from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
 from hypothesis import strategies as st
 
-from offloadasp.asp.rules import shipped_rules
 from offloadasp.limits.clock import Clock
 from offloadasp.model.instance import (
     Accelerator,
@@ -22,7 +20,6 @@ from offloadasp.model.strategy import Strategy, steps_of
 from offloadasp.search import baselines
 from offloadasp.search.construct.construct import Constructor
 from offloadasp.search.construct.residency import plan_of
-from offloadasp.search.construct.traversal import Traversals
 
 Span = tuple[int, int]
 
@@ -157,11 +154,16 @@ def problem_with(
     return problem_of(instance, decomposition)
 
 
+def on_accelerator(problem: Problem, chip: Accelerator) -> Problem:
+    """The same layer on another accelerator, whose rates are the prices."""
+    instance = problem.resolved_instance().model_copy(update={"accelerator": chip})
+    return problem_of(instance, problem.decomposition)
+
+
 def with_memory(problem: Problem, memory: int) -> Problem:
     """The same layer on an accelerator with so many bytes on chip."""
-    accelerator = problem.accelerator.model_copy(update={"memory": memory})
-    instance = problem.resolved_instance().model_copy(update={"accelerator": accelerator})
-    return replace(problem, instance=instance, capacity=memory)
+    chip = problem.accelerator.model_copy(update={"memory": memory})
+    return on_accelerator(problem, chip).at(problem.prices)
 
 
 def strategy_of(problem: Problem, plan: Plan) -> Strategy:
@@ -183,6 +185,6 @@ def plan_by_one_traversal(layer: Layer, memory: int, macs_per_step: int) -> Stra
         {"memory": memory, "macs_per_step": macs_per_step, **rates}
     )
     given = problem_with(layer, accelerator, Precision(), resolved, name="planned")
-    best = Constructor(Traversals(shipped_rules()), [given], Clock(evaluations=1), 0).run().overall
+    best = Constructor([given], Clock(evaluations=1), 0).run().overall
     assert best is not None
     return baselines.strategy_of(plan_of(given, best.schedule))

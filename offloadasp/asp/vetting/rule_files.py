@@ -4,16 +4,17 @@ Nothing in it is ever executed, it includes nothing from elsewhere, and what it 
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import clingo
 import clingo.ast
 
+from offloadasp.asp.vetting.sources import Source, read_source
 from offloadasp.asp.vetting.watched import RESERVED
 from offloadasp.base.errors import InputError
-from offloadasp.base.files import read_text
 from offloadasp.base.resources import encodings_folder
 from offloadasp.model.problem import CLINGO_LIMIT
 
@@ -21,8 +22,33 @@ MINIMIZE = "#minimize"
 """Stands for minimize statements among the predicates in heads."""
 
 
-def look_through(path: Path, allowed: Sequence[Path]) -> frozenset[str]:
-    """Refuse a file that may not be loaded; return the predicates in its heads, and `MINIMIZE`.
+@dataclass(frozen=True)
+class Vetted:
+    """A file of rules that may be loaded, as it was read.
+
+    Attributes
+    ----------
+    source
+        The file.
+    heads
+        Predicates in the heads of its rules, and `MINIMIZE`.
+    """
+
+    source: Source
+    heads: frozenset[str]
+
+
+def look_through(
+    path: Path, allowed: Sequence[Path], trusted: Callable[[Path], bool]
+) -> list[Vetted]:
+    """Refuse a file that may not be loaded, or includes such a file.
+
+    Parameters
+    ----------
+    allowed
+        Folders that included files may be in, without links.
+    trusted
+        Whether a file that is included need not be looked through.
 
     Raises
     ------
@@ -31,18 +57,22 @@ def look_through(path: Path, allowed: Sequence[Path]) -> frozenset[str]:
     """
     if not path.is_file():
         raise InputError(f"{path}: is no file of rules (.lp)")
-    _scan(path, allowed, set())
+    return [
+        Vetted(source, _heads_of(source))
+        for source in _scan(path, allowed, set())
+        if source.path == path or not trusted(source.path)
+    ]
+
+
+def _heads_of(source: Source) -> frozenset[str]:
     messages: list[str] = []
     findings: list[str] = []
     heads: set[str] = set()
 
     def visit(node: clingo.ast.AST) -> None:
         heads.update(_heads(node))
-        place = f"{node.location.begin.filename}:{node.location.begin.line}"
-        source = Path(node.location.begin.filename)
-        if not any(source.resolve().is_relative_to(folder) for folder in allowed):
-            findings.append(f"{path}: includes {source}, which is outside the folders given")
-        elif node.ast_type == clingo.ast.ASTType.Script:
+        place = f"{source.path}:{node.location.begin.line}"
+        if node.ast_type == clingo.ast.ASTType.Script:
             findings.append(f"{place}: scripts are not allowed in rules")
         elif _holds_external_function(node):
             findings.append(f"{place}: @ terms are not allowed in rules")
@@ -50,9 +80,9 @@ def look_through(path: Path, allowed: Sequence[Path]) -> frozenset[str]:
             findings.append(f"{place}: {complaint}")
 
     try:
-        clingo.ast.parse_files([str(path)], visit, logger=lambda _, text: messages.append(text))
+        source.parse(visit, messages.append)
     except RuntimeError as error:
-        raise InputError(one_line(messages[0] if messages else f"{path}: {error}")) from None
+        raise InputError(one_line(messages[0] if messages else f"{source.path}: {error}")) from None
     if findings:
         raise InputError(findings[0])
     return frozenset(heads)
@@ -72,16 +102,16 @@ def resolved(path: Path) -> Path:
         raise InputError(f"{path}: cannot be read: its links lead nowhere") from None
 
 
-def _scan(path: Path, allowed: Sequence[Path], seen: set[Path]) -> None:
-    """Refuse, before clingo opens anything, includes from elsewhere and odd characters.
+def _scan(path: Path, allowed: Sequence[Path], seen: set[Path]) -> Iterator[Source]:
+    """Read a file and what it includes; refuse includes from elsewhere and odd characters.
 
     clingo ends the process where it has to quote a character outside ASCII byte by byte.
     """
     if resolved(path) in seen:
         return
     seen.add(resolved(path))
-    code = _TOKENS.sub(_blank_comment, read_text(path))
-    for number, line in enumerate(_TOKENS.sub(_blank, code).splitlines(), start=1):
+    source = read_source(path)
+    for number, line in enumerate(source.code.splitlines(), start=1):
         wrong = re.search(r"[^\x00-\x7f]", line)
         if wrong:
             raise InputError(
@@ -93,30 +123,19 @@ def _scan(path: Path, allowed: Sequence[Path], seen: set[Path]) -> None:
         large = next((n for n in numbers if _value(n) > CLINGO_LIMIT), None)
         if large:
             raise InputError(f"{path}:{number}: {large} is too large; at most {CLINGO_LIMIT}")
-    for name in re.findall(r"#include\s*([\"<][^\">]*)", code):
-        inner = path.parent / name[1:]
-        inside = any(resolved(inner).is_relative_to(folder) for folder in allowed)
-        if name.startswith("<") or not inside:
-            raise InputError(f"{path}: includes {name[1:]}, which is outside the folders given")
+    yield source
+    for name in source.included:
+        inner = path.parent / name
+        if not any(resolved(inner).is_relative_to(folder) for folder in allowed):
+            raise InputError(f"{path}: includes {name}, which is outside the folders given")
         if not inner.is_file():
-            raise InputError(f"{path}: includes {name[1:]}, which is no file beside it")
-        _scan(inner, allowed, seen)
+            raise InputError(f"{path}: includes {name}, which is no file beside it")
+        yield from _scan(inner, allowed, seen)
 
 
 def _value(number: str) -> int:
     """Return a number as clingo reads it: a decimal one may begin with 0."""
     return int(number, 0) if number[1:2].isalpha() else int(number)
-
-
-_TOKENS = re.compile(r'%\*.*?\*%|%[^\n]*|"(?:\\.|[^"\\\n])*"', re.DOTALL)
-
-
-def _blank(token: re.Match[str]) -> str:
-    return re.sub(r"[^\n]", " ", token.group())
-
-
-def _blank_comment(token: re.Match[str]) -> str:
-    return _blank(token) if token.group().startswith("%") else token.group()
 
 
 def _heads(node: clingo.ast.AST) -> set[str]:
@@ -156,7 +175,7 @@ def _vocabulary() -> frozenset[str]:
         Visitor().visit(node)
 
     for path in sorted(encodings_folder().rglob("*.lp")):
-        clingo.ast.parse_files([str(path)], visit)
+        read_source(path).parse(visit)
     return frozenset(names)
 
 

@@ -9,6 +9,8 @@ from offloadasp.judge.simulator.account import Account, Actions
 from offloadasp.judge.simulator.blocks import Blocks
 from offloadasp.judge.simulator.chip_state import Ledger
 from offloadasp.judge.simulator.violations import Log, Violation
+from offloadasp.model.cost import DURATION, Counts, measured
+from offloadasp.model.instance import ResolvedInstance
 from offloadasp.model.strategy import Strategy
 
 
@@ -72,6 +74,8 @@ class Books:
 
     Attributes
     ----------
+    instance
+        Of the strategy.
     violations
         Broken rules in order, each once; at most 1000 are listed.
     actions
@@ -82,6 +86,7 @@ class Books:
         One row a step.
     """
 
+    instance: ResolvedInstance
     violations: tuple[Violation, ...]
     actions: tuple[Actions, ...]
     accounts: tuple[Account, ...]
@@ -106,12 +111,13 @@ class Books:
 
     @property
     def measured(self) -> dict[str, Fraction]:
-        """The value of every objective."""
-        return {
-            "duration": self.duration,
-            "traffic": Fraction(self.loads.total + self.writes.total),
-            "peak_memory": Fraction(self.peak_memory),
-        }
+        """The value of every objective; the duration as the sum of the steps'."""
+        return measured(self.instance, self.counts) | {DURATION: self.duration}
+
+    @property
+    def counts(self) -> Counts:
+        """What the strategy uses."""
+        return Counts(self.loads.total, self.writes.total, self.compute_steps, self.peak_memory)
 
     @property
     def compute_steps(self) -> int:
@@ -151,4 +157,4 @@ def keep_books(strategy: Strategy) -> Books:
         accounts.append(account)
         trace.append(TraceRow(number, account.freed, written, loaded, account.peak, macs, duration))
     ledger.finish()
-    return Books(log.violations, tuple(actions), tuple(accounts), tuple(trace))
+    return Books(strategy.instance, log.violations, tuple(actions), tuple(accounts), tuple(trace))

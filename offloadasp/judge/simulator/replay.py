@@ -91,6 +91,7 @@ def simulate(
     false = dict.fromkeys(_false_statements(strategy, books.measured))
     stated = [Violation(0, rule, name) for rule, name in false]
     return Replay(
+        instance=strategy.instance,
         violations=(*stated, *books.violations),
         actions=books.actions,
         accounts=books.accounts,

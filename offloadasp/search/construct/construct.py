@@ -18,8 +18,8 @@ from offloadasp.search.construct.order import order_of
 from offloadasp.search.construct.residency import Schedule, plan_of, schedule
 from offloadasp.search.construct.shortlist import blockings, set_counts
 from offloadasp.search.construct.steps import steps_of_order
-from offloadasp.search.construct.strips import evens, trials, walk
-from offloadasp.search.construct.traversal import ROW_BY_ROW, ZIGZAG, Traversal, Traversals
+from offloadasp.search.construct.strips import evens, trials
+from offloadasp.search.construct.traversal import ROW_BY_ROW, ZIGZAG, Traversal, visits
 from offloadasp.search.construct.variations import smaller, variations
 from offloadasp.search.pool import Offer
 from offloadasp.search.size_limits import within_reach
@@ -123,8 +123,6 @@ class Constructor:
 
     Attributes
     ----------
-    known
-        Gives the traversals.
     problems
         The layer in different decompositions, in the order in which to try them.
     clock
@@ -138,7 +136,6 @@ class Constructor:
         plan, and otherwise.
     """
 
-    known: Traversals
     problems: Sequence[Problem]
     clock: Clock
     enough: int
@@ -318,12 +315,7 @@ class Constructor:
     ) -> Candidate | None:
         self.tried += 1
         grid = blocking.problem.tile_grid
-        if traversal.name == "strips":
-            found = evaluate(walk(grid, traversal), blocking, traversal, best)
-            if found is None or not self.best.improved_by(found, traversal.name):
-                return found
-        # What is kept goes the way of the rules.
-        found = evaluate(self.known.visits(grid, traversal), blocking, traversal, best)
+        found = evaluate(visits(grid, traversal), blocking, traversal, best)
         if found is not None and self.best.add(found, self.tried):
             self.on_better(found)
         return found

@@ -14,20 +14,20 @@ from offloadasp.model.problem import Problem
 from offloadasp.search.construct.blocking import most_operations
 from offloadasp.search.construct.order import Order, order_of
 from offloadasp.search.construct.steps import steps_of_order
-from offloadasp.search.construct.traversal import ROW_BY_ROW, Traversals
+from offloadasp.search.construct.traversal import ROW_BY_ROW, visits
 from offloadasp.search.construct.variations import smaller
 
 # Of the step sizes that fit, so many of the largest are compared.
 _FITTING = 4
 
 
-def without_reuse(problem: Problem, known: Traversals) -> Plan | None:
+def without_reuse(problem: Problem) -> Plan | None:
     """Return the shortest plan without any reuse that fits, row by row; None if none was found.
 
     Operations on one output position follow each other, kernel group by kernel group. The larger
     the steps, the less is loaded twice; the largest that fit are tried.
     """
-    tiles = known.visits(problem.tile_grid, ROW_BY_ROW)
+    tiles = visits(problem.tile_grid, ROW_BY_ROW)
     order = order_of(problem, tiles, np.arange(len(tiles)), "cnq")
     plans = (
         _plan(problem, order, steps_of_order(problem, order, size))

@@ -1,16 +1,9 @@
-"""Strips to try, and their order: the same as ``encodings/traversal/strips.lp`` says.
-
-A search compares many strips, and asking clingo for each takes longer than judging it. So they are
-compared in the order that :func:`walk` computes; what is kept of them is asked of the rules.
-"""
+"""Strips to try."""
 
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import replace
 from itertools import product
 
-import numpy as np
-
-from offloadasp.base.arrays import IntArray
 from offloadasp.model.instance import split_evenly
 from offloadasp.search.construct.traversal import Strip, Traversal
 
@@ -20,26 +13,6 @@ _DENSE = 24
 _VARIED = 3
 # Of many strips, only so many at either end are varied one by one.
 _ENDS = 4
-
-
-def walk(grid: tuple[int, int], traversal: Traversal) -> IntArray:
-    """Return the tiles of a grid (rows, columns) in the order in which strips visit them.
-
-    Returns
-    -------
-    array of int, shape (rows × columns, 2)
-        Rows ``(I, J)``.
-    """
-    lines = grid[1] if traversal.transposed else grid[0]
-    place, first, parts = np.arange(lines), 0, []
-    for s, (width, right, turning) in enumerate(traversal.strips):
-        line = place if s % 2 == 0 else lines - 1 - place
-        to_right = (right + turning * place) % 2 == 1
-        cell = np.where(to_right[:, None], np.arange(width), np.arange(width)[::-1])
-        parts.append(np.column_stack([line.repeat(width), first + cell.ravel()]))
-        first += width
-    order = np.concatenate(parts)
-    return order[:, ::-1] if traversal.transposed else order
 
 
 def even(grid: tuple[int, int], count: int, *, transposed: bool) -> Traversal:

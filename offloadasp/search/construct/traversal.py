@@ -1,13 +1,11 @@
-"""The order in which the output is visited, as ``encodings/traversal/*.lp`` define it."""
+"""The order in which the tiles of the output are visited."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from offloadasp.asp.rules import Rules, ground
 from offloadasp.base.arrays import IntArray
-from offloadasp.base.errors import InputError
 
 
 class Strip(NamedTuple):
@@ -30,7 +28,11 @@ class Strip(NamedTuple):
 
 @dataclass(frozen=True, order=True)
 class Traversal:
-    """A traversal: the file of rules that defines it, and its parameters.
+    """A traversal: a name and, of strips, how they are walked.
+
+    Row by row, every row of tiles goes from left to right, like text; in a zigzag, rows go from
+    left to right and from right to left in turn. Strips are walked one after the other, the first
+    one downwards, the next one upwards, and so on.
 
     Attributes
     ----------
@@ -52,65 +54,29 @@ class Traversal:
             return [grid[1]]
         return [strip.width for strip in self.strips]
 
-    @property
-    def facts(self) -> str:
-        """The strips as facts of ``strips.lp``; none for the other traversals."""
-        return " ".join(
-            f"strip({s}, {strip.width}, {int(strip.right)}, {int(strip.turning)})."
-            for s, strip in enumerate(self.strips)
-        )
-
-    @property
-    def constants(self) -> list[str]:
-        """The constants of ``strips.lp``, as options of clingo; none for the other traversals."""
-        return [f"-c transposed={int(self.transposed)}"] if self.name == "strips" else []
-
 
 ROW_BY_ROW = Traversal("row_by_row")
 ZIGZAG = Traversal("zigzag")
 
 
-@dataclass(frozen=True)
-class Traversals:
-    """Asks the rules for visiting orders, and remembers the answers."""
+def visits(grid: tuple[int, int], traversal: Traversal) -> IntArray:
+    """Return the tiles of a grid (rows, columns) in the order of their visit.
 
-    rules: Rules
-    known: dict[tuple[tuple[int, int], Traversal], IntArray] = field(default_factory=dict)
-
-    def visits(self, grid: tuple[int, int], traversal: Traversal) -> IntArray:
-        """Return the tiles of a grid (rows, columns) in the order of their visit.
-
-        Returns
-        -------
-        array of int, shape (rows × columns, 2)
-            Rows ``(I, J)``.
-
-        Raises
-        ------
-        InputError
-            The rules do not visit every tile exactly once.
-        """
-        if (grid, traversal) not in self.known:
-            self.known[grid, traversal] = self._ask(grid, traversal)
-        return self.known[grid, traversal]
-
-    def _ask(self, grid: tuple[int, int], traversal: Traversal) -> IntArray:
-        control = ground(
-            self.rules,
-            [f"traversal/{traversal.name}.lp"],
-            f"grid({grid[0]}, {grid[1]}). {traversal.facts}",
-            arguments=traversal.constants,
-        )
-        found = np.array(
-            [
-                [argument.number for argument in atom.symbol.arguments]
-                for atom in control.symbolic_atoms.by_signature("visit", 3)
-            ],
-            dtype=np.int64,
-        ).reshape(-1, 3)
-        order = found[np.argsort(found[:, 2], kind="stable"), :2]
-        tiles = order[:, 0] * grid[1] + order[:, 1]
-        if not np.array_equal(np.sort(tiles), np.arange(grid[0] * grid[1])):
-            path = self.rules.folder / "traversal" / f"{traversal.name}.lp"
-            raise InputError(f"{path}: must visit every tile exactly once")
-        return order
+    Returns
+    -------
+    array of int, shape (rows × columns, 2)
+        Rows ``(I, J)``.
+    """
+    if traversal.name != "strips":
+        turning = traversal == ZIGZAG
+        return visits(grid, Traversal("strips", (Strip(grid[1], turning=turning),)))
+    lines = grid[1] if traversal.transposed else grid[0]
+    place, first, parts = np.arange(lines), 0, []
+    for s, (width, right, turning) in enumerate(traversal.strips):
+        line = place if s % 2 == 0 else lines - 1 - place
+        to_right = (right + turning * place) % 2 == 1
+        cell = np.where(to_right[:, None], np.arange(width), np.arange(width)[::-1])
+        parts.append(np.column_stack([line.repeat(width), first + cell.ravel()]))
+        first += width
+    order = np.concatenate(parts)
+    return order[:, ::-1] if traversal.transposed else order

@@ -18,7 +18,6 @@ from offloadasp.model.cost import DURATION, OBJECTIVES, PEAK, prices_of
 from offloadasp.model.instance import Instance
 from offloadasp.model.plan import Plan
 from offloadasp.search.answer import Answer
-from offloadasp.search.construct.traversal import Traversals
 from offloadasp.search.effort import Effort
 from offloadasp.search.objectives.linear import Linear, Proven
 from offloadasp.search.objectives.shrink import Shrinker
@@ -121,7 +120,7 @@ class Lexicographic:
         proof = Proven(Fraction(least_memory(question.whole).value), certificate)
         capacity = linear.least_memory(_MOST_APART)
         if not after:
-            made = fallback(question.within(capacity), Traversals(self.rules))
+            made = fallback(question.within(capacity))
             return _Known(made, [proof], {"row_by_row": made.plan})
         known = self._minimise(after, capacity, self.effort)
         return replace(known, proofs=[proof, *known.proofs])

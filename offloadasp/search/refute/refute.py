@@ -19,10 +19,9 @@ from offloadasp.limits.abandonable import LeftAloneError
 from offloadasp.limits.clock import Clock
 from offloadasp.model.problem import Problem
 from offloadasp.search.anneal.improve import Improver, units
+from offloadasp.search.refute.cuts import cut_files
 
 _ENTRY = "evict/refute.lp"
-# Files that only rule out more, and may be left out.
-_CUTS = ("evict/*_cut.lp", "evict/symmetry.lp")
 # Measured on flat layers: with the default configuration this is as good or better.
 _ARGUMENTS = ("--trans-ext=dynamic",)
 _POLL_SECONDS = 0.02
@@ -31,14 +30,6 @@ _POLL_SECONDS = 0.02
 _QUICK_SECONDS, _PATIENCE_SECONDS = 0.5, 5.0
 # So many budgets between the bounds are few.
 _NEAR_GRAINS = 3
-
-
-def cut_files(rules: Rules) -> dict[str, str]:
-    """Return the files of cuts in the folder of the rules by name: ``live-cut`` and so on."""
-    paths = sorted(path for pattern in _CUTS for path in rules.folder.glob(pattern))
-    return {
-        path.stem.replace("_", "-"): path.relative_to(rules.folder).as_posix() for path in paths
-    }
 
 
 @dataclass(frozen=True)
@@ -254,7 +245,9 @@ class Refuter:
         if not fits_clingo(self.problem, steps):
             return None
         extra = f"budget({target - self.ledger.base}). least_steps({self.ledger.least_steps})."
-        cuts = [path for name, path in cut_files(self.rules).items() if name not in self.without]
+        cuts = [
+            path for name, path in cut_files(self.rules.folder).items() if name not in self.without
+        ]
         started = time.monotonic()
         try:
             control = ground(

@@ -17,7 +17,6 @@ from offloadasp.asp.facts import facts, fits_clingo, scale_of
 from offloadasp.asp.rules import GroundingStoppedError, Meter, Rules, ground
 from offloadasp.asp.solving import Outcome, Progress, Solving, minimise, plan_of_model
 from offloadasp.base.errors import InfeasibleError, NoStrategyError
-from offloadasp.base.resources import encodings_folder
 from offloadasp.base.wording import plural
 from offloadasp.model.claim import Claim
 from offloadasp.model.cost import DURATION, EDITED, OBJECTIVES, is_linear, prices_of
@@ -86,17 +85,15 @@ class EditedSearch:
     @property
     def named(self) -> str:
         """The rules in force, for messages."""
-        if self.rules.added:
-            names = ", ".join(path.name for path in self.rules.added)
-            return f"added rules ({names})"
-        return f"edited rules ({self.rules.folder})"
+        names = ", ".join(path.name for path in self.rules.added)
+        added = [f"added rules ({names})"] if names else []
+        edited = [f"edited rules ({self.rules.folder})"] if self.rules.edited_in_folder else []
+        return " and ".join([*edited, *added])
 
     @property
     def _without(self) -> str:
         """What there is without the user's rules, for messages."""
-        if self.rules.added and self.rules.folder == encodings_folder():
-            return "without them"
-        return "under the shipped rules"
+        return "under the shipped rules" if self.rules.edited_in_folder else "without them"
 
     @property
     def _priorities(self) -> list[str]:

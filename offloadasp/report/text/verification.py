@@ -6,7 +6,7 @@ from rich.text import Text
 
 from offloadasp.base.wording import plural
 from offloadasp.network.verify import Compared, Verification
-from offloadasp.report.screen import Rows
+from offloadasp.report.text.screen import Rows
 
 
 def verification_rows(found: Verification | None) -> Rows:

@@ -1,6 +1,6 @@
 """The report: one page that holds everything it shows, and asks no network for anything.
 
-The template, style and scripts are files in ``page/``. What stands in a table is made here; what
+The template, style and scripts are files in ``assets/``. What stands in a table is made here; what
 moves is drawn by the scripts from packed arrays.
 """
 
@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from offloadasp import __version__
-from offloadasp.report.history import history, loads_by_position
-from offloadasp.report.pack import pack
-from offloadasp.report.sections import (
+from offloadasp.report.page.history import history, loads_by_position
+from offloadasp.report.page.pack import pack
+from offloadasp.report.page.sections import (
     Entry,
     Reference,
     card,
@@ -27,9 +27,9 @@ from offloadasp.report.sections import (
     proof,
     summary,
 )
-from offloadasp.report.words import layer_words
+from offloadasp.report.text.words import layer_words
 
-_PAGE = Path(__file__).resolve().parent / "page"
+_ASSETS = Path(__file__).resolve().parent / "assets"
 _SCRIPTS = ("data.js", "replay.js", "draw.js", "panel.js", "player.js", "charts.js", "main.js")
 
 
@@ -72,7 +72,7 @@ def page(entries: Sequence[Entry], references: Sequence[Reference], plotly: str)
 
 @cache
 def _asset(name: str) -> str:
-    return (_PAGE / name).read_text(encoding="utf-8")
+    return (_ASSETS / name).read_text(encoding="utf-8")
 
 
 @cache

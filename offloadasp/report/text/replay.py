@@ -12,17 +12,17 @@ from offloadasp.judge.verdict import Audit, Finding
 from offloadasp.model.cost import DURATION
 from offloadasp.model.instance import exact_number
 from offloadasp.model.strategy import Strategy
-from offloadasp.report.screen import Rows, console, show_rows
-from offloadasp.report.statements import (
+from offloadasp.report.text.screen import Rows, console, show_rows
+from offloadasp.report.text.statements import (
     Counted,
     false_bounds,
     false_values,
     rules_text,
     simulator_text,
 )
-from offloadasp.report.summary import moved_object, moved_rows
-from offloadasp.report.table import aligned
-from offloadasp.report.words import (
+from offloadasp.report.text.summary import moved_object, moved_rows
+from offloadasp.report.text.table import aligned
+from offloadasp.report.text.words import (
     amount,
     cycles,
     decomposition_words,

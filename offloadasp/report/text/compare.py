@@ -1,6 +1,6 @@
 """A table of strategies for one layer: the one found, the plain orders, and no reuse."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -12,9 +12,9 @@ from offloadasp.model.cost import gap
 from offloadasp.model.instance import exact_number
 from offloadasp.model.plan import Plan
 from offloadasp.model.strategy import Strategy
-from offloadasp.report.screen import console, show_rows
-from offloadasp.report.table import show_table
-from offloadasp.report.words import (
+from offloadasp.report.text.screen import console, show_rows
+from offloadasp.report.text.table import show_table
+from offloadasp.report.text.words import (
     BASELINES,
     cycles,
     decomposition_words,
@@ -44,10 +44,9 @@ class Row:
     plan: Plan | None = None
 
 
-def show_comparison(
-    strategy: Strategy, scope: str, rows: list[Row], bound: Fraction, missing: list[str]
-) -> None:
-    """Print a row a strategy."""
+def show_comparison(strategy: Strategy, scope: str, rows: Sequence[Row]) -> None:
+    """Print a row a strategy, the one found first."""
+    bound = strategy.lower_bound
     screen = console()
     instance = strategy.instance
     screen.print(Text(instance.name, "bold"))
@@ -68,14 +67,14 @@ def show_comparison(
     screen.print("longer: than the first row; gap: to the lower bound; loaded, written and peak")
     screen.print("of memory in bytes; steps: compute actions. No reuse: row by row in the first")
     screen.print("row's decomposition, where every step loads all that it needs.")
-    for name in missing:
+    there = {row.name for row in rows}
+    for name in (name for name in BASELINES if name not in there):
         screen.print(f"No strategy of the kind '{BASELINES[name]}' was found in time.")
 
 
-def comparison_object(
-    strategy: Strategy, scope: str, rows: list[Row], bound: Fraction
-) -> dict[str, Any]:
+def comparison_object(strategy: Strategy, scope: str, rows: Sequence[Row]) -> dict[str, Any]:
     """Return the table as JSON."""
+    bound = strategy.lower_bound
     return {
         "name": strategy.instance.name,
         "status": strategy.status,

@@ -10,9 +10,9 @@ from offloadasp.judge.simulator import Books, Replay
 from offloadasp.model.cost import gap
 from offloadasp.model.instance import ResolvedInstance
 from offloadasp.model.strategy import Ranked, Strategy
-from offloadasp.report.certificate import proof_sentences
-from offloadasp.report.statements import simulator_text
-from offloadasp.report.words import (
+from offloadasp.report.text.certificate import proof_sentences
+from offloadasp.report.text.statements import simulator_text
+from offloadasp.report.text.words import (
     accelerator_words,
     amount,
     by_kind,

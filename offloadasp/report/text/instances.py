@@ -5,9 +5,9 @@ from typing import Any
 
 from offloadasp.model.instance import Instance
 from offloadasp.model.problem import Problem, problem_of, undivided
-from offloadasp.report.screen import console
-from offloadasp.report.table import show_table
-from offloadasp.report.words import choice_words, layer_words
+from offloadasp.report.text.screen import console
+from offloadasp.report.text.table import show_table
+from offloadasp.report.text.words import choice_words, layer_words
 
 _LEGEND = (
     "layer: channels x height x width, kernels; all data: pixels, kernels, outputs",

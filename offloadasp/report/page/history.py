@@ -11,7 +11,7 @@ from offloadasp.base.arrays import IntArray
 from offloadasp.judge.simulator import Books
 from offloadasp.judge.simulator.blocks import Blocks, Box
 from offloadasp.model.instance import Accelerator, ResolvedInstance, exact_number
-from offloadasp.report.pack import pack
+from offloadasp.report.page.pack import pack
 
 # Lists of actions by name, and how many numbers a box has.
 _LISTS = {

@@ -16,15 +16,15 @@ from offloadasp.base.wording import plural
 from offloadasp.model.cost import gap
 from offloadasp.model.instance import Instance, Precision, Resolved, exact_number
 from offloadasp.network.convolutions import Convolution, Imported, Skipped
+from offloadasp.network.pipeline import Planned
 from offloadasp.network.plan import Failed, Outcome
 from offloadasp.network.plan import Progress as State
 from offloadasp.network.totals import Totals
-from offloadasp.network.verify import Verification
-from offloadasp.report.instances import data_bytes
-from offloadasp.report.screen import Rows, console, show_rows
-from offloadasp.report.table import show_table
-from offloadasp.report.verification import verification_object, verification_rows
-from offloadasp.report.words import cycles, layer_words, mixed, percent
+from offloadasp.report.text.instances import data_bytes
+from offloadasp.report.text.screen import Rows, console, show_rows
+from offloadasp.report.text.table import show_table
+from offloadasp.report.text.verification import verification_object, verification_rows
+from offloadasp.report.text.words import cycles, layer_words, mixed, percent
 
 _LEGEND = (
     "runs: nodes with this layer times images; duration, bound and bytes: of one run",
@@ -62,10 +62,8 @@ def show_import(imported: Imported, instances: Sequence[Instance], out: Path) ->
     screen.print(Text(f"{plural(len(instances), 'instance')} in {out}"))
 
 
-def import_object(
-    imported: Imported, instances: Sequence[Instance], files: Mapping[str, Path]
-) -> dict[str, Any]:
-    """Return what was imported as JSON."""
+def import_object(imported: Imported, files: Mapping[Path, Instance]) -> dict[str, Any]:
+    """Return what was imported as JSON; instances by the files that hold them."""
     alike = imported.distinct
     layers = [
         {
@@ -77,9 +75,9 @@ def import_object(
             "output": list(entry.layer.output_shape),
             "precision": entry.precision.model_dump(mode="json"),
             "data_bytes": data_bytes(entry),
-            "instance": str(files[entry.name]),
+            "instance": str(file),
         }
-        for entry in instances
+        for file, entry in files.items()
     ]
     return {"layers": layers, "not_offloaded": _skipped_object(imported.skipped)}
 
@@ -110,18 +108,15 @@ def progress(*, shown: bool) -> Iterator[Callable[[State], None]]:
         yield tell
 
 
-def show_network(
-    imported: Imported,
-    instances: Sequence[Instance],
-    outcomes: Mapping[str, Outcome],
-    total: Totals,
-    verification: Verification | None,
-) -> None:
+def show_network(planned: Planned) -> None:
     """Print a row a layer, totals, what cannot be offloaded, and the check of the whole."""
+    imported, outcomes = planned.imported, planned.outcomes
     screen = console(wide=True)
     alike = imported.distinct
     head = ("layer", "runs", "shape", "duration", "bound", "gap", "bytes", "peak")
-    rows = [_row(entry, _runs(alike[entry.name]), outcomes[entry.name]) for entry in instances]
+    rows = [
+        _row(entry, _runs(alike[entry.name]), outcomes[entry.name]) for entry in planned.instances
+    ]
     show_table(screen, (*head, "groups", "status", "s"), rows, flexible=2, spare=_SPARE)
     screen.print()
     for line in _LEGEND:
@@ -130,21 +125,15 @@ def show_network(
         screen.print(Text(f"{failed.name}: {failed.reason}", "bold red"))
     _show_skipped(screen, imported.skipped)
     screen.print()
-    show_rows(console(), _total_rows(total) + verification_rows(verification))
+    show_rows(console(), _total_rows(planned.totals) + verification_rows(planned.verification))
 
 
-def network_object(
-    imported: Imported,
-    instances: Sequence[Instance],
-    outcomes: Mapping[str, Outcome],
-    total: Totals,
-    verification: Verification | None,
-    out: Path,
-) -> dict[str, Any]:
+def network_object(planned: Planned, out: Path) -> dict[str, Any]:
     """Return the same as JSON."""
+    imported, total = planned.imported, planned.totals
     alike = imported.distinct
     layers = []
-    for entry in instances:
+    for entry in planned.instances:
         found: dict[str, Any] = {
             "name": entry.name,
             "nodes": [c.node for c in alike[entry.name]],
@@ -152,7 +141,7 @@ def network_object(
             "layer": entry.layer.model_dump(mode="json"),
             "precision": entry.precision.model_dump(mode="json"),
         }
-        layers.append(found | _outcome_object(outcomes[entry.name], out))
+        layers.append(found | _outcome_object(planned.outcomes[entry.name], out))
     return {
         "layers": layers,
         "not_offloaded": _skipped_object(imported.skipped),
@@ -170,7 +159,7 @@ def network_object(
             "runs": total.runs,
             "runs_without_strategy": total.missing,
         },
-        "verification": verification_object(verification),
+        "verification": verification_object(planned.verification),
     }
 
 

@@ -10,7 +10,7 @@ from offloadasp.judge.by_rules import Verdict
 from offloadasp.judge.simulator import Replay
 from offloadasp.model.cost import DURATION
 from offloadasp.model.strategy import Strategy
-from offloadasp.report.words import amount, error_words, objective_words
+from offloadasp.report.text.words import amount, error_words, objective_words
 
 # The rules that a file breaks by a statement, and not by a step.
 _STATED = ("duration", "objective", "bound")

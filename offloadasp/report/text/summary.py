@@ -14,10 +14,9 @@ from offloadasp.model.cost import DURATION
 from offloadasp.model.instance import Instance, exact_number
 from offloadasp.model.plan import Plan
 from offloadasp.model.strategy import Strategy, dumps
-from offloadasp.pipeline import Result
-from offloadasp.report.screen import Rows, console, show_path, show_rows
-from offloadasp.report.table import show_table
-from offloadasp.report.words import (
+from offloadasp.report.text.screen import Rows, console, show_path, show_rows
+from offloadasp.report.text.table import show_table
+from offloadasp.report.text.words import (
     BASELINES,
     amount,
     by_kind,
@@ -31,6 +30,7 @@ from offloadasp.report.words import (
     percent,
     scope_words,
 )
+from offloadasp.result import Result
 from offloadasp.search.words import method_words
 
 
@@ -42,7 +42,7 @@ def show_run(result: Result, instance: Instance, *, edited: bool, written: bool 
     rows: Rows = [
         ("layer", f"{layer_words(instance.layer)}; output {_output(instance)}"),
         ("status", _status(result)),
-        *_objectives(result.answer.claims),
+        *_objectives(result.claims),
         ("duration", cycles(result.strategy.duration)),
         *_bound(result, instance, edited=edited),
         *moved_rows(result.strategy, result.replay),
@@ -73,7 +73,7 @@ def run_object(result: Result, *, edited: bool, written: bool = True) -> dict[st
         "duration": exact_number(strategy.duration),
         "lower_bound": exact_number(strategy.lower_bound),
         "gap": float(result.gap),
-        "objective": _objective_object(result.answer.claims),
+        "objective": _objective_object(result.claims),
         **moved_object(strategy, replay),
         "verified": replay.verified and result.verdict.accepted,
         "max_abs_error": replay.max_abs_error,
@@ -123,8 +123,8 @@ def _output(instance: Instance) -> str:
 def _status(result: Result) -> Text:
     optimal = result.strategy.status == "optimal"
     text = Text("optimal" if optimal else "feasible", "green" if optimal else "yellow")
-    if not _only_duration(result.answer.claims):
-        text.append(f" in {_list_words(result.answer.claims)}")
+    if not _only_duration(result.claims):
+        text.append(f" in {_list_words(result.claims)}")
     if result.interrupted:
         text.append(" (interrupted: the best strategy so far)")
     return text

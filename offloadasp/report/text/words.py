@@ -14,7 +14,7 @@ BASELINES = {
     "strips": "best strip",
     "no_reuse": "no reuse",
 }
-"""The baselines by the names of their rules in ``encodings/traversal``, and no reuse at all."""
+"""The baselines by the names of their traversals, and no reuse at all."""
 
 _LISTED_SIZES = 8
 _LISTED_OBJECTIVES = 4

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.text import Text
 
-from offloadasp.report.screen import GAP, LABEL, NARROWEST, print_line
+from offloadasp.report.text.screen import GAP, LABEL, NARROWEST, print_line
 
 # Columns are left out before the one that is folded gets narrower than this.
 _COMFORTABLE = 24

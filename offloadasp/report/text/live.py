@@ -9,7 +9,7 @@ from rich.text import Text
 
 from offloadasp.limits.clock import Clock
 from offloadasp.model.cost import gap
-from offloadasp.report.words import mixed, percent
+from offloadasp.report.text.words import mixed, percent
 from offloadasp.search.pool import Status
 
 _REFRESHES_PER_SECOND = 8

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from offloadasp.judge.certificate import Proof
-from offloadasp.report.words import amount, given_words, objective_words
+from offloadasp.report.text.words import amount, given_words, objective_words
 
 _LOADS = {
     "compulsory": "every input and every weight that is needed is loaded at least once",

@@ -1,4 +1,4 @@
-"""Arrays of numbers as text for a page: small types, compressed, decoded by ``page/data.js``."""
+"""Arrays of numbers as text for a page: small types, compressed, decoded by ``assets/data.js``."""
 
 import base64
 import zlib

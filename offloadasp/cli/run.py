@@ -1,0 +1,131 @@
+"""The commands that solve an instance: run and compare."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from offloadasp.base.errors import InputError
+from offloadasp.base.resources import encodings_folder
+from offloadasp.base.wording import did_you_mean
+from offloadasp.cli.options import (
+    BudgetOption,
+    EncodingsOption,
+    InstanceArgument,
+    JsonOption,
+    MemoryOption,
+    SeedOption,
+    ThreadsOption,
+    TimeLimitOption,
+    require_file,
+    require_folder,
+    require_rules_folder,
+)
+from offloadasp.limits.given import Limits
+from offloadasp.limits.interrupt import EXIT_CODE
+from offloadasp.model.catalogue import find_instance
+from offloadasp.model.cost import DURATION, objectives, require_defined
+from offloadasp.search.refute.cuts import cut_files
+
+
+def run(
+    instance: InstanceArgument,
+    time_limit: TimeLimitOption = None,
+    threads: ThreadsOption = None,
+    seed: SeedOption = None,
+    objective: Annotated[
+        str,
+        typer.Option(
+            help="What to minimise: duration, traffic (bytes moved) or peak_memory (most bytes on "
+            "chip); several with commas, the one that matters most first."
+        ),
+    ] = DURATION,
+    encoding: Annotated[
+        list[Path] | None, typer.Option(help="A file of rules to add; may be repeated.")
+    ] = None,
+    encodings: EncodingsOption = None,
+    out: Annotated[Path, typer.Option(help="Folder for the strategy file.")] = Path("out"),
+    json: JsonOption = False,
+    budget: BudgetOption = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CUT", help="A cut to search without; may be repeated."),
+    ] = None,
+    memory_limit: MemoryOption = None,
+) -> None:
+    """Find a strategy of least duration, or of another objective, verify it, and write it."""
+    names = objectives(objective)
+    path = find_instance(instance)
+    limits = Limits(time_limit, threads, seed, budget, memory_limit)
+    require_rules_folder(encodings)
+    for file in encoding or ():
+        require_file(file)
+    cuts = _known_cuts(without or [], encodings or encodings_folder())
+    require_folder(out)
+
+    from offloadasp.asp.rules import rules_in_force
+    from offloadasp.cli.solving import solved
+    from offloadasp.model.instance import load_instance
+    from offloadasp.report.text.screen import print_json
+    from offloadasp.report.text.summary import run_object, show_run
+    from offloadasp.result import UnwrittenError
+
+    described = limits.applied(load_instance(path))
+    require_defined(names, described)
+    rules = rules_in_force(encodings, encoding or ())
+    if cuts and rules.edited:
+        raise InputError("--without: edited or added rules are solved without any cut")
+    unwritten: UnwrittenError | None = None
+    try:
+        result = solved(instance, described, limits, out, rules, names, cuts, watched=not json)
+    except UnwrittenError as error:
+        result, unwritten = error.result, error
+    if json:
+        print_json(run_object(result, edited=rules.edited, written=unwritten is None))
+    else:
+        show_run(result, described, edited=rules.edited, written=unwritten is None)
+    if unwritten is not None:
+        raise unwritten
+    if result.interrupted:
+        raise typer.Exit(EXIT_CODE)
+
+
+def compare(
+    instance: InstanceArgument,
+    time_limit: TimeLimitOption = None,
+    threads: ThreadsOption = None,
+    seed: SeedOption = None,
+    budget: BudgetOption = None,
+    out: Annotated[Path, typer.Option(help="Folder for the strategy files.")] = Path("out"),
+    memory_limit: MemoryOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Solve an instance, and set the plain orders and no reuse at all beside the strategy found."""
+    path = find_instance(instance)
+    limits = Limits(time_limit, threads, seed, budget, memory_limit)
+    require_folder(out)
+
+    from offloadasp.cli.baselines import rows_beside
+    from offloadasp.cli.solving import solved
+    from offloadasp.model.instance import load_instance
+    from offloadasp.report.text.compare import comparison_object, show_comparison
+    from offloadasp.report.text.screen import print_json
+    from offloadasp.report.text.words import scope_words
+
+    described = limits.applied(load_instance(path))
+    result = solved(instance, described, limits, out, watched=not json)
+    rows = rows_beside(result, out)
+    scope = scope_words(described.choice)
+    if json:
+        print_json(comparison_object(result.strategy, scope, rows))
+    else:
+        show_comparison(result.strategy, scope, rows)
+
+
+def _known_cuts(names: list[str], folder: Path) -> frozenset[str]:
+    known = cut_files(folder)
+    for name in names:
+        if name not in known:
+            allowed = f"must be {' or '.join(known)}, not '{name}'"
+            raise InputError(f"--without: {allowed}{did_you_mean(name, known)}")
+    return frozenset(names)

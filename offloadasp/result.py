@@ -1,0 +1,151 @@
+"""The result of a run: a verified strategy, and everything that can be said about it."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal
+
+from offloadasp.base.errors import InputError
+from offloadasp.drawing import drawn
+from offloadasp.judge.by_rules import Verdict
+from offloadasp.judge.readings import Readings
+from offloadasp.judge.simulator import Replay
+from offloadasp.model.claim import Claim
+from offloadasp.model.cost import Counts, gap
+from offloadasp.model.plan import Plan
+from offloadasp.model.strategy import Objective, Strategy, save, steps_of
+from offloadasp.search.answer import Answer
+from offloadasp.search.effort import Effort
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A verified strategy. In a notebook it shows itself as a table with a small drawing.
+
+    Attributes
+    ----------
+    strategy, path
+        The strategy, and the file that holds it; None: none was asked for.
+    answer
+        The plan, where it comes from, and what is claimed of it.
+    verdict, replay
+        The two readings: by the rules and by the simulator.
+    seconds
+        Wall-clock time of ``ground``, ``solve``, ``simulate`` and ``total``.
+    interrupted
+        Whether the user ended the search.
+    """
+
+    strategy: Strategy
+    path: Path | None
+    answer: Answer
+    verdict: Verdict
+    replay: Replay
+    seconds: dict[str, float]
+    interrupted: bool
+
+    @classmethod
+    def of(cls, answer: Answer, readings: Readings, path: Path | None, effort: Effort) -> "Result":
+        """Join the answer of a search and what both readings say of it."""
+        seconds = {"simulate": readings.seconds, "total": effort.clock.elapsed}
+        return cls(
+            readings.strategy,
+            path,
+            answer,
+            readings.verdict,
+            readings.replay,
+            effort.seconds | seconds,
+            effort.clock.interrupted,
+        )
+
+    @property
+    def plan(self) -> Plan:
+        """The actions, block by block."""
+        return self.answer.plan
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """Value and lower bound of each objective, the one that matters most first."""
+        return self.answer.claims
+
+    @property
+    def status(self) -> Literal["optimal", "feasible"]:
+        """``optimal`` only where every objective's lower bound equals its value."""
+        return self.strategy.status
+
+    @property
+    def duration(self) -> int | Fraction:
+        """Cycles."""
+        return _plain(self.strategy.duration)
+
+    @property
+    def lower_bound(self) -> int | Fraction:
+        """No strategy takes fewer cycles."""
+        return _plain(self.strategy.lower_bound)
+
+    @property
+    def gap(self) -> Fraction:
+        """(duration − lower bound) / duration."""
+        return gap(self.strategy.duration, self.strategy.lower_bound)
+
+    @property
+    def counts(self) -> Counts:
+        """What the strategy uses, as the simulator counts it."""
+        return self.replay.counts
+
+    def save(self, path: Path) -> None:
+        """Write the strategy file.
+
+        Raises
+        ------
+        InputError
+            The file cannot be written.
+        """
+        save(self.strategy, path)
+
+    def _repr_html_(self) -> str:
+        title = f"{self.strategy.instance.name}: {self.status}"
+        facts = {
+            "duration": f"{self.duration} cycles",
+            "lower bound": f"{self.lower_bound} cycles (gap {float(self.gap):.2%})",
+            "compute actions": str(self.counts.actions),
+            "loaded": f"{self.counts.loaded} bytes",
+            "written": f"{self.counts.written} bytes",
+        }
+        return drawn(title, facts, self.replay)
+
+
+class UnwrittenError(InputError):
+    """A verified strategy whose file cannot be written: it must not be lost."""
+
+    def __init__(self, message: str, result: Result) -> None:
+        super().__init__(message)
+        self.result = result
+
+
+def strategy_of(answer: Answer) -> Strategy:
+    """Return the answer of a search as the content of a strategy file."""
+    first, *others = answer.claims
+    objective = {
+        "name": ",".join(claim.objective for claim in answer.claims),
+        "value": first.value,
+        "lower_bound": first.lower_bound,
+    }
+    if others:
+        objective["then"] = [
+            {"name": claim.objective, "value": claim.value, "lower_bound": claim.lower_bound}
+            for claim in others
+        ]
+    return Strategy(
+        instance=answer.plan.problem.resolved_instance(),
+        duration=answer.plan.duration,
+        lower_bound=answer.duration_bound,
+        status="optimal" if all(claim.proved for claim in answer.claims) else "feasible",
+        objective=Objective.model_validate(objective),
+        certificate=answer.certificate,
+        steps=steps_of(answer.plan),
+    )
+
+
+def _plain(value: Fraction) -> int | Fraction:
+    return int(value) if value.denominator == 1 else value
