@@ -6,10 +6,10 @@ from unittest import mock
 import numpy as np
 import pytest
 from hypothesis import given, settings
+
 from offloadasp.bounds.arguments.macs import steps_by_macs
 from offloadasp.bounds.arguments.memory import steps_by_memory
 from offloadasp.bounds.arguments.size import steps_by_size
-
 from offloadasp.bounds.geometry import sizes as sizes_module
 from offloadasp.bounds.geometry.operations import OperationFootprint, block_capacity, input_capacity
 from offloadasp.bounds.geometry.sizes import finest_sizes, sizes_of

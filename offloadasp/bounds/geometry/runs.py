@@ -5,8 +5,10 @@ The separator and the lines look at grids of them; docs/bounds.md, sections 5 an
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
 
 import numpy as np
 
@@ -42,9 +44,10 @@ class Run:
     growth: int
 
 
-def runs_of_parts(layer: Layer, axis: int, tile: int) -> Counter[frozenset[Run]]:
-    """Return the runs of every part of an axis, see `profile.parts`: equal parts are counted."""
-    return Counter(frozenset(runs(part)) for part in parts(layer, axis, tile))
+@lru_cache(maxsize=64)
+def runs_of_parts(layer: Layer, axis: int, tile: int) -> Mapping[frozenset[Run], int]:
+    """Return the runs of every part of an axis, see `profile.parts`; how many parts have them."""
+    return MappingProxyType(Counter(frozenset(runs(part)) for part in parts(layer, axis, tile)))
 
 
 def runs(part: Part) -> Iterator[Run]:
