@@ -6,6 +6,7 @@ not counted; columns alike. Derivations: docs/bounds.md, section 1.
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -79,6 +80,7 @@ def parts(layer: Layer, axis: int, tile: int = 1) -> list[Part]:
     return found
 
 
+@lru_cache(maxsize=64)
 def used_inputs(layer: Layer, axis: int) -> int:
     """Count the input rows (axis 0) or columns (axis 1) that some output uses."""
     return sum(part.used for part in parts(layer, axis))

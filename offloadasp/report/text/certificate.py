@@ -3,24 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
+from offloadasp.bounds.argument import Quantity
+from offloadasp.bounds.entry import sentence
 from offloadasp.judge.certificate import Proof
 from offloadasp.report.text.words import amount, given_words, objective_words
 
-_LOADS = {
-    "compulsory": "every input and every weight that is needed is loaded at least once",
-    "cut": "a cut through the output needs what both of its sides share",
-    "lines": "turns between rows or columns of the output load again what they have in common",
-    "passes": "where only a part of the weights, or of the inputs, fits, the others pass again",
-    "phases": "phases of the computation need more inputs than the memory holds over from before",
-}
-_STEPS = {
-    "macs": "a compute action does at most so many multiply-accumulates",
-    "size": "a compute action does at most so many whole operations",
-    "memory": "the memory holds the data of only so many operations at once",
-}
-_TOGETHER = {
-    "pace": "fewer steps must each hold more, which leaves less room to keep data",
-    "step_sizes": "few steps must be full, which takes room and makes them load more",
+_TITLES = {
+    Quantity.LOADS: "Loads",
+    Quantity.WRITES: "Writes",
+    Quantity.STEPS: "Compute actions",
+    Quantity.TOGETHER: "Loads and compute actions together",
 }
 
 
@@ -35,21 +27,15 @@ def proof_sentences(proof: Proof, certificate: Mapping[str, Any]) -> list[str]:
 
 
 def _arguments(certificate: Mapping[str, Any]) -> list[str]:
-    parts = (
-        ("loads", "Loads", _LOADS),
-        ("writes", "Writes", {"compulsory": "every output is written once"}),
-        ("steps", "Compute actions", _STEPS),
-        ("together", "Loads and compute actions together", _TOGETHER),
-    )
     found = []
-    for key, what, known in parts:
-        entry = certificate.get(key)
+    for quantity, title in _TITLES.items():
+        entry = certificate.get(quantity)
         if isinstance(entry, Mapping) and isinstance(name := entry.get("bound"), str):
-            found.append(f"{what}: {known.get(name, name)} (bound “{name}”).")
+            found.append(f"{title}: {sentence(quantity, entry) or name} (bound “{name}”).")
     if "weight" in certificate:
         found.append(
-            f"All that of {certificate['weight']} times the earlier objective plus this one, less "
-            "what the earlier one may take."
+            f"These bounds are on {certificate['weight']} times the earlier objective plus this "
+            "one; what the earlier one may take is subtracted."
         )
     return found
 
