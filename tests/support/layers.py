@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 from hypothesis import strategies as st
 
+from offloadasp import baselines
 from offloadasp.asp.rules import shipped_rules
 from offloadasp.limits.clock import Clock
 from offloadasp.model.instance import (
@@ -18,7 +19,6 @@ from offloadasp.model.instance import (
 from offloadasp.model.plan import Plan, Planned
 from offloadasp.model.problem import Problem
 from offloadasp.model.strategy import Strategy, steps_of
-from offloadasp.search import baselines
 from offloadasp.search.construct.construct import Constructor
 from offloadasp.search.construct.residency import plan_of
 from offloadasp.search.construct.traversal import Traversals
@@ -158,6 +158,10 @@ def strategy_of(problem: Problem, plan: Plan) -> Strategy:
         status="feasible",
         steps=steps_of(plan),
     )
+
+
+# Its plan along one traversal has thousands of steps.
+VGG = Layer(input=(3, 224, 224), kernels=64, kernel_shape=(3, 3), pads=(1, 1, 1, 1))
 
 
 def plan_by_one_traversal(layer: Layer, memory: int, macs_per_step: int) -> Strategy:
