@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import time
 import tracemalloc
 from fractions import Fraction
 from typing import Any
@@ -289,22 +288,20 @@ def test_steps_count_whole_operations() -> None:
     assert bound.value == 28
 
 
-def measured(problem: Problem) -> tuple[Bound, float, int]:
+def measured(problem: Problem) -> tuple[Bound, int]:
     tracemalloc.start()
-    begin = time.perf_counter()
     bound = lower_bound(problem)
-    seconds = time.perf_counter() - begin
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    return bound, seconds, peak
+    return bound, peak
 
 
-def test_bound_of_a_vgg_layer_in_full_detail_is_quick_and_small() -> None:
+def test_bound_of_a_vgg_layer_in_full_detail_takes_little_memory() -> None:
     layer = Layer(input=(64, 224, 224), kernels=64, kernel_shape=(3, 3), pads=(1, 1, 1, 1))
     chip = accelerator(memory=16384)
     problem = problem_with(layer, chip, Precision(), finest(layer))
-    bound, seconds, peak = measured(problem)
+    # How long it takes is measured by the suite `quick` of the bench.
+    bound, peak = measured(problem)
     assert bound.load_bytes > problem.layer.input[0] * 224 * 224 + 64 * 64 * 9
-    assert seconds < 10  # under a second where nothing else runs and no memory is traced
     assert peak < 400 * 2**20
     assert verify_certificate(problem, bound.certificate) == bound.value

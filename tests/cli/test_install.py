@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.invoking import PATIENCE
+
 pytest.importorskip("hatchling", reason="building offline needs hatchling: pip install -e .[test]")
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,7 +50,7 @@ def command(*arguments: str | Path, cwd: Path, path: str = "") -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=100,
+        timeout=PATIENCE,
     )
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout

@@ -3,13 +3,17 @@
 import json
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from clingo import Control
 
+from offloadasp.asp.solving import Outcome, Progress, minimise
 from offloadasp.base.resources import encodings_folder
-from tests.support.invoking import TINY, Ran, cells, instance, offload_asp, steps_in
+from offloadasp.limits.clock import Clock
+from tests.support.invoking import TINY, UNTIL_PROVED, Ran, cells, instance, offload_asp, steps_in
 
 AT_MOST_THREE = ":- step(T), T > 1, #count { R, C, Q : load(pixel(R, C, Q), T) } > 3.\n"
 # Two patches that share nothing: without the rule every step loads a whole patch of four pixels.
@@ -19,7 +23,7 @@ APART = TINY.replace("[1, 3, 3]", "[1, 2, 4]").replace(
 
 
 def run(path: Path, *more: str | Path) -> Ran:
-    return offload_asp("run", path, "--out", path.parent / "out", "--time-limit", "10", *more)
+    return offload_asp("run", path, "--out", path.parent / "out", *UNTIL_PROVED, *more)
 
 
 def added(folder: Path, text: str) -> Path:
@@ -67,7 +71,7 @@ def test_an_added_rule_is_obeyed_on_the_shipped_tiny_3x3(tmp_path: Path) -> None
     assert ran.code == 0
     assert max(loaded_pixels(step) for step in steps_in(strategy)[1:]) > 3
     rule = added(tmp_path, AT_MOST_THREE)
-    ran = offload_asp("run", "tiny-3x3", "--out", tmp_path, "--encoding", rule, "--time-limit", "4")
+    ran = offload_asp("run", "tiny-3x3", "--out", tmp_path, "--encoding", rule, "--budget", "200")
     assert ran.code == 0
     assert max(loaded_pixels(step) for step in steps_in(strategy)[1:]) <= 3
 
@@ -379,13 +383,35 @@ def test_a_rule_that_pays_is_minimised_below_zero(tmp_path: Path) -> None:
     assert checked.code == 0
 
 
+@pytest.fixture
+def cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """End every search as its time limit does, once it has a strategy."""
+
+    def cut(
+        control: Control,
+        clock: Clock,
+        effort: Effort,
+        *,
+        on_progress: Callable[[Progress], None],
+    ) -> Outcome:
+        def told(progress: Progress) -> None:
+            on_progress(progress)
+            if progress.costs is not None:
+                clock.seconds = 0.0
+
+        return minimise(control, clock, effort, on_progress=told)
+
+    monkeypatch.setattr("offloadasp.search.rules_in_force.edited.minimise", cut)
+
+
+@pytest.mark.usefixtures("cut_short")
 def test_where_rules_pay_the_bound_of_a_search_cut_short_is_what_they_pay_at_most(
     tmp_path: Path,
 ) -> None:
     rule = added(
         tmp_path, "#maximize { 7@1, T : computing(T) }. #minimize { 3@1 : computing(1) }.\n"
     )
-    options = ("--encoding", rule, "--out", tmp_path / "out", "--time-limit", "1", "--json")
+    options = ("--encoding", rule, "--out", tmp_path / "out", *UNTIL_PROVED, "--json")
     ran = offload_asp("run", "tiny-3x3", *options)
     assert ran.code == 0
     objective = ran.json["objective"]
