@@ -14,7 +14,7 @@ from offloadasp.asp.facts import facts as facts_of
 from offloadasp.asp.facts import fits_clingo
 from offloadasp.asp.rules import Rules, rules_in_force
 from offloadasp.base.errors import InputError
-from offloadasp.base.resources import encodings_folder
+from offloadasp.base.resources import model_folder
 from offloadasp.base.tensor_files import load_tensor, save_tensor
 from offloadasp.base.wording import did_you_mean
 from offloadasp.cli.network import import_, network
@@ -255,7 +255,7 @@ def _copy_encodings(folder: Path) -> None:
     try:
         with tempfile.TemporaryDirectory(dir=folder) as name:
             ours = Path(name) / "encodings"
-            shutil.copytree(encodings_folder(), ours, ignore=_not_encodings)
+            shutil.copytree(model_folder(), ours, ignore=_not_encodings)
             for path in sorted(ours.iterdir()):
                 moved.append(folder / path.name)
                 path.rename(moved[-1])
