@@ -1,4 +1,4 @@
-"""An instance as ASP facts: what ``encodings/layer.lp`` and its companions take as input."""
+"""An instance as ASP facts: what ``encodings/model`` takes as input."""
 
 import math
 from dataclasses import dataclass

@@ -17,6 +17,11 @@ def encodings_folder() -> Path:
     return _folder("encodings")
 
 
+def model_folder() -> Path:
+    """Return the folder of those ``.lp`` files that people copy to edit."""
+    return encodings_folder() / "model"
+
+
 def instances_folder() -> Path:
     """Return the folder of the shipped instance files."""
     return _folder("instances")

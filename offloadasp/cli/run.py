@@ -60,7 +60,7 @@ def run(
     require_rules_folder(encodings)
     for file in encoding or ():
         require_file(file)
-    cuts = _known_cuts(without or [], encodings or encodings_folder())
+    cuts = _known_cuts(without or [], encodings_folder())
     require_folder(out)
 
     from offloadasp.asp.rules import rules_in_force

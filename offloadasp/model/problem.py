@@ -1,6 +1,6 @@
 """A layer in one decomposition: the sizes of its blocks and operations, as NumPy arrays.
 
-The same quantities are defined by ``encodings/layer.lp`` and ``encodings/decomposition.lp``;
+The same quantities are defined by ``layer.lp`` and ``decomposition.lp`` in ``encodings/model``;
 tests hold the two together. Python needs them to bound and to propose, clingo to decide.
 """
 

@@ -230,7 +230,7 @@ def test_only_what_differs_from_the_shipped_rules_is_watched(tmp_path: Path) -> 
     added = tmp_path / "added.lp"
     added.write_text("p(1 + 1).\n")
     rules = rules_in_force(None, [added])
-    assert rules.ships(encodings_folder() / "step.lp")
+    assert rules.ships(encodings_folder() / "model/step.lp")
     assert not rules.ships(added)
     copy = tmp_path / "copy"
     assert offload_asp("encodings", copy).code == 0

@@ -33,7 +33,7 @@ def test_facts_are_what_the_geometry_of_the_rules_takes(path: Path) -> None:
     assert ran.code == 0
     messages: list[str] = []
     control = clingo.Control(logger=lambda _, text: messages.append(text))
-    control.load(str(encodings_folder() / "layer.lp"))
+    control.load(str(encodings_folder() / "model/layer.lp"))
     control.add("base", [], ran.out)
     control.ground([("base", [])])
     assert not messages

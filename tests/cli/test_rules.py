@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from clingo import Control
 
-from offloadasp.asp.solving import Outcome, Progress, minimise
-from offloadasp.base.resources import encodings_folder
+from offloadasp.asp.solving import Outcome, Progress, Solving, minimise
+from offloadasp.base.resources import encodings_folder, model_folder
 from offloadasp.limits.clock import Clock
 from tests.support.invoking import TINY, UNTIL_PROVED, Ran, cells, instance, offload_asp, steps_in
 
@@ -285,8 +285,29 @@ def test_an_incomplete_copy_is_refused(tmp_path: Path) -> None:
     assert "traffic.lp: is missing" in ran.error_line
 
 
-def test_a_copy_holds_every_shipped_rule(tmp_path: Path) -> None:
-    copy, shipped = copied(tmp_path), encodings_folder()
+@pytest.mark.parametrize("file", ["check.lp", "lean.lp"])
+def test_a_copy_of_an_earlier_layout_is_refused_with_what_to_do(tmp_path: Path, file: str) -> None:
+    copy = copied(tmp_path)
+    (copy / file).touch()
+    ran = run(instance(tmp_path), "--encodings", copy)
+    assert ran.code == 2
+    assert "copy of an earlier layout; 'offload-asp encodings NEW' copies" in ran.error_line
+
+
+def test_all_encodings_are_no_copy_of_the_model(tmp_path: Path) -> None:
+    ran = run(instance(tmp_path), "--encodings", encodings_folder())
+    assert ran.code == 2
+    assert f"give {model_folder()}" in ran.error_line
+
+
+def test_the_folder_of_the_model_itself_may_be_given(tmp_path: Path) -> None:
+    ran = run(instance(tmp_path), "--encodings", model_folder(), "--json")
+    assert ran.code == 0
+    assert ran.json["edited"] is False
+
+
+def test_a_copy_holds_every_rule_of_the_model(tmp_path: Path) -> None:
+    copy, shipped = copied(tmp_path), model_folder()
     names = {path.relative_to(shipped) for path in shipped.rglob("*.lp")}
     assert {path.relative_to(copy) for path in copy.rglob("*.lp")} == names
     assert all((copy / name).read_bytes() == (shipped / name).read_bytes() for name in names)
@@ -336,10 +357,7 @@ def test_check_reads_the_rules_it_is_given(tmp_path: Path) -> None:
     stored["instance"]["accelerator"]["memory"] = 8
     strategy.write_text(json.dumps(stored))
     copy = copied(tmp_path)
-    rule = next(
-        line for line in (copy / "check.lp").read_text().splitlines() if "violation(memory" in line
-    )
-    edit(copy / "check.lp", rule, "")
+    edit(copy / "decomposition.lp", "block(kernel(N, Q), Count * Kh", "block(kernel(N, Q), 0 * Kh")
 
     def readings(*more: str | Path) -> set[tuple[str, ...]]:
         ran = offload_asp("check", strategy, "--json", *more)
@@ -390,7 +408,7 @@ def cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
     def cut(
         control: Control,
         clock: Clock,
-        effort: Effort,
+        effort: Solving,
         *,
         on_progress: Callable[[Progress], None],
     ) -> Outcome:

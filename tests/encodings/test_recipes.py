@@ -17,7 +17,7 @@ from tests.support.solving import Optimum, operations, solve
 
 FOLDER = encodings_folder()
 README = (FOLDER / "README.md").read_text(encoding="utf-8")
-DEFINITION = ("definition.lp", "objective/duration.lp")
+DEFINITION = ("definition.lp", "model/objective/duration.lp")
 # By the last line of what is said about it.
 RECIPES: dict[str, str] = dict(re.findall(r"([^\n]+)\n\n```prolog\n(.*?)```", README, re.DOTALL))
 ONE = ((0, 1),)

@@ -215,7 +215,7 @@ FOLDER = encodings_folder()
 
 def by_clingo(problem: Problem, names: tuple[str, ...], *more: str) -> tuple[Fraction, ...]:
     """The optimum of the definition with the objectives' files at their priorities."""
-    files = ["definition.lp", *more, *(f"objective/{name}.lp" for name in names)]
+    files = ["definition.lp", *more, *(f"model/objective/{name}.lp" for name in names)]
     constants = [f"-c {name}_priority={len(names) - k}" for k, name in enumerate(names)]
     found = solve(FOLDER, files, problem, operations(problem) + 1, arguments=constants)
     assert found is not None
@@ -235,7 +235,7 @@ def by_clingo(problem: Problem, names: tuple[str, ...], *more: str) -> tuple[Fra
 def test_the_files_of_rules_have_the_exhaustive_optimum(case: str, names: tuple[str, ...]) -> None:
     given_ = instance(CASES[case], least(CASES[case]) + 3)
     problem = problem_of(given_, scope(given_))
-    assert by_clingo(problem, names, "lean.lp") == optimum(problem, names)
+    assert by_clingo(problem, names, "proof/lean.lp") == optimum(problem, names)
 
 
 @settings(max_examples=20, deadline=None)
@@ -248,7 +248,7 @@ def test_the_definition_has_the_exhaustive_optimum_and_lean_rules_keep_it(
     assume(least_macs(problem).value <= problem.accelerator.macs_per_step)
     wanted = optimum(problem, names)
     assert by_clingo(problem, names) == wanted
-    assert by_clingo(problem, names, "lean.lp") == wanted
+    assert by_clingo(problem, names, "proof/lean.lp") == wanted
 
 
 # --- The peak of memory ---
