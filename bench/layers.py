@@ -13,7 +13,7 @@ from bench.record import Row
 from bench.suite import PEAK, SECONDS, Column, Limits, Suite, Task, cell, measured
 from offloadasp.base.errors import InfeasibleError
 from offloadasp.base.resources import instances_folder
-from offloadasp.bounds.lower_bound import compulsory_loads, compulsory_writes
+from offloadasp.bounds.geometry.compulsory import compulsory_loads, compulsory_writes
 from offloadasp.model.instance import Instance, Layer, load_instance
 
 _MACS_PER_CYCLE = 256

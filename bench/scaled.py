@@ -9,7 +9,7 @@ from bench.offload import parse, solve, toml, whole
 from bench.record import Row
 from bench.suite import SECONDS, Column, Limits, Suite, Task, cell, measured
 from offloadasp.bounds import lower_bound
-from offloadasp.bounds.lower_bound import compulsory_loads, compulsory_writes
+from offloadasp.bounds.geometry.compulsory import compulsory_loads, compulsory_writes
 
 # Output positions in a row, kernels, channels, width of a kernel: 12 to 20 operations.
 _SHAPES = (

@@ -93,7 +93,7 @@ def _of_tile(problem: Problem, rows: _Span, columns: _Span) -> Demand:
     at_once = np.where(exists, need, 0).sum(axis=1) + output
     macs = problem.operation_macs.sum(axis=1) * positions
     single = exists.sum(axis=1) == 1
-    apart = _apart(need, exists, output, partial)
+    apart = _apart(need, exists, partial, problem.semantics.occupied(partial, output))
     together = single | ((macs <= problem.accelerator.macs_per_step) & (at_once <= apart))
     n = int(np.where(together, at_once, apart).argmax())
     place = _place(problem, rows, columns)
@@ -112,11 +112,14 @@ def _of_tile(problem: Problem, rows: _Span, columns: _Span) -> Demand:
     )
 
 
-def _apart(need: IntArray, exists: BoolArray, output: IntArray, partial: IntArray) -> IntArray:
-    """Demand of each kernel group, one channel group a step, the least demanding one last: (N,)."""
+def _apart(need: IntArray, exists: BoolArray, partial: IntArray, last: IntArray) -> IntArray:
+    """Demand of each kernel group, one channel group a step, the least demanding one last: (N,).
+
+    An output block takes ``partial`` bytes, and ``last`` ones in the step that completes it.
+    """
     most = np.where(exists, need, 0).max(axis=1)
     least = np.where(exists, need, most[:, None]).min(axis=1)
-    demand: IntArray = np.maximum(most + partial, least + np.maximum(partial, output))
+    demand: IntArray = np.maximum(most + partial, least + last)
     return demand
 
 

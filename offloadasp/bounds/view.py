@@ -5,17 +5,20 @@ strategies of the problem's own; and a strategy for all positions is one for som
 other actions between. Derivation: docs/bounds.md, section 4.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property, partial
-from typing import Any
+from functools import cached_property
+from typing import Any, Literal
 
-from offloadasp.bounds.arguments.phases import Phases, best_phases, phase_value
-from offloadasp.bounds.arguments.separator import extra_loads
-from offloadasp.bounds.arguments.steps import largest_group
-from offloadasp.bounds.geometry.operations import OperationFootprint, block_capacity, input_capacity
+from offloadasp.bounds.geometry.operations import OperationFootprint
 from offloadasp.bounds.geometry.sizes import Sizes, finest_sizes, inner_sizes, is_finest, sizes_of
+from offloadasp.bounds.parameters import Flag, Params
 from offloadasp.model.problem import Problem
+
+
+class _Name(Params):
+    decomposition: Literal["given", "finest"]
+    inner: Flag
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,18 @@ class View:
         """What a certificate says of the view."""
         return {"decomposition": "finest" if self.finest else "given", "inner": self.inner}
 
+    @staticmethod
+    def named(problem: Problem, entry: Mapping[str, Any]) -> "View":
+        """Return the view of a problem that an entry of a certificate names.
+
+        Raises
+        ------
+        InputError
+            It names none; one line that begins with the key.
+        """
+        name = _Name.read(entry)
+        return View(problem, name.decomposition == "finest", name.inner)
+
     @property
     def tile(self) -> tuple[int, int]:
         """Output positions of a full tile."""
@@ -62,37 +77,10 @@ class View:
     @cached_property
     def group(self) -> int:
         """Bound the operations in view of one step, by their MACs and by the memory."""
-        chip = self.problem.accelerator
+        limit = self.problem.accelerator.macs_per_step
         least = min(macs for macs, _ in self.sizes.operation_macs)
-        return min(largest_group(self.footprint, chip.memory), max(1, chip.macs_per_step // least))
-
-    def phases(self, *, partial_sums: bool) -> Phases:
-        """Choose phases, see `phases.best_phases`."""
-        need, capacity = self._need(partial_sums), self._capacity(partial_sums)
-        return best_phases(need, capacity, self.sizes.operations)
-
-    def phase_loads(self, phases: Phases, *, partial_sums: bool) -> int:
-        """Return the bytes of loads that phases prove.
-
-        With partial sums, every output block counts as loaded when it is begun, and all of these
-        loads are taken off again.
-        """
-        need, capacity = self._need(partial_sums), self._capacity(partial_sums)
-        begun = self.sizes.partial_bytes * self.sizes.output_blocks if partial_sums else 0
-        return phase_value(need, capacity, phases) - begun + self.sizes.apart_bytes
-
-    def extra_loads(self) -> int:
-        """Return the bytes of loads beyond the compulsory ones that the cut bound proves."""
-        layer, memory = self.problem.layer, self.problem.capacity
-        return extra_loads(layer, memory, self.sizes, self.tile)
-
-    def _need(self, partial_sums: bool) -> partial[Any]:
-        output_bytes = self.sizes.partial_bytes if partial_sums else 0
-        return partial(self.footprint.at, output_bytes=output_bytes)
-
-    def _capacity(self, partial_sums: bool) -> int:
-        memory = self.problem.capacity
-        return (block_capacity if partial_sums else input_capacity)(self.sizes, memory)
+        most = self.footprint.most_in_step(self.problem.capacity)
+        return min(most, max(1, limit // least))
 
 
 def views_of(problem: Problem) -> Iterator[View]:

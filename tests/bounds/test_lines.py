@@ -9,10 +9,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from offloadasp.bounds import lower_bound, verify_certificate
-from offloadasp.bounds.arguments.lines import Grid, extra_loads, extra_pixels, least_line_loads
-from offloadasp.bounds.arguments.separator import run_of
+from offloadasp.bounds.arguments import separator
+from offloadasp.bounds.geometry.compulsory import compulsory_loads
+from offloadasp.bounds.geometry.lines import Grid, extra_loads, extra_pixels, least_line_loads
 from offloadasp.bounds.geometry.profile import parts
-from offloadasp.bounds.lower_bound import compulsory_loads
+from offloadasp.bounds.geometry.runs import run_of
 from offloadasp.bounds.view import View
 from offloadasp.model.instance import Layer
 from tests.bounds.test_optimum import resident
@@ -160,7 +161,7 @@ def test_lines_prove_no_more_than_the_optimum(
     extra = extra_loads(layer, problem.capacity, view.sizes, (1, 1))
     optimum = optimal_duration(problem)
     assert optimum is not None
-    assert view.extra_loads() <= extra <= optimum - compulsory_loads(problem)
+    assert separator.extra_loads(view) <= extra <= optimum - compulsory_loads(problem)
     certificate = lower_bound(problem).certificate
     loads = {"bound": "lines", **view.name}
     assert verify_certificate(problem, certificate | {"loads": loads}) <= optimum

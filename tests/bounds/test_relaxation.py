@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from offloadasp.base.errors import InputError
 from offloadasp.bounds import lower_bound, verify_certificate
-from offloadasp.bounds.arguments.relaxation import Windows, least_loads
 from offloadasp.bounds.geometry.operations import input_capacity
+from offloadasp.bounds.geometry.relaxation import Windows, least_loads
 from offloadasp.bounds.view import View
 from offloadasp.model.instance import Layer, Precision, Resolved
 from offloadasp.model.problem import Problem

@@ -6,13 +6,10 @@ from unittest import mock
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from offloadasp.bounds.arguments.macs import steps_by_macs
+from offloadasp.bounds.arguments.memory import steps_by_memory
+from offloadasp.bounds.arguments.size import steps_by_size
 
-from offloadasp.bounds.arguments.steps import (
-    largest_group,
-    steps_by_macs,
-    steps_by_memory,
-    steps_by_size,
-)
 from offloadasp.bounds.geometry import sizes as sizes_module
 from offloadasp.bounds.geometry.operations import OperationFootprint, block_capacity, input_capacity
 from offloadasp.bounds.geometry.sizes import finest_sizes, sizes_of
@@ -134,7 +131,7 @@ def test_steps_by_memory_need_a_group_that_does_not_fit() -> None:
     problem = problem_with(layer, accelerator(), Precision(), whole)
     footprint = OperationFootprint(sizes_of(problem))
     # g operations take g pixels, the kernel and g outputs: 2 g + 1 bytes.
-    assert largest_group(footprint, 7) == largest_group(footprint, 8) == 3
+    assert footprint.most_in_step(7) == footprint.most_in_step(8) == 3
     assert steps_by_memory(footprint, 7, 3) == steps_by_memory(footprint, 8, 3) == 3
     assert steps_by_memory(footprint, 9, 3) == 1
     assert steps_by_memory(footprint, 7, 2) == 1

@@ -1,7 +1,8 @@
 """The pace bound: steps that compute much at once have to hold what they compute with.
 
 Phases are cut between steps, and each contains the step before its first one. Loads and steps are
-bounded together: a strategy may take more steps to load less. Derivation: docs/bounds.md, "Pace".
+bounded together: a strategy may take more steps to load less. Derivation: docs/bounds.md, section
+9, "Pace".
 """
 
 from collections.abc import Iterator
@@ -11,7 +12,11 @@ from fractions import Fraction
 import numpy as np
 
 from offloadasp.base.arrays import IntArray
+from offloadasp.base.wording import plural
+from offloadasp.bounds.argument import Floor, JointArgument
+from offloadasp.bounds.parameters import Count, Params
 from offloadasp.bounds.view import View
+from offloadasp.model.semantics import SERIAL
 
 # Numbers of steps that are looked at; a bound that needs more is not offered.
 _MOST_STEPS = 2**20
@@ -19,9 +24,54 @@ _MOST_STEPS = 2**20
 _LENGTHS = 24
 
 
+class Phase(Params):
+    """Where the steps are cut.
+
+    Attributes
+    ----------
+    length
+        Steps of a phase, the one before it not counted.
+    """
+
+    length: Count
+
+
+def _propose(view: View, floor: Floor) -> Iterator[Phase]:
+    if view.problem.prices.compute == 0:
+        return
+    longest = max(2, floor.steps - 1)
+    for length in np.unique(np.geomspace(1, longest, _LENGTHS).astype(np.int64)).tolist():
+        yield Phase(length=length)
+
+
+def _value(view: View, phase: Phase, floor: Floor) -> Fraction:
+    prices, steps = view.problem.prices, floor.steps
+    if prices.compute == 0 or prices.load == 0 or steps < 2:
+        return Fraction(0)
+    loads = _Loads(view, phase.length)
+    first = loads.at(np.array([steps]))[0]
+    # Beyond these steps their own cost alone is more than the bound can be.
+    reach = prices.load * max(0, int(first) - floor.loads) / prices.compute
+    count = int(reach) + 1
+    if first <= floor.loads or count > _MOST_STEPS:
+        return Fraction(0)
+    number = np.arange(steps, steps + count + 1)
+    least = np.maximum(floor.loads, loads.at(number))
+    return min(
+        prices.load * int(least[k]) + prices.compute * int(number[k]) for k in _pareto(least)
+    )
+
+
+def _pareto(loads: IntArray) -> Iterator[int]:
+    """Yield the numbers of steps that load less than every smaller one: others are not least."""
+    lowest = np.minimum.accumulate(loads)
+    yield 0
+    yield from (np.flatnonzero(lowest[1:] < lowest[:-1]) + 1).tolist()
+
+
 @dataclass(frozen=True)
-class Pace:
-    """What one view says of phases of so many steps.
+class _Loads:
+    """The loads that phases of so many steps prove for a view.
 
     Attributes
     ----------
@@ -55,7 +105,7 @@ class Pace:
         within = self.view.group // sizes.least_depth
         return memory + within * max(0, sizes.partial_bytes - sizes.output_bytes)
 
-    def loads(self, steps: IntArray) -> IntArray:
+    def at(self, steps: IntArray) -> IntArray:
         """Bound the bytes loaded by a strategy of so many steps, elementwise, rounded down."""
         sizes, most = self.view.sizes, self.view.group
         operations = sizes.operations
@@ -79,42 +129,19 @@ class Pace:
         return value
 
 
-def paced(pace: Pace, loads: int, steps: int) -> Fraction | None:
-    """Bound loads and compute actions together, in cycles; None where that says nothing more.
-
-    Parameters
-    ----------
-    pace
-        The phases to count.
-    loads, steps
-        Bytes loaded and compute actions of every strategy, at least.
-    """
-    prices = pace.view.problem.prices
-    if prices.compute == 0 or prices.load == 0 or steps < 2:
-        return None
-    first = pace.loads(np.array([steps]))[0]
-    # Beyond these steps their own cost alone is more than the bound can be.
-    reach = prices.load * max(0, int(first) - loads) / prices.compute
-    count = int(reach) + 1
-    if first <= loads or count > _MOST_STEPS:
-        return None
-    number = np.arange(steps, steps + count + 1)
-    least = np.maximum(loads, pace.loads(number))
-    best: Fraction | None = None
-    for k in _pareto(least):
-        value = prices.load * int(least[k]) + prices.compute * int(number[k])
-        best = value if best is None or value < best else best
-    return best
+def _sentence(phase: Phase) -> str:
+    return (
+        "the fewer compute actions there are, the more each of them must hold at once, which "
+        "leaves less memory to keep data from one to the next (in phases of "
+        f"{plural(phase.length, 'step')})"
+    )
 
 
-def _pareto(loads: IntArray) -> Iterator[int]:
-    """Yield the numbers of steps that load less than every smaller one: others are not least."""
-    lowest = np.minimum.accumulate(loads)
-    yield 0
-    yield from (np.flatnonzero(lowest[1:] < lowest[:-1]) + 1).tolist()
-
-
-def paces(view: View, steps: int) -> Iterator[Pace]:
-    """Yield phases of a few lengths for a view."""
-    for length in np.unique(np.geomspace(1, max(2, steps - 1), _LENGTHS).astype(np.int64)).tolist():
-        yield Pace(view, length)
+ARGUMENT = JointArgument(
+    name="pace",
+    params=Phase,
+    propose=_propose,
+    value=_value,
+    sentence=_sentence,
+    holds_for=frozenset({SERIAL}),
+)

@@ -8,16 +8,56 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Literal, get_args
 
+from offloadasp.bounds.argument import Argument, Quantity
 from offloadasp.bounds.geometry.operations import block_capacity, input_capacity
 from offloadasp.bounds.geometry.profile import Axis
 from offloadasp.bounds.geometry.sizes import Sizes
+from offloadasp.bounds.parameters import Count, Params
 from offloadasp.bounds.view import View
+from offloadasp.model.semantics import SERIAL
 
-KINDS = ("kernels", "pixels")
+Kind = Literal["kernels", "pixels"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 # Numbers of windows that are tried.
 _MOST_WINDOWS = 4096
+
+
+class Windows(Params):
+    """Where the order of the operations is cut.
+
+    Attributes
+    ----------
+    kind
+        The kind of blocks of which each window uses a limited number.
+    limit
+        That number.
+    """
+
+    kind: Kind
+    limit: Count
+
+
+def _propose(view: View) -> Iterator[Windows]:
+    for kind in KINDS:
+        passes = passes_of(view, kind)
+        if passes is not None:
+            yield Windows(kind=kind, limit=best_limit(passes))
+
+
+def _value(view: View, windows: Windows) -> int:
+    passes = passes_of(view, windows.kind)
+    return 0 if passes is None else passes.loads(windows.limit)
+
+
+def _sentence(windows: Windows) -> str:
+    part, others = ("weights", "inputs") if windows.kind == "kernels" else ("inputs", "weights")
+    return (
+        f"the memory holds only a part of the {part} at a time, and the {others} are loaded again "
+        "for each part"
+    )
 
 
 @dataclass(frozen=True)
@@ -102,7 +142,7 @@ class Passes:
             yield max(least, balance // (windows * self.size) + self.slack)
 
 
-def passes_of(view: View, kind: str) -> Passes | None:
+def passes_of(view: View, kind: Kind) -> Passes | None:
     """Return the passes of a view, or None where this bound says nothing.
 
     Parameters
@@ -179,3 +219,14 @@ def _patch(view: View) -> int:
 def best_limit(passes: Passes) -> int:
     """Return the limit that proves the most."""
     return max(passes.limits(), key=passes.loads)
+
+
+ARGUMENT = Argument(
+    name="passes",
+    quantity=Quantity.LOADS,
+    params=Windows,
+    propose=_propose,
+    value=_value,
+    sentence=_sentence,
+    holds_for=frozenset({SERIAL}),
+)

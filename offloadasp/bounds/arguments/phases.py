@@ -1,20 +1,95 @@
 """The phase bound: cut the order of the operations into phases and count what each must load.
 
-Derivation: docs/bounds.md, section 4. A certificate is a list of ``[length, count]``: that many
-phases of that many operations each, in order.
+Derivation: docs/bounds.md, section 4.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Annotated, Any
 
 import numpy as np
 
 from offloadasp.base.arrays import IntArray
+from offloadasp.base.errors import InputError
+from offloadasp.bounds.argument import Argument, Quantity
 from offloadasp.bounds.geometry.footprint import spread
+from offloadasp.bounds.geometry.operations import block_capacity, input_capacity
+from offloadasp.bounds.parameters import Flag, Pairs, Params, pairs
+from offloadasp.bounds.view import View
+from offloadasp.model.semantics import SERIAL
 
 EXACT_LIMIT = 4096
 
+# Far more phases than any bound found has; keeps a forged certificate cheap to refuse.
+_MOST_PHASES = 10_000
+
 Footprint = Callable[[IntArray], IntArray]
 Phases = list[tuple[int, int]]
+
+
+class Cuts(Params):
+    """How the order of the operations is cut into phases.
+
+    Attributes
+    ----------
+    partial_sums
+        Whether the partial sums that a phase needs are counted.
+    phases
+        Pairs ``(length, count)``: that many phases of that many operations each, in order.
+    """
+
+    partial_sums: Flag
+    phases: Annotated[Pairs, pairs("[length, count]", 1, _MOST_PHASES)]
+
+
+def _propose(view: View) -> Iterator[Cuts]:
+    for partial_sums in _ways(view):
+        need, capacity = _need(view, partial_sums), _capacity(view, partial_sums)
+        phases = best_phases(need, capacity, view.sizes.operations)
+        yield Cuts(partial_sums=partial_sums, phases=tuple(phases))
+
+
+def _ways(view: View) -> tuple[bool, ...]:
+    """Count partial sums or not: not counting them pays for small layers at most."""
+    if view.sizes.depth == 1:
+        return (False,)
+    return (False, True) if view.sizes.operations <= EXACT_LIMIT else (True,)
+
+
+def _value(view: View, cuts: Cuts) -> int:
+    """Return the bytes of loads that phases prove.
+
+    With partial sums, every output block counts as loaded when it is begun, and all of these
+    loads are taken off again.
+    """
+    sizes, partial_sums = view.sizes, cuts.partial_sums
+    if sum(length * count for length, count in cuts.phases) != sizes.operations:
+        raise InputError(
+            f"phases: lengths must add up to the number of operations, {sizes.operations}"
+        )
+    need, capacity = _need(view, partial_sums), _capacity(view, partial_sums)
+    begun = sizes.partial_bytes * sizes.output_blocks if partial_sums else 0
+    return phase_value(need, capacity, cuts.phases) - begun + sizes.apart_bytes
+
+
+def _need(view: View, partial_sums: bool) -> partial[Any]:
+    output_bytes = view.sizes.partial_bytes if partial_sums else 0
+    return partial(view.footprint.at, output_bytes=output_bytes)
+
+
+def _capacity(view: View, partial_sums: bool) -> int:
+    capacity = block_capacity if partial_sums else input_capacity
+    return capacity(view.sizes, view.problem.capacity)
+
+
+def _sentence(cuts: Cuts) -> str:
+    count = sum(count for _, count in cuts.phases)
+    if count == 1:
+        return "all operations together need at least this many bytes of different blocks"
+    return (
+        f"the computation is divided into {count} phases; what a phase needs and the memory cannot "
+        "keep from the phase before is loaded in it"
+    )
 
 
 def phase_value(need: Footprint, capacity: int, phases: Sequence[tuple[int, int]]) -> int:
@@ -99,3 +174,14 @@ def _best_of(need: Footprint, capacity: int, operations: int, lengths: IntArray)
     if short[k] >= long[k]:
         return [(first, 1), (length, times)]
     return [(first + length, 1), (length, times - 1)] if times > 1 else [(operations, 1)]
+
+
+ARGUMENT = Argument(
+    name="phases",
+    quantity=Quantity.LOADS,
+    params=Cuts,
+    propose=_propose,
+    value=_value,
+    sentence=_sentence,
+    holds_for=frozenset({SERIAL}),
+)

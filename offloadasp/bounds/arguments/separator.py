@@ -1,46 +1,36 @@
-"""The cut bound: what is live when a row or column of outputs is first complete.
+"""The separator bound, ``cut`` in certificates: what is live when a row or column is complete.
 
-Derivation: docs/bounds.md, section 5.
+All pixels that are needed both before and after that moment separate what is done from what is
+left. Derivation: docs/bounds.md, section 5.
 """
 
 import itertools
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-import numpy as np
-
-from offloadasp.bounds.geometry.profile import Part, parts
-from offloadasp.bounds.geometry.sizes import Sizes
+from offloadasp.bounds.argument import Argument, Quantity
+from offloadasp.bounds.geometry.compulsory import compulsory_loads
+from offloadasp.bounds.geometry.runs import Run, runs_of_parts
+from offloadasp.bounds.parameters import Params
+from offloadasp.bounds.view import View
 from offloadasp.model.instance import Layer
-
-# At most so many numbers of rows are tried to be left out at either border.
-_MAX_TRIMS = 6
+from offloadasp.model.semantics import SERIAL
 
 
-@dataclass(frozen=True)
-class Run:
-    """Consecutive rows (or columns) of tiles within one part, see `profile.Part`.
+def _propose(view: View) -> Iterator[Params]:
+    if not view.inner:  # runs leave border positions out by themselves
+        yield Params()
 
-    Attributes
-    ----------
-    count
-        Rows of tiles.
-    used
-        Input rows that they use.
-    least
-        Least input rows that one of them uses.
-    shared
-        Least input rows that two neighbours share.
-    growth
-        Least input rows that a row of tiles uses beyond those before it, at most ``least``.
-    """
 
-    count: int
-    used: int
-    least: int
-    shared: int
-    growth: int
+def _value(view: View, _: Params) -> int:
+    return compulsory_loads(view.problem) + extra_loads(view)
+
+
+def _sentence(_: Params) -> str:
+    return (
+        "when the first row or column of outputs is complete, every pixel that is needed both "
+        "before and after is on chip or is loaded again"
+    )
 
 
 def live_pixels(layer: Layer, tile: tuple[int, int]) -> tuple[tuple[int, int], ...]:
@@ -52,9 +42,7 @@ def live_pixels(layer: Layer, tile: tuple[int, int]) -> tuple[tuple[int, int], .
         So many parts have at least so many live pixel blocks of every channel group, each at a
         moment of its own: needed both up to and from some operation on.
     """
-    rows, columns = (
-        Counter(frozenset(runs(part)) for part in parts(layer, axis, tile[axis])) for axis in (0, 1)
-    )
+    rows, columns = (runs_of_parts(layer, axis, tile[axis]) for axis in (0, 1))
     found: Counter[int] = Counter()
     for down, across in itertools.product(rows, columns):
         live = max((_live(*pair) for pair in itertools.product(down, across)), default=0)
@@ -68,45 +56,28 @@ def _live(row: Run, column: Run) -> int:
     return min(full_row, full_column)
 
 
-def runs(part: Part) -> Iterator[Run]:
-    """Leave out rows at the borders that use fewer input rows, for their padding."""
-    size = part.high - part.low
-    whole = np.flatnonzero(size == size.max())
-    before, after = int(whole[0]), int(len(size) - 1 - whole[-1])
-    for above, below in itertools.product(_trims(before), _trims(after)):
-        run = part.run(above, len(size) - below)
-        if len(run.low) > 1:
-            yield run_of(run)
-
-
-def run_of(part: Part) -> Run:
-    """Sum up consecutive rows of tiles, two at least."""
-    size, shared = part.high - part.low, np.maximum(0, part.high[:-1] - part.low[1:])
-    least, growth = int(size.min()), int(np.diff(part.high).min())
-    return Run(len(size), part.used, least, int(shared.min()), min(least, growth))
-
-
-def _trims(most: int) -> list[int]:
-    return sorted(set(np.linspace(0, most, min(most + 1, _MAX_TRIMS)).astype(int).tolist()))
-
-
-def extra_loads(layer: Layer, memory: int, sizes: Sizes, tile: tuple[int, int]) -> int:
-    """Bound the bytes of pixels loaded beyond the first time, by one cut for every part.
+def extra_loads(view: View) -> int:
+    """Bound the bytes of pixels loaded beyond the first time, by one separator for every part.
 
     Of a channel group's live pixel blocks, those that fit beside the kernel block and the output
-    block of the operation at the cut are kept at best; every other one is loaded twice.
-
-    Parameters
-    ----------
-    layer, memory
-        The layer and the bytes on chip.
-    sizes, tile
-        The decomposition that is cut.
+    block of the operation at the separator are kept at best; every other one is loaded twice.
     """
+    sizes, memory = view.sizes, view.problem.capacity
     total = 0
-    for live, count in live_pixels(layer, tile):
+    for live, count in live_pixels(view.problem.layer, view.tile):
         for kind in sizes.kinds:
             beside = kind.kernel_bytes[-1] + sizes.computing_bytes
             room = max(0, memory - beside) // kind.pixel_bytes
             total += count * kind.count * max(0, live - room) * kind.pixel_bytes
     return total
+
+
+ARGUMENT = Argument(
+    name="cut",
+    quantity=Quantity.LOADS,
+    params=Params,
+    propose=_propose,
+    value=_value,
+    sentence=_sentence,
+    holds_for=frozenset({SERIAL}),
+)

@@ -64,6 +64,25 @@ class OperationFootprint:
             self._tables[output_bytes] = first, least
         return self._tables[output_bytes]
 
+    def in_step(self, operations: int) -> int:
+        """Bound the bytes on chip while one step computes so many operations."""
+        n = np.array([operations], dtype=np.int64)
+        return int(self.at(n, self.sizes.computing_bytes)[0])
+
+    def most_in_step(self, memory: int) -> int:
+        """Find a number of operations such that one more does not fit into the memory in bytes.
+
+        All of them if there is no such number.
+        """
+        low, high = 1, self.sizes.operations + 1
+        while high - low > 1:
+            middle = (low + high) // 2
+            if self.in_step(middle) <= memory:
+                low = middle
+            else:
+                high = middle
+        return low
+
     def _channel(self, kind: ChannelKind, n: IntArray) -> IntArray:
         """Bound n operations of one channel group by the number b of their kernel groups.
 

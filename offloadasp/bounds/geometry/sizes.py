@@ -198,8 +198,8 @@ def _computing_bytes(
     All arguments have shape (N,): channel groups, and of all operations of one output block the
     input bytes, output bytes, partial-sum bytes and multiply-accumulates.
     """
-    chip = problem.accelerator
-    at_once = (macs <= chip.macs_per_step) & (inputs + output <= chip.memory)
+    limit = problem.accelerator.macs_per_step
+    at_once = (macs <= limit) & (inputs + output <= problem.capacity)
     least: IntArray = np.where(at_once, np.minimum(output, partial), partial)
     # A coarser kernel group may span convolution groups and hold partial sums even so.
     alone = output if problem.layer.group == 1 else np.minimum(output, partial)
