@@ -66,4 +66,4 @@ def test_an_interrupted_run_does_not_wait_for_what_is_being_compiled(tmp_path: P
     assert (process.returncode, error) == (130, "")
     assert "interrupted: the best strategy so far" in out
     # The function that is compiled last, and takes longest, was not.
-    assert not any(cache.rglob("*._run-*.nbi"))
+    assert not any(cache.rglob("*.anneal-*.nbi"))
