@@ -1,4 +1,4 @@
-"""Where what is shipped is: inside a wheel, or at the top of a checkout."""
+"""Finds shipped rules and instances: inside a wheel, or at the top of a checkout."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Accelerator files (TOML): a machine without a layer, and the element sizes it computes in."""
+"""Accelerator files (TOML): an accelerator without a layer, and its element sizes."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What is kept of a planned layer beside its strategy file, so that an interrupted run goes on."""
+"""Records of planned layers beside their strategy files, so that an interrupted run goes on."""
 
 import hashlib
 import json
@@ -56,7 +56,7 @@ class Planned(BaseModel):
 
 
 def planned(result: Result) -> Planned:
-    """Return what is kept of a run whose strategy file is written."""
+    """Return the record of a run whose strategy file is written."""
     strategy, replay, path = result.strategy, result.replay, result.path
     assert path is not None
     return Planned(

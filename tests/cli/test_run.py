@@ -343,16 +343,6 @@ def test_a_refused_plan_exits_5_loudly_and_writes_nothing(
     assert not list((tmp_path / "out").glob("*"))
 
 
-def test_the_readme_names_every_option_and_key() -> None:
-    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text()
-    for command in ("run", "simulate", "check"):
-        options = set(re.findall(r"(?m)^  (--[a-z-]+)", offload_asp(command, "--help").out))
-        assert "--json" in options
-        unnamed = {name for name in options if not re.search(rf"{name}[ `]", readme)}
-        assert unnamed - {"--help"} == set()
-    assert [key for key in KEYS if not re.search(rf"\b{key}\b", readme)] == []
-
-
 def test_a_live_line_shows_incumbent_bound_gap_and_time_left(tmp_path: Path) -> None:
     terminal, path = Terminal(), instance(tmp_path, LARGE)
     process = start("run", path, *UNTIL_PROVED, cwd=tmp_path, stderr=terminal.theirs)
