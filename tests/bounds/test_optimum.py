@@ -218,7 +218,7 @@ def test_incomplete_certificate_is_refused(certificate: dict[str, Any]) -> None:
         verify_certificate(problem, certificate)
 
 
-# Outputs, kernel, stride, pixels on chip; pixel loads once proved by phases and one cut, and
+# Outputs, kernel, stride, pixels on chip; pixel loads once proved by phases and one separator, and
 # those of a known plan.
 KNOWN = [
     (28, 5, 1, 33, 1860, 1992),
@@ -241,7 +241,7 @@ def proved(outputs: int, kernel: int, stride: int, pixels: int) -> Bound:
     return lower_bound(resident(layer, kernel * kernel + pixels))
 
 
-def test_lines_close_a_third_of_what_phases_and_one_cut_leave_open() -> None:
+def test_lines_close_a_third_of_what_phases_and_one_separator_leave_open() -> None:
     gaps = [reached - least for *_, least, reached in KNOWN]
     left = [row[5] - (proved(*row[:4]).load_bytes - row[1] ** 2) for row in KNOWN]
     assert 3 * sum(left) <= 2 * sum(gaps)
@@ -269,7 +269,7 @@ def test_bound_stays_below_what_a_strip_that_keeps_its_halo_moves(memory: int, m
 
 
 def test_memory_for_a_full_row_of_patches_leaves_only_compulsory_loads() -> None:
-    """The threshold of the cut is exact: row-major order loads each pixel once from there on."""
+    """The separator's threshold is exact: from there on row-major order loads each pixel once."""
     layer = Layer(input=(1, 12, 10), kernels=1, kernel_shape=(3, 3))
     threshold = 9 + 2 * 10 + 3
     assert lower_bound(resident(layer, threshold)).load_bytes == 9 + 120
