@@ -170,8 +170,8 @@ def test_without_a_signal_nothing_is_interrupted() -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_command_without_a_result_says_that_it_was_interrupted(number: int) -> None:
     work = (
-        "import os, sys; from offloadasp.cli import app, main; sys.argv[1:] = ['instances']; "
-        f"commands.load_shipped = lambda: os.kill(os.getpid(), {int(number)}); main.main()"
+        "import os, sys; from offloadasp.cli import main, shipped; sys.argv[1:] = ['instances']; "
+        f"shipped.load_shipped = lambda: os.kill(os.getpid(), {int(number)}); main.main()"
     )
     root = Path(__file__).resolve().parents[2]
     ended = subprocess.run(
