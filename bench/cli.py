@@ -4,10 +4,11 @@ import re
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from functools import wraps
 from pathlib import Path
-from typing import Annotated
+from typing import Any
 
-import typer
+import click
 
 from bench import (
     ablation,
@@ -51,23 +52,54 @@ SUITES = (
     interruptions.SUITE,
 )
 
-app = typer.Typer(
-    name=COMMAND,
-    cls=OneLineErrors,
-    add_completion=False,
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    help="Measure offload-asp. Each suite prints a table and writes OUT/SUITE.json.",
+_PATH = click.Path(path_type=Path)
+
+
+@click.group(cls=OneLineErrors, name=COMMAND, context_settings={"show_default": True})
+def app() -> None:
+    """Measure offload-asp. Each suite prints a table and writes OUT/SUITE.json."""
+
+
+_OPTIONS = (
+    click.option(
+        "--time-limit",
+        type=click.FloatRange(min=0.001),
+        default=60,
+        help="Seconds of search for each row.",
+    ),
+    click.option("--threads", type=click.IntRange(1, 64), default=2, help="Threads of the solver."),
+    click.option(
+        "--seed", type=click.IntRange(0), default=0, help="Seed of the solver and the tensors."
+    ),
+    click.option(
+        "--jobs", type=click.IntRange(1), default=1, help="Rows measured at the same time."
+    ),
+    click.option("--only", help="Rows whose name this regular expression finds."),
+    click.option("--out", type=_PATH, default=_OUT, help="Folder of the JSON files."),
+    click.option("--resume", is_flag=True, help="Keep the rows that the file holds."),
 )
 
-_TimeLimit = Annotated[float, typer.Option(help="Seconds of search for each row.", min=0.001)]
-_Threads = Annotated[int, typer.Option(help="Threads of the solver.", min=1, max=64)]
-_Seed = Annotated[int, typer.Option(help="Seed of the solver and the tensors.", min=0)]
-_Jobs = Annotated[int, typer.Option(help="Rows measured at the same time.", min=1)]
-_Only = Annotated[str | None, typer.Option(help="Rows whose name this regular expression finds.")]
-_Out = Annotated[Path, typer.Option(help="Folder of the JSON files.")]
-_Resume = Annotated[bool, typer.Option("--resume", help="Keep the rows that the file holds.")]
+
+def _measuring(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of a suite to a command, which gets them as ``options``."""
+
+    @wraps(command)
+    def wrapped(
+        time_limit: float,
+        threads: int,
+        seed: int,
+        jobs: int,
+        only: str | None,
+        out: Path,
+        resume: bool,
+        **others: Any,
+    ) -> None:
+        options = _options(time_limit, threads, seed, jobs, only, out, resume)
+        command(options=options, **others)
+
+    for option in reversed(_OPTIONS):
+        option(wrapped)
+    return wrapped
 
 
 def _options(
@@ -99,18 +131,10 @@ def _run(suite: Suite, tasks: Callable[[Limits], Sequence[Task]], options: Optio
 
 
 def _add(suite: Suite, tasks: Callable[[Limits], Sequence[Task]]) -> None:
-    def command(
-        time_limit: _TimeLimit = 60,
-        threads: _Threads = 2,
-        seed: _Seed = 0,
-        jobs: _Jobs = 1,
-        only: _Only = None,
-        out: _Out = _OUT,
-        resume: _Resume = False,
-    ) -> None:
-        _run(suite, tasks, _options(time_limit, threads, seed, jobs, only, out, resume))
-
-    app.command(suite.name, help=f"{suite.title}.")(command)
+    @app.command(suite.name, help=f"{suite.title}.")
+    @_measuring
+    def command(options: Options) -> None:
+        _run(suite, tasks, options)
 
 
 for _suite, _tasks in (
@@ -131,28 +155,18 @@ for _suite, _tasks in (
 
 
 @app.command(name="peers")
-def peers_(
-    peer: Annotated[
-        list[str] | None, typer.Option(help="cpsat or zigzag; may be repeated; default: both.")
-    ] = None,
-    time_limit: _TimeLimit = 60,
-    threads: _Threads = 2,
-    seed: _Seed = 0,
-    jobs: _Jobs = 1,
-    only: _Only = None,
-    out: _Out = _OUT,
-    resume: _Resume = False,
-) -> None:
+@click.option("--peer", multiple=True, help="cpsat or zigzag; may be repeated; default: both.")
+@_measuring
+def peers_(peer: Sequence[str], options: Options) -> None:
     """Compare with CP-SAT and ZigZag, as far as they are installed."""
     wanted = list(dict.fromkeys(peer or peers.PACKAGES))
     for name in wanted:
         if name not in peers.PACKAGES:
             raise InputError(f"--peer: must be {' or '.join(peers.PACKAGES)}, not '{name}'")
-    options = _options(time_limit, threads, seed, jobs, only, out, resume)
     missing = [name for name in wanted if not peers.installed(name)]
     for name in missing:
         package = peers.PACKAGES[name][1]
-        typer.echo(f"{name}: {package} is not installed; left out", err=True)
+        click.echo(f"{name}: {package} is not installed; left out", err=True)
     if missing == wanted:
         raise InputError("peers: none is installed; the extra 'bench' has them")
     suites = {
@@ -167,10 +181,11 @@ def peers_(
 
 
 @app.command()
-def results(
-    source: Annotated[Path, typer.Option("--from", help="Folder of the JSON files.")] = _OUT,
-    page: Annotated[Path, typer.Option(help="Markdown file to write.")] = Path("bench/RESULTS.md"),
-) -> None:
+@click.option("--from", "source", type=_PATH, default=_OUT, help="Folder of the JSON files.")
+@click.option(
+    "--page", type=_PATH, default=Path("bench/RESULTS.md"), help="Markdown file to write."
+)
+def results(source: Path, page: Path) -> None:
     """Write the page of results from the JSON files that there are."""
     sections = []
     for suite in SUITES:

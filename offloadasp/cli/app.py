@@ -4,10 +4,7 @@ A command's module declares its options and checks their values; a command's fun
 it works with. So help and refusals load neither a solver nor NumPy.
 """
 
-from collections.abc import Callable
-from typing import Annotated
-
-import typer
+import click
 
 from offloadasp import __version__
 from offloadasp.cli.errors import OneLineErrors
@@ -17,46 +14,26 @@ from offloadasp.cli.shipped import encodings, facts, instances
 from offloadasp.cli.verify import check, simulate
 from offloadasp.cli.views import export, plot, report
 
-app = typer.Typer(
-    name="offload-asp",
-    cls=OneLineErrors,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    help="Optimal offloading of convolution layers to small accelerators.",
-)
 
-
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"offload-asp {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    version: Annotated[
-        bool,
-        typer.Option("--version", help="Print the version.", is_eager=True, callback=_show_version),
-    ] = False,
-) -> None:
-    pass
+@click.group(cls=OneLineErrors, name="offload-asp", context_settings={"show_default": True})
+@click.version_option(__version__, message="%(prog)s %(version)s", prog_name="offload-asp")
+def app() -> None:
+    """Optimal offloading of convolution layers to small accelerators."""
 
 
 # In the order of the help.
-COMMANDS: dict[str, Callable[..., None]] = {
-    "run": run,
-    "simulate": simulate,
-    "check": check,
-    "facts": facts,
-    "encodings": encodings,
-    "instances": instances,
-    "import": import_,
-    "network": network,
-    "report": report,
-    "plot": plot,
-    "export": export,
-    "compare": compare,
-}
-for _name, _command in COMMANDS.items():
-    app.command(_name)(_command)
+for _command in (
+    run,
+    simulate,
+    check,
+    facts,
+    encodings,
+    instances,
+    import_,
+    network,
+    report,
+    plot,
+    export,
+    compare,
+):
+    app.add_command(_command)

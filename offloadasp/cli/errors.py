@@ -5,17 +5,27 @@ import re
 import sys
 from typing import Any, NoReturn
 
-import typer
-from typer.core import TyperGroup
+import click
 
 from offloadasp.base.errors import InputError, InterruptedEarly, NoStrategyError, OffloadError
 
 
-class OneLineErrors(TyperGroup):
-    """A group of commands that reports every error as one line."""
+class OneLineErrors(click.Group):
+    """A group of commands that reports every error as one line.
+
+    Its help lists the commands in the order in which they were added.
+    """
+
+    def __init__(self, *args: Any, **extra: Any) -> None:
+        super().__init__(*args, **extra)
+        self.no_args_is_help = False  # a missing command is an error like others
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return the names of the commands in their order."""
+        return list(self.commands)
 
     def invoke(self, ctx: Any) -> Any:
-        """Run a command; typer itself would pass over an interruption in silence."""
+        """Run a command; click itself would pass over an interruption in silence."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
@@ -33,19 +43,23 @@ class OneLineErrors(TyperGroup):
             sys.stdout.flush()
         except OffloadError as error:
             self._fail(str(error), error.exit_code)
-        except (KeyboardInterrupt, typer.Abort):
+        except (KeyboardInterrupt, click.Abort):
             self._fail("interrupted", InterruptedEarly.exit_code)
         except MemoryError:
             self._fail("out of memory", NoStrategyError.exit_code)
+        except click.ClickException as error:
+            self._fail(self._refusal(error), InputError.exit_code)
         except OSError as error:
             self._fail_to_write(error)
-        except Exception as error:
-            # Usage errors have no public base class in some versions of typer.
-            if not hasattr(error, "format_message"):
-                raise
-            hint = f"(try '{self.name} --help')"
-            self._fail(f"{error.format_message()} {hint}", InputError.exit_code)
         sys.exit(code or 0)
+
+    def _refusal(self, error: click.ClickException) -> str:
+        """Say what is wrong with the command line."""
+        if type(error) is click.BadParameter and error.param is not None:
+            return f"{max(error.param.opts, key=len)}: {error.message}"
+        context = error.ctx if isinstance(error, click.UsageError) else None
+        command = f"{self.name} {context.info_name}" if context and context.parent else self.name
+        return f"{error.format_message()} (try '{command} --help')"
 
     def _fail(self, message: str, code: int) -> NoReturn:
         line = re.sub(r"[\s\x00-\x1f\x7f]+", " ", message).strip()

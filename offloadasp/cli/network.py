@@ -2,44 +2,50 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
 from offloadasp.base.errors import InputError, InterruptedEarly
 from offloadasp.base.extras import require
 from offloadasp.cli.options import (
+    MOST_SEED,
+    PATH,
     Effort,
-    JsonOption,
-    MemoryOption,
-    require_between,
+    json_option,
+    memory_option,
     require_file,
     require_folder,
+    time_limit_type,
+    whole,
 )
 from offloadasp.model.catalogue import find_accelerator
 
 _MOST_BATCH = 2**16
 _MOST_JOBS = 256
 
-_Model = Annotated[Path, typer.Argument(metavar="MODEL", help="An ONNX model.")]
-_Accelerator = Annotated[
-    str, typer.Option(help="A TOML file, or the name of a shipped accelerator.")
-]
-_Batch = Annotated[
-    int | None, typer.Option(help="What a symbolic first dimension of an input is; default 1.")
-]
+_model_argument = click.argument("model", type=PATH)
+_accelerator_option = click.option(
+    "--accelerator", required=True, help="A TOML file, or the name of a shipped accelerator."
+)
+_batch_option = click.option(
+    "--batch",
+    type=whole(1, _MOST_BATCH),
+    help="The size of a symbolic first dimension of an input; default: 1.",
+)
 
 
-def import_(
-    model: _Model,
-    accelerator: _Accelerator,
-    out: Annotated[Path, typer.Option(help="Folder for the instance files.")],
-    batch: _Batch = None,
-    json: JsonOption = False,
-) -> None:
-    """Write an instance for every distinct convolution of an ONNX model."""
+@click.command("import")
+@_model_argument
+@_accelerator_option
+@click.option("--out", type=PATH, required=True, help="Folder for the instance files.")
+@_batch_option
+@json_option
+def import_(model: Path, accelerator: str, out: Path, batch: int | None, json: bool) -> None:
+    """Write an instance for every distinct convolution of an ONNX model.
+
+    MODEL is an ONNX file.
+    """
     machine_file = find_accelerator(accelerator)
-    require_between("--batch", batch, 1, _MOST_BATCH)
     require_folder(out)
     require("onnx", "onnx", "reading ONNX models")
     require_file(model)
@@ -56,43 +62,61 @@ def import_(
         show_import(imported, list(files.values()), out)
 
 
+@click.command()
+@_model_argument
+@_accelerator_option
+@click.option(
+    "--time-limit", type=time_limit_type(), default=60.0, help="Seconds of search a layer."
+)
+@click.option(
+    "--jobs",
+    type=whole(1, _MOST_JOBS),
+    help="Layers planned at the same time; default: one for each processor.",
+)
+@click.option("--out", type=PATH, help="Folder for the strategy files; default: out/MODEL.")
+@_batch_option
+@click.option(
+    "--seed",
+    type=whole(0, MOST_SEED),
+    default=0,
+    help="Seed of the solver and of the random tensors.",
+)
+@click.option(
+    "--data",
+    type=PATH,
+    help="An ONNX test data set (input_*.pb, output_*.pb): run the whole network under the plans "
+    "and compare with the recorded outputs.",
+)
+@click.option(
+    "--verify",
+    is_flag=True,
+    help="Run the whole network under the plans on random inputs and compare with ONNX's own "
+    "evaluator.",
+)
+@memory_option
+@json_option
 def network(
-    model: _Model,
-    accelerator: _Accelerator,
-    time_limit: Annotated[float, typer.Option(help="Seconds of search for each layer.")] = 60,
-    jobs: Annotated[
-        int | None,
-        typer.Option(help="Layers planned at the same time; default: one for each processor."),
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder for the strategy files; default: out/MODEL.")
-    ] = None,
-    batch: _Batch = None,
-    seed: Annotated[int, typer.Option(help="Seed of the solver and of what is drawn.")] = 0,
-    data: Annotated[
-        Path | None,
-        typer.Option(
-            help="An ONNX test data set (input_*.pb, output_*.pb): run the whole network under "
-            "the plans and compare with the recorded outputs."
-        ),
-    ] = None,
-    verify: Annotated[
-        bool,
-        typer.Option(
-            "--verify",
-            help="Run the whole network under the plans on random inputs and compare with ONNX's "
-            "own evaluator.",
-        ),
-    ] = False,
-    memory_limit: MemoryOption = None,
-    json: JsonOption = False,
+    model: Path,
+    accelerator: str,
+    time_limit: float,
+    jobs: int | None,
+    out: Path | None,
+    batch: int | None,
+    seed: int,
+    data: Path | None,
+    verify: bool,
+    memory_limit: int | None,
+    json: bool,
 ) -> None:
-    """Plan every convolution of an ONNX model; a run that was interrupted goes on."""
+    """Plan every convolution of an ONNX model; a run that was interrupted goes on.
+
+    MODEL is an ONNX file. Layers that an earlier run finished in the folder OUT are not planned
+    again. The exit code is that of the first layer without a strategy, 5 if an output of the
+    network is wrong, else 0.
+    """
     machine_file = find_accelerator(accelerator)
     # Layers are planned side by side, each by one thread.
     effort = Effort(time_limit, threads=1, seed=seed, memory_limit=memory_limit)
-    require_between("--batch", batch, 1, _MOST_BATCH)
-    require_between("--jobs", jobs, 1, _MOST_JOBS)
     out = Path("out") / model.stem if out is None else out
     require_folder(out)
     if data is not None and verify:
@@ -132,4 +156,4 @@ def network(
     else:
         show_network(planned)
     if planned.exit_code:
-        raise typer.Exit(planned.exit_code)
+        raise click.exceptions.Exit(planned.exit_code)

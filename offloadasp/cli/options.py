@@ -3,12 +3,13 @@
 Nothing here loads a solver or NumPy: a wrong value is refused at once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import typer
+import click
 
 from offloadasp.base.errors import InputError
 
@@ -19,40 +20,82 @@ if TYPE_CHECKING:
 MOST_SECONDS = 10**7
 MOST_THREADS = 64
 MOST_SEED = 2**31 - 1
-MOST_BUDGET = 2**31 - 1
 
-InstanceArgument = Annotated[
-    str,
-    typer.Argument(metavar="INSTANCE", help="A TOML file, or the name of a shipped instance."),
-]
-StrategyArgument = Annotated[
-    Path, typer.Argument(metavar="STRATEGY", help="A strategy file, as 'run' writes it.")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
-EncodingsOption = Annotated[
-    Path | None, typer.Option(help="A folder of rules to use instead of the shipped ones.")
-]
-TimeLimitOption = Annotated[
-    float | None, typer.Option(help="Seconds of search; default: the instance's, else 60.")
-]
-ThreadsOption = Annotated[
-    int | None,
-    typer.Option(help=f"Threads of the solver, at most {MOST_THREADS}; default: 2."),
-]
-SeedOption = Annotated[
-    int | None, typer.Option(help="Seed of the solver and of the random tensors; default: 0.")
-]
-BudgetOption = Annotated[
-    int | None,
-    typer.Option(
-        help="Effort instead of a time limit, 8 to 64 is sensible: the same file on every run. "
-        "Implies one thread."
+_MOST_BUDGET = 2**31 - 1
+_MOST_MEGABYTES = 10**9
+
+PATH = click.Path(path_type=Path)
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """Return the type of an option that is a whole number from a least to a most."""
+
+    def integer(value: str) -> int:
+        number = _read(int, value, "a whole number")
+        if not least <= number <= most:
+            raise click.BadParameter(f"must be from {least} to {most}, not {number}")
+        return number
+
+    return integer
+
+
+def time_limit_type(*, zero: bool = False) -> Callable[[str], float]:
+    """Return the type of an option that is a number of seconds above 0, or from 0 on."""
+
+    def seconds(value: str) -> float:
+        number = _read(float, value, "a number of seconds")
+        above = number >= 0 if zero else number > 0
+        if not (above and number <= MOST_SECONDS):
+            least = "at least" if zero else "greater than"
+            raise click.BadParameter(
+                f"must be {least} 0 and at most {MOST_SECONDS} seconds, not {number:g}"
+            )
+        return number
+
+    return seconds
+
+
+_Number = TypeVar("_Number", int, float)
+
+
+def _read(kind: type[_Number], value: str, words: str) -> _Number:
+    try:
+        return kind(value)
+    except ValueError:
+        raise click.BadParameter(f"must be {words}, not '{value}'") from None
+
+
+instance_argument = click.argument("instance")
+strategy_argument = click.argument("strategy", type=PATH)
+json_option = click.option("--json", is_flag=True, help="Print one JSON object and nothing else.")
+encodings_option = click.option(
+    "--encodings", type=PATH, help="A folder of rules to use instead of the shipped ones."
+)
+memory_option = click.option(
+    "--memory-limit",
+    type=whole(1, _MOST_MEGABYTES),
+    help="Megabytes of data that the process of the solver may hold (Linux).",
+)
+_effort_options = (
+    click.option("--time-limit", type=time_limit_type(), help="Seconds of search."),
+    click.option(
+        "--threads",
+        type=whole(1, MOST_THREADS),
+        help=f"Threads of the solver, 1 to {MOST_THREADS}.",
     ),
-]
-MemoryOption = Annotated[
-    int | None,
-    typer.Option(help="Megabytes of data that the process of the solver may hold (Linux)."),
-]
+    click.option(
+        "--seed",
+        type=whole(0, MOST_SEED),
+        help="Seed of the solver and of the random tensors.",
+    ),
+    click.option(
+        "--budget",
+        type=whole(1, _MOST_BUDGET),
+        help="Deterministic effort instead of a time limit: the same budget gives the same file. "
+        "8 to 64 is sensible. Implies one thread.",
+    ),
+    memory_option,
+)
 
 
 @dataclass(frozen=True)
@@ -71,7 +114,7 @@ class Effort:
     Raises
     ------
     InputError
-        A value is out of range, or two of them exclude each other; one line names the option.
+        Two of them exclude each other.
     """
 
     time_limit: float | None = None
@@ -81,10 +124,6 @@ class Effort:
     memory_limit: int | None = None
 
     def __post_init__(self) -> None:
-        require_seconds(self.time_limit)
-        require_between("--threads", self.threads, 1, MOST_THREADS)
-        require_between("--seed", self.seed, 0, MOST_SEED)
-        require_between("--budget", self.budget, 1, MOST_BUDGET)
         if self.budget is not None:
             if self.threads not in (None, 1):
                 raise InputError(f"--threads: must be 1 with --budget, not {self.threads}")
@@ -103,25 +142,24 @@ class Effort:
         return instance.model_copy(update={"search": self.options(instance.search)})
 
 
-def require_between(option: str, value: int | None, least: int, most: int) -> None:
-    """Refuse a number out of range; None is not given."""
-    if value is not None and not least <= value <= most:
-        raise InputError(f"{option}: must be from {least} to {most}, not {value}")
+def effort_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of a search to a command, which gets them as ``effort``."""
 
+    @wraps(command)
+    def wrapped(
+        time_limit: float | None,
+        threads: int | None,
+        seed: int | None,
+        budget: int | None,
+        memory_limit: int | None,
+        **others: Any,
+    ) -> None:
+        effort = Effort(time_limit, threads, seed, budget, memory_limit)
+        command(effort=effort, **others)
 
-def require_seconds(value: float | None) -> None:
-    """Refuse a time limit that is not above 0 and finite; None is not given."""
-    if value is not None and not 0 < value <= MOST_SECONDS:
-        raise InputError(
-            f"--time-limit: must be greater than 0 and at most {MOST_SECONDS} seconds, "
-            f"not {value:g}"
-        )
-
-
-def require_name(option: str, name: str, allowed: Sequence[str]) -> None:
-    """Refuse a word that an option does not know."""
-    if name not in allowed:
-        raise InputError(f"{option}: must be one of {', '.join(allowed)}, not '{name}'")
+    for option in reversed(_effort_options):
+        option(wrapped)
+    return wrapped
 
 
 def require_file(path: Path | None) -> None:

@@ -1,23 +1,20 @@
 """The commands that solve an instance: run and compare."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
 from offloadasp.base.errors import InputError
 from offloadasp.base.resources import encodings_folder
 from offloadasp.base.wording import did_you_mean
 from offloadasp.cli.options import (
-    BudgetOption,
+    PATH,
     Effort,
-    EncodingsOption,
-    InstanceArgument,
-    JsonOption,
-    MemoryOption,
-    SeedOption,
-    ThreadsOption,
-    TimeLimitOption,
+    effort_options,
+    encodings_option,
+    instance_argument,
+    json_option,
     require_file,
     require_folder,
     require_rules_folder,
@@ -27,40 +24,52 @@ from offloadasp.model.catalogue import find_instance
 from offloadasp.model.cost import DURATION, objectives
 from offloadasp.search.refute.cuts import cut_files
 
+_out_option = click.option("--out", type=PATH, default="out", help="Folder for the strategy files.")
 
+
+@click.command()
+@instance_argument
+@effort_options
+@click.option(
+    "--objective",
+    default=DURATION,
+    help="What to minimise: duration, traffic (bytes moved) or peak_memory (most bytes on chip); "
+    "several with commas, the one that matters most first.",
+)
+@click.option(
+    "--encoding", type=PATH, multiple=True, help="A file of rules to add; may be repeated."
+)
+@encodings_option
+@click.option(
+    "--without", metavar="CUT", multiple=True, help="A cut to search without; may be repeated."
+)
+@_out_option
+@json_option
 def run(
-    instance: InstanceArgument,
-    time_limit: TimeLimitOption = None,
-    threads: ThreadsOption = None,
-    seed: SeedOption = None,
-    objective: Annotated[
-        str,
-        typer.Option(
-            help="What to minimise: duration, traffic (bytes moved) or peak_memory (most bytes on "
-            "chip); several with commas, the one that matters most first."
-        ),
-    ] = DURATION,
-    encoding: Annotated[
-        list[Path] | None, typer.Option(help="A file of rules to add; may be repeated.")
-    ] = None,
-    encodings: EncodingsOption = None,
-    out: Annotated[Path, typer.Option(help="Folder for the strategy file.")] = Path("out"),
-    json: JsonOption = False,
-    budget: BudgetOption = None,
-    without: Annotated[
-        list[str] | None,
-        typer.Option(metavar="CUT", help="A cut to search without; may be repeated."),
-    ] = None,
-    memory_limit: MemoryOption = None,
+    instance: str,
+    effort: Effort,
+    objective: str,
+    encoding: Sequence[Path],
+    encodings: Path | None,
+    without: Sequence[str],
+    out: Path,
+    json: bool,
 ) -> None:
-    """Find a strategy of least duration, or of another objective, verify it, and write it."""
+    """Find a strategy of least duration, or of another objective, verify it, and write it.
+
+    INSTANCE is a TOML file, or the name of a shipped instance. Its table [search] says how long
+    to search and with how many threads; options here come first.
+
+    The strategy is written to OUT/NAME.strategy.json. If that file already holds a better
+    strategy of the same instance for the same objective, the better one is verified anew and
+    kept. With --budget, or with edited rules, the file is always replaced.
+    """
     names = objectives(objective)
     path = find_instance(instance)
-    effort = Effort(time_limit, threads, seed, budget, memory_limit)
     require_rules_folder(encodings)
-    for file in encoding or ():
+    for file in encoding:
         require_file(file)
-    cuts = _known_cuts(without or [], encodings or encodings_folder())
+    cuts = _known_cuts(without, encodings or encodings_folder())
     require_folder(out)
 
     from offloadasp.asp.rules import rules_in_force
@@ -71,7 +80,7 @@ def run(
     from offloadasp.report.text.summary import run_object, show_run
 
     described = effort.applied(load_instance(path))
-    rules = rules_in_force(encodings, encoding or ())
+    rules = rules_in_force(encodings, encoding)
     if cuts and rules.edited:
         raise InputError("--without: edited or added rules are solved without any cut")
     unwritten: UnwrittenError | None = None
@@ -86,22 +95,22 @@ def run(
     if unwritten is not None:
         raise unwritten
     if result.interrupted:
-        raise typer.Exit(EXIT_CODE)
+        raise click.exceptions.Exit(EXIT_CODE)
 
 
-def compare(
-    instance: InstanceArgument,
-    time_limit: TimeLimitOption = None,
-    threads: ThreadsOption = None,
-    seed: SeedOption = None,
-    budget: BudgetOption = None,
-    out: Annotated[Path, typer.Option(help="Folder for the strategy files.")] = Path("out"),
-    memory_limit: MemoryOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Solve an instance, and set the plain orders and no reuse at all beside the strategy found."""
+@click.command()
+@instance_argument
+@effort_options
+@_out_option
+@json_option
+def compare(instance: str, effort: Effort, out: Path, json: bool) -> None:
+    """Solve an instance, and set the plain orders and no reuse at all beside the strategy found.
+
+    INSTANCE is a TOML file, or the name of a shipped instance. Every strategy is written to the
+    folder OUT: the one found as NAME.strategy.json, the plain orders as NAME.zigzag.strategy.json
+    and so on.
+    """
     path = find_instance(instance)
-    effort = Effort(time_limit, threads, seed, budget, memory_limit)
     require_folder(out)
 
     from offloadasp.cli.baselines import rows_beside
@@ -121,7 +130,7 @@ def compare(
         show_comparison(result.strategy, scope, rows)
 
 
-def _known_cuts(names: list[str], folder: Path) -> frozenset[str]:
+def _known_cuts(names: Sequence[str], folder: Path) -> frozenset[str]:
     known = cut_files(folder)
     for name in names:
         if name not in known:

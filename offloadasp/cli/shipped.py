@@ -3,17 +3,18 @@
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
 from offloadasp.base.errors import InputError
 from offloadasp.base.resources import encodings_folder
-from offloadasp.cli.options import InstanceArgument, JsonOption
+from offloadasp.cli.options import PATH, instance_argument, json_option
 from offloadasp.model.catalogue import find_instance, load_shipped
 
 
-def instances(json: JsonOption = False) -> None:
+@click.command()
+@json_option
+def instances(json: bool) -> None:
     """List the shipped instances with layer, memory, bytes of all data, and decomposition."""
     from offloadasp.report.text.instances import instances_object, show_instances
     from offloadasp.report.text.screen import print_json
@@ -25,8 +26,13 @@ def instances(json: JsonOption = False) -> None:
         show_instances(shipped)
 
 
-def facts(instance: InstanceArgument) -> None:
-    """Print the facts of an instance, for: ... | clingo - encodings/solve.lp."""
+@click.command()
+@instance_argument
+def facts(instance: str) -> None:
+    """Print the facts of an instance, for: ... | clingo - encodings/solve.lp.
+
+    INSTANCE is a TOML file, or the name of a shipped instance.
+    """
     path = find_instance(instance)
 
     from offloadasp.asp import facts as facts_of
@@ -40,21 +46,24 @@ def facts(instance: InstanceArgument) -> None:
     # The last write-back takes a step of its own.
     steps = operations(problem) + 1
     if not facts_of.fits_clingo(problem, steps):
-        typer.echo(
+        click.echo(
             f"% Costs of {steps} steps can leave clingo's 32-bit integers: they wrap silently."
         )
-    typer.echo(facts_of.facts(problem, steps), nl=False)
+    click.echo(facts_of.facts(problem, steps), nl=False)
 
 
-def encodings(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
-) -> None:
-    """Copy the shipped encodings out, to be edited and used with 'run --encodings DIR'."""
+@click.command()
+@click.argument("folder", metavar="DIR", type=PATH)
+def encodings(folder: Path) -> None:
+    """Copy the shipped encodings out, to be edited and used with 'run --encodings DIR'.
+
+    DIR is a new or empty folder.
+    """
     try:
         _copy_encodings(folder)
     except OSError as error:
         raise InputError(f"{folder}: cannot be written: {error.strerror or error}") from None
-    typer.echo(f"copied the encodings to {folder}", err=True)
+    click.echo(f"copied the encodings to {folder}", err=True)
 
 
 def _copy_encodings(folder: Path) -> None:

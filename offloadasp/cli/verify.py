@@ -1,41 +1,52 @@
 """The commands that verify a strategy file: simulate and check."""
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
 from offloadasp.base.errors import VerificationError
 from offloadasp.cli.options import (
-    EncodingsOption,
-    JsonOption,
-    StrategyArgument,
-    require_between,
+    PATH,
+    encodings_option,
+    json_option,
     require_file,
     require_rules_folder,
+    strategy_argument,
+    whole,
 )
 
 _MOST_SEED = 2**63 - 1
 
 
+@click.command()
+@strategy_argument
+@click.option("--input", type=PATH, help="Input, (C, H, W) or (B, C, H, W), a .npy file.")
+@click.option("--weights", type=PATH, help="Weights, (M, C/G, Kh, Kw), a .npy file.")
+@click.option("--bias", type=PATH, help="Bias, (M,), a .npy file.")
+@click.option("--out", type=PATH, help="Where to write the output (.npy).")
+@click.option("--trace", is_flag=True, help="Print a row per step.")
+@click.option(
+    "--seed",
+    type=whole(0, _MOST_SEED),
+    help="Seed of the tensors not given; default: the strategy's.",
+)
+@json_option
 def simulate(
-    strategy: StrategyArgument,
-    input: Annotated[  # noqa: A002 (the option's name)
-        Path | None, typer.Option(help="Input, (C, H, W) or (B, C, H, W), a .npy file.")
-    ] = None,
-    weights: Annotated[
-        Path | None, typer.Option(help="Weights, (M, C/G, Kh, Kw), a .npy file.")
-    ] = None,
-    bias: Annotated[Path | None, typer.Option(help="Bias, (M,), a .npy file.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Where to write the output (.npy).")] = None,
-    trace: Annotated[bool, typer.Option("--trace", help="Print a row per step.")] = False,
-    seed: Annotated[
-        int | None, typer.Option(help="Seed of the tensors not given; default: the strategy's.")
-    ] = None,
-    json: JsonOption = False,
+    strategy: Path,
+    input: Path | None,  # noqa: A002 (the option's name)
+    weights: Path | None,
+    bias: Path | None,
+    out: Path | None,
+    trace: bool,
+    seed: int | None,
+    json: bool,
 ) -> None:
-    """Execute a strategy on tensors; those not given are drawn at random."""
-    require_between("--seed", seed, 0, _MOST_SEED)
+    """Execute a strategy on tensors, and compare the output with direct convolution.
+
+    STRATEGY is a file that 'run' wrote. Tensors are integers, float16, float32 or float64; those
+    not given are drawn at random. Integers are computed exactly, floats are compared within a
+    tolerance that is printed.
+    """
     for path in (strategy, input, weights, bias):
         require_file(path)
 
@@ -56,13 +67,20 @@ def simulate(
     else:
         show_simulation(loaded, replay, trace=trace)
     if not replay.verified:
-        raise typer.Exit(VerificationError.exit_code)
+        raise click.exceptions.Exit(VerificationError.exit_code)
 
 
-def check(
-    strategy: StrategyArgument, encodings: EncodingsOption = None, json: JsonOption = False
-) -> None:
-    """Replay a strategy by both readings, check.lp and the simulator, and verify its bound."""
+@click.command()
+@strategy_argument
+@encodings_option
+@json_option
+def check(strategy: Path, encodings: Path | None, json: bool) -> None:
+    """Replay a strategy by both readings, check.lp and the simulator, and verify its bound.
+
+    STRATEGY is a file that 'run' wrote. Every violation is named by step, rule and block, with the
+    reading that found it. What the file states of each objective is compared with both readings,
+    and each lower bound is computed again from the file's certificate.
+    """
     require_file(strategy)
     require_rules_folder(encodings)
 
@@ -79,4 +97,4 @@ def check(
     else:
         show_audit(loaded, found)
     if not found.accepted:
-        raise typer.Exit(VerificationError.exit_code)
+        raise click.exceptions.Exit(VerificationError.exit_code)

@@ -4,13 +4,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
 from offloadasp.base.errors import InputError, VerificationError
 from offloadasp.base.extras import plotly_source, require
-from offloadasp.cli.options import StrategyArgument, require_file, require_name
+from offloadasp.cli.options import PATH, require_file, strategy_argument, time_limit_type
 from offloadasp.report.choices import PlotFormat, PlotKind, TimelineFormat
 
 if TYPE_CHECKING:
@@ -18,18 +18,23 @@ if TYPE_CHECKING:
     from offloadasp.model.strategy import Strategy
 
 
-def report(
-    strategies: Annotated[
-        list[Path], typer.Argument(metavar="STRATEGY...", help="Strategy files of one layer.")
-    ],
-    out: Annotated[Path, typer.Option(metavar="FILE.html", help="Where to write the page.")],
-    time_limit: Annotated[
-        float, typer.Option(help="Seconds to look for the plain orders to compare with; 0: none.")
-    ] = 10.0,
-) -> None:
-    """Write a page that shows strategies step by step, with charts and comparisons."""
-    if not time_limit >= 0:
-        raise InputError(f"--time-limit: must be at least 0 seconds, not {time_limit:g}")
+@click.command()
+@click.argument("strategies", metavar="STRATEGY...", type=PATH, nargs=-1, required=True)
+@click.option(
+    "--out", metavar="FILE.html", type=PATH, required=True, help="Where to write the page."
+)
+@click.option(
+    "--time-limit",
+    type=time_limit_type(zero=True),
+    default=10.0,
+    help="Seconds to look for the plain orders to compare with; 0: none.",
+)
+def report(strategies: Sequence[Path], out: Path, time_limit: float) -> None:
+    """Write a page that shows strategies step by step, with charts and comparisons.
+
+    STRATEGY is a file that 'run' wrote; several must be of one layer. A wrong strategy gets its
+    page too, which says what is wrong; the exit code is then 5.
+    """
     for path in strategies:
         require_file(path)
     plotly = plotly_source()
@@ -56,20 +61,28 @@ def report(
     ]
     text = page(entries, references(entries, time_limit), plotly).encode()
     write_whole(out, lambda file: file.write(text))
-    typer.echo(f"wrote {out}: {len(text):,} bytes", err=True)
+    click.echo(f"wrote {out}: {len(text):,} bytes", err=True)
     if not all(entry.replay.verified for entry in entries):
-        raise typer.Exit(VerificationError.exit_code)
+        raise click.exceptions.Exit(VerificationError.exit_code)
 
 
-def plot(
-    strategy: StrategyArgument,
-    kind: Annotated[str, typer.Option(help=f"What to draw: {', '.join(PlotKind)}.")],
-    out: Annotated[
-        Path, typer.Option(metavar="FILE.svg|FILE.png", help="Where to write the plot.")
-    ],
-) -> None:
-    """Draw a plot for a paper: memory over the steps, loads, order, or timeline."""
-    require_name("--kind", kind, list(PlotKind))
+@click.command()
+@strategy_argument
+@click.option(
+    "--kind", type=click.Choice([*map(str, PlotKind)]), required=True, help="What to draw."
+)
+@click.option(
+    "--out",
+    metavar="FILE.svg|FILE.png",
+    type=PATH,
+    required=True,
+    help="Where to write the plot.",
+)
+def plot(strategy: Path, kind: str, out: Path) -> None:
+    """Draw a plot for a paper: memory over the steps, loads, order, or timeline.
+
+    STRATEGY is a file that 'run' wrote, and must be valid.
+    """
     suffix = out.suffix.lower().removeprefix(".")
     if suffix not in list(PlotFormat):
         allowed = " or ".join(f".{name}" for name in PlotFormat)
@@ -87,17 +100,21 @@ def plot(
     write_whole(out, lambda file: file.write(drawn))
 
 
+@click.command()
+@strategy_argument
+@click.option(
+    "--format", type=click.Choice([*map(str, TimelineFormat)]), required=True, help="What to write."
+)
+@click.option("--out", type=PATH, help="Where to write it; default: standard output.")
 def export(
-    strategy: StrategyArgument,
-    format: Annotated[  # noqa: A002 (the option's name)
-        str, typer.Option(help=f"What to write: {' or '.join(TimelineFormat)}.")
-    ],
-    out: Annotated[
-        Path | None, typer.Option(help="Where to write it; default: standard output.")
-    ] = None,
+    strategy: Path,
+    format: str,  # noqa: A002 (the option's name)
+    out: Path | None,
 ) -> None:
-    """Write the timeline as Trace Event JSON for Perfetto, or as CSV with a row an action."""
-    require_name("--format", format, list(TimelineFormat))
+    """Write the timeline as Trace Event JSON for Perfetto, or as CSV with a row an action.
+
+    STRATEGY is a file that 'run' wrote, and must be valid.
+    """
     require_file(strategy)
 
     from offloadasp.base.files import write_text

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from hypothesis import assume, given, settings
-from typer.testing import CliRunner
 
 from bench import peers
 from bench.child import Children, Stopped

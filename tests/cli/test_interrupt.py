@@ -21,6 +21,7 @@ MUST = "pigeons.\n"
 # Strategies exist, but that none is better takes that proof.
 SHOULD = "{ pigeons }.\n:~ not pigeons. [1@-1]\n"
 
+ROOT = Path(__file__).resolve().parents[2]
 WAIT = """
 import sys, time
 from offloadasp.limits.interrupt import Interrupts
@@ -128,8 +129,8 @@ def test_without_a_signal_nothing_is_interrupted() -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_command_without_a_result_says_that_it_was_interrupted(number: int) -> None:
     work = (
-        "import os, sys; from offloadasp.cli import app, main; sys.argv[1:] = ['instances']; "
-        f"commands.load_shipped = lambda: os.kill(os.getpid(), {int(number)}); main.main()"
+        "import os, sys; from offloadasp.cli import main, shipped; sys.argv[1:] = ['instances']; "
+        f"shipped.load_shipped = lambda: os.kill(os.getpid(), {int(number)}); main.main()"
     )
     root = Path(__file__).resolve().parents[2]
     ended = subprocess.run(
@@ -141,6 +142,33 @@ def test_a_command_without_a_result_says_that_it_was_interrupted(number: int) ->
     )
     assert ended.returncode == 130
     assert (ended.stdout, ended.stderr) == ("", "offload-asp: error: interrupted\n")
+
+
+# Some modules catch every exception while they are loaded.
+DEAF = """
+import os
+try:
+    os.kill(os.getpid(), {number})
+    while True:
+        pass
+except BaseException:
+    pass
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_a_command_loads_a_module_ends_the_process(
+    tmp_path: Path, number: int
+) -> None:
+    (tmp_path / "deaf.py").write_text(DEAF.format(number=int(number)))
+    work = (
+        "import sys; from offloadasp.cli import main, shipped; sys.argv[1:] = ['instances']; "
+        "shipped.load_shipped = lambda: __import__('deaf'); main.main()"
+    )
+    process = start(cwd=tmp_path, program=work, variables={"PYTHONPATH": f"{ROOT}:{tmp_path}"})
+    out, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert (out, error) == ("", "offload-asp: error: interrupted\n")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

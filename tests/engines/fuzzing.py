@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 import onnx
+from click.testing import CliRunner
 from onnx import TensorProto, helper
-from typer.testing import CliRunner
 
 from offloadasp.cli.app import app
 from tests.engines import mutants
