@@ -74,7 +74,8 @@ encodings_option = click.option(
 memory_option = click.option(
     "--memory-limit",
     type=whole(1, _MOST_MEGABYTES),
-    help="Megabytes of data that the process of the solver may hold (Linux).",
+    help="Megabytes of data that the process of the solver may hold (Linux). The search ends as by "
+    "its time limit when it holds three quarters of them.",
 )
 _effort_options = (
     click.option("--time-limit", type=time_limit_type(), help="Seconds of search."),

@@ -29,7 +29,7 @@ def instances(json: bool) -> None:
 @click.command()
 @instance_argument
 def facts(instance: str) -> None:
-    """Print the facts of an instance, for: ... | clingo - encodings/solve.lp.
+    """Print the facts of an instance, which 'clingo - encodings/solve.lp' solves.
 
     INSTANCE is a TOML file, or the name of a shipped instance.
     """

@@ -75,11 +75,11 @@ def simulate(
 @encodings_option
 @json_option
 def check(strategy: Path, encodings: Path | None, json: bool) -> None:
-    """Replay a strategy by both readings, check.lp and the simulator, and verify its bound.
+    """Replay a strategy by the rules of check.lp and by the simulator, and verify its bounds.
 
     STRATEGY is a file that 'run' wrote. Every violation is named by step, rule and block, with the
-    reading that found it. What the file states of each objective is compared with both readings,
-    and each lower bound is computed again from the file's certificate.
+    replay that found it. The value that the file states of each objective is compared with both
+    replays, and each lower bound is computed again from the file's certificate.
     """
     require_file(strategy)
     require_rules_folder(encodings)

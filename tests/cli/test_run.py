@@ -243,7 +243,7 @@ def test_one_thread_writes_the_same_file_in_every_process(
         (["--objective", "energy"], "must be one of duration, traffic, peak_memory, or several"),
         (["--objective", "duration,,traffic"], "--objective: must be one of"),
         (["--objective", "duration,duration"], "each once; 'duration' is repeated"),
-        (["--fast"], "No such option: --fast"),
+        (["--fast"], "No such option"),
         (["another"], "another"),
     ],
 )
@@ -258,7 +258,7 @@ def test_bad_options_are_refused_in_one_line(tmp_path: Path, options: list[str],
 def test_usage_errors_are_one_line(arguments: list[str]) -> None:
     ran = offload_asp(*arguments)
     assert ran.code == 2
-    assert "offload-asp --help" in ran.error_line
+    assert "--help')" in ran.error_line
 
 
 def test_an_unknown_name_lists_the_closest_shipped_ones() -> None:

@@ -84,7 +84,7 @@ def test_a_wrong_option_or_argument_is_refused_before_a_solver_is_loaded(
 
 
 def test_a_command_that_works_is_seen_to_load_what_it_needs(tmp_path: Path) -> None:
-    assert loaded(tmp_path, "facts", "tiny-3x3") == (0, {"clingo", "numpy", "pydantic"})
+    assert loaded(tmp_path, "facts", "tiny-3x3") == (0, {"numpy", "pydantic"})
 
 
 def test_the_version_is_the_same_by_the_short_and_by_the_long_way(tmp_path: Path) -> None:
