@@ -37,6 +37,7 @@ def report(strategies: Sequence[Path], out: Path, time_limit: float) -> None:
     """
     for path in strategies:
         require_file(path)
+    require("jinja2", "report", "report")
     plotly = plotly_source()
 
     from offloadasp.base.files import write_whole

@@ -1,4 +1,4 @@
-"""What proves a lower bound, in sentences."""
+"""Sentences on what proves a lower bound: the arguments of its certificate, and how sure it is."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,24 +8,28 @@ from offloadasp.report.text.words import amount, given_words, objective_words
 
 _LOADS = {
     "compulsory": "every input and every weight that is needed is loaded at least once",
-    "cut": "a cut through the output needs what both of its sides share",
-    "lines": "turns between rows or columns of the output load again what they have in common",
-    "passes": "where only a part of the weights, or of the inputs, fits, the others pass again",
-    "phases": "phases of the computation need more inputs than the memory holds over from before",
+    "cut": "when the first row or column of tiles is complete, inputs that computed and later "
+    "tiles share are on chip, or are loaded again",
+    "lines": "where the order turns to another row or column of outputs, shared inputs are loaded "
+    "again",
+    "passes": "only a part of the weights fits, so the inputs are loaded again for each part; or "
+    "the other way round",
+    "phases": "in each phase of the computation more inputs are needed than the memory can have "
+    "kept",
 }
 _STEPS = {
-    "macs": "a compute action does at most so many multiply-accumulates",
-    "size": "a compute action does at most so many whole operations",
-    "memory": "the memory holds the data of only so many operations at once",
+    "macs": "a compute action does a limited number of multiply-accumulates",
+    "size": "a compute action does a limited number of whole operations",
+    "memory": "the memory holds the data of a limited number of operations at once",
 }
 _TOGETHER = {
     "pace": "fewer steps must each hold more, which leaves less room to keep data",
-    "step_sizes": "few steps must be full, which takes room and makes them load more",
+    "step_sizes": "few steps must be full, and full steps need room and load more",
 }
 
 
 def proof_sentences(proof: Proof, certificate: Mapping[str, Any]) -> list[str]:
-    """Return what the bound is, for what it holds, by which arguments, and how sure that is."""
+    """Return the bound, its arguments, and whether it was computed again, a sentence each."""
     given = given_words((part.name, part.value) for part in proof.given)
     stated = amount(proof.name, proof.stated)
     head = f"No strategy has less than {stated} of {objective_words(proof.name)}{given}."
@@ -48,8 +52,8 @@ def _arguments(certificate: Mapping[str, Any]) -> list[str]:
             found.append(f"{what}: {known.get(name, name)} (bound “{name}”).")
     if "weight" in certificate:
         found.append(
-            f"All that of {certificate['weight']} times the earlier objective plus this one, less "
-            "what the earlier one may take."
+            f"These arguments bound {certificate['weight']} times the earlier objective plus this "
+            "one; the most that the earlier one may take is subtracted."
         )
     return found
 

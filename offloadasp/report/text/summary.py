@@ -1,4 +1,4 @@
-"""The summary of a run: what was found, how good it is, and that it was verified."""
+"""The summary of a run: the strategy found, its gap, and its verification."""
 
 import json
 from collections.abc import Sequence
@@ -148,7 +148,7 @@ def _list_words(goals: Sequence[Goal]) -> str:
 
 
 def _objectives(goals: Sequence[Goal]) -> Rows:
-    """Return a row an objective: value, bound and gap. The duration alone has rows of its own."""
+    """Return a row for each objective: value, bound and gap; none if that is the duration alone."""
     rows: Rows = []
     for k, goal in enumerate(() if _only_duration(goals) else goals):
         given = given_words((other.name, other.value) for other in goals[:k])
