@@ -1,4 +1,4 @@
-"""What proves a lower bound, in sentences."""
+"""Sentences on what proves a lower bound: the arguments of its certificate, and how sure it is."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +17,7 @@ _TITLES = {
 
 
 def proof_sentences(proof: Proof, certificate: Mapping[str, Any]) -> list[str]:
-    """Return what the bound is, for what it holds, by which arguments, and how sure that is."""
+    """Return the bound, its arguments, and whether it was computed again, a sentence each."""
     given = given_words((part.name, part.value) for part in proof.given)
     stated = amount(proof.name, proof.stated)
     head = f"No strategy has less than {stated} of {objective_words(proof.name)}{given}."
@@ -34,8 +34,8 @@ def _arguments(certificate: Mapping[str, Any]) -> list[str]:
             found.append(f"{title}: {sentence(quantity, entry) or name} (bound “{name}”).")
     if "weight" in certificate:
         found.append(
-            f"These bounds are on {certificate['weight']} times the earlier objective plus this "
-            "one; what the earlier one may take is subtracted."
+            f"These arguments bound {certificate['weight']} times the earlier objective plus this "
+            "one; the most that the earlier one may take is subtracted."
         )
     return found
 

@@ -32,7 +32,7 @@ from offloadasp.report.text.words import (
     objective_words,
 )
 
-# More findings only repeat the verdict; --json lists all.
+# Of more violations the text says only how many; --json lists all.
 _SHOWN = 50
 
 _TRACE = ("step", "freed", "written", "loaded", "on chip", "MACs", "cycles")
@@ -68,7 +68,7 @@ def simulation_object(strategy: Strategy, replay: Replay, *, trace: bool) -> dic
 
 
 def show_audit(strategy: Strategy, found: Audit) -> None:
-    """Print the verdict of both readings, the bound's, and every finding."""
+    """Print the verdicts of both replays and on the bounds, and every violation."""
     screen = console()
     head = _head(strategy, found.replay)
     rules = rules_text(strategy, found.verdict)

@@ -1,4 +1,4 @@
-"""What a strategy file states of itself beside what was counted: what is right, what is false."""
+"""Sentences that compare the values and bounds in a strategy file with what the replays counted."""
 
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
@@ -12,15 +12,15 @@ from offloadasp.model.cost import DURATION
 from offloadasp.model.strategy import Strategy
 from offloadasp.report.text.words import amount, error_words, objective_words
 
-# The rules that a file breaks by a statement, and not by a step.
+# Violations of these rules are false statements of the file; all others are of its steps.
 _STATED = ("duration", "objective", "bound")
 
-# Of each reading its name, and the value of each objective that it counted.
+# Values of the objectives by the replay that counted them.
 Counted = Mapping[str, Mapping[str, Fraction]]
 
 
 def false_values(strategy: Strategy, counted: Counted) -> dict[tuple[str, str], str]:
-    """Return a sentence for every stated value that some reading does not count.
+    """Return a sentence for every stated value from which some replay differs.
 
     Keys are the rule and the objective, as violations name them.
     """
@@ -47,7 +47,7 @@ def _who(name: str, counts: Mapping[str, Fraction]) -> str:
 
 
 def false_bounds(strategy: Strategy, replay: Replay) -> str:
-    """Return a sentence on bounds that contradict a value or the status; empty if none does."""
+    """Return a sentence on bounds that contradict a value or the status; else nothing."""
     parts = list(dict.fromkeys(_contradictions(strategy, replay)))
     return f"the file states {', and '.join(parts)}" if parts else ""
 
@@ -66,7 +66,7 @@ def _contradictions(strategy: Strategy, replay: Replay) -> Iterator[str]:
 
 
 def simulator_text(replay: Replay) -> Text:
-    """Return the simulator's verdict: on the steps, on the output, and on what the file states."""
+    """Return the simulator's verdict on the steps, the output and the stated values."""
     output = error_words(replay.max_abs_error, replay.tolerance)
     if replay.verified:
         return Text.assemble(("verified", "green"), f": {output}")
@@ -76,7 +76,7 @@ def simulator_text(replay: Replay) -> Text:
 
 
 def rules_text(strategy: Strategy, verdict: Verdict) -> Text:
-    """Return the verdict of the rules: on the steps, and on what the file states."""
+    """Return the verdict of check.lp on the steps and the stated values."""
     false = any(verdict.contradicted(strategy))
     if verdict.accepted and not false:
         return Text("accepted", "green")
@@ -85,7 +85,7 @@ def rules_text(strategy: Strategy, verdict: Verdict) -> Text:
 
 
 def _verdict(broken: int, output: str, *, false: bool) -> str:
-    """Say what is right and what is not, of a strategy that is not all right."""
+    """Describe a strategy in which something is wrong: in its steps, its output or its file."""
     if broken:
         steps = f"{plural(broken, 'violation')} in the steps"
         return f"{steps}; {output}" if output else steps

@@ -1,4 +1,4 @@
-"""The summary of a run: what was found, how good it is, and that it was verified."""
+"""The summary of a run: the strategy found, its gap, and its verification."""
 
 import json
 from collections.abc import Sequence
@@ -150,7 +150,7 @@ def _list_words(claims: Sequence[Claim]) -> str:
 
 
 def _objectives(claims: Sequence[Claim]) -> Rows:
-    """Return a row an objective: value, bound and gap. The duration alone has rows of its own."""
+    """Return a row for each objective: value, bound and gap; none if that is the duration alone."""
     rows: Rows = []
     for k, claim in enumerate(() if _only_duration(claims) else claims):
         given = given_words((other.objective, other.value) for other in claims[:k])
