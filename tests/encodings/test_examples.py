@@ -206,7 +206,7 @@ def test_the_example_for_an_objective_puts_few_compute_actions_first() -> None:
     problem = problem_with(problem.layer, free, problem.precision, problem.decomposition)
     rule = EXAMPLES["few-steps"]
     found = optimum(problem, rule)
-    assert found.plan.compute_steps == 1
+    assert found.plan.counts.actions == 1
     assert found.cost == 1 + optimum(problem).cost
     two_actions = ":- #count { T : computing(T) } < 2."
     assert optimum(problem, two_actions).cost == optimum(problem).cost
