@@ -38,12 +38,15 @@ def compiled(function: Function) -> Function:
     """
     if not COMPILES:
         return function
+    inner = function.__name__.startswith("_")
     options = {
         "cache": True,
         "nogil": True,
         # Ways to call every function from C and from Python would take a third of the compiling.
         "no_cfunc_wrapper": True,
-        "no_cpython_wrapper": function.__name__.startswith("_"),
+        "no_cpython_wrapper": inner,
+        # A call hands on every array of a tuple, which takes as long as some functions themselves.
+        "forceinline": inner,
     }
     # By default numba counts the references to each array of a tuple wherever the tuple is passed,
     # and the search is more than ten times as slow. What makes no array needs no such counts; numba
