@@ -267,6 +267,11 @@ def test_compiled_and_plain_the_search_is_the_same() -> None:
     assert json.loads(plain.stdout) == trail()
 
 
+@pytest.mark.skipif(not COMPILES, reason="numba is not installed")
+def test_numba_counts_no_references_which_would_make_the_search_ten_times_as_slow() -> None:
+    assert evaluate.targetoptions["_nrt"] is False  # type: ignore[attr-defined]
+
+
 def improver(side: int = 7, enough: int = 0) -> Improver:
     """The local search from a plan of two column strips, ready to go."""
     preparation().join()
