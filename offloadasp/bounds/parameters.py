@@ -7,7 +7,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import PydanticCustomError
 
 from offloadasp.base.errors import InputError
-from offloadasp.base.explain import explain
+from offloadasp.base.messages import explain
 
 # What the arrays of the bounds hold.
 _COUNT_LIMIT = 2**62

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from offloadasp.base.wording import plural
+from offloadasp.base.messages import plural
 from offloadasp.bounds.argument import Argument, Quantity
 from offloadasp.bounds.geometry.operations import OperationFootprint
 from offloadasp.bounds.parameters import Count, Params
