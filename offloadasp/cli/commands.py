@@ -216,7 +216,7 @@ def encodings(
         _copy_encodings(folder)
     except OSError as error:
         raise InputError(f"{folder}: cannot be written: {error.strerror or error}") from None
-    typer.echo(f"copied the encodings to {folder}", err=True)
+    typer.echo(f"copied the model to {folder}", err=True)
 
 
 @app.command()
