@@ -49,7 +49,7 @@ def facts(instance: InstanceArgument) -> None:
 def encodings(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
 ) -> None:
-    """Copy the shipped encodings out, to be edited and used with 'run --encodings DIR'."""
+    """Copy the shipped model out, to be edited and used with 'run --encodings DIR'."""
     try:
         _copy_encodings(folder)
     except OSError as error:

@@ -51,7 +51,7 @@ def _atoms(
 
 _LAYER = ("output_shape", "row_tap", "column_tap", "used")
 _DECOMPOSITION = (
-    "windows", "block", "result", "operation", "work", "needs", "produces", "tile_size",
+    "windows", "block", "result", "bytes", "operation", "work", "needs", "produces", "tile_size",
     "reads_row", "reads_column",
 )  # fmt: skip
 
