@@ -197,6 +197,11 @@ class Described(_Table):
     accelerator: Accelerator
     precision: Precision = Precision()
 
+    @property
+    def described(self) -> dict[str, Any]:
+        """What is to be computed on what, apart from the decomposition and the search."""
+        return {key: getattr(self, key) for key in Described.model_fields}
+
     @model_validator(mode="after")
     def _name_is_a_file_name(self) -> "Described":
         if set(self.name) == {"."}:

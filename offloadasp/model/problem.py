@@ -217,10 +217,7 @@ class Problem:
     def resolved_instance(self) -> ResolvedInstance:
         """Return what a strategy file says of the instance."""
         return ResolvedInstance(
-            name=self.name,
-            layer=self.layer,
-            accelerator=self.accelerator,
-            precision=self.precision,
+            **self.instance.described,
             decomposition=self.decomposition,
             search=self.instance.search,
         )

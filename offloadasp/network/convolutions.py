@@ -136,9 +136,7 @@ def _read(model: Model, node: NodeProto, machine: Machine) -> tuple[Layer, Preci
     except ValidationError as error:
         raise Unfit(explain(error, Layer)) from None
     precision = _precision(model, node, machine)
-    instance = Instance(
-        name="layer", layer=layer, accelerator=machine.accelerator, precision=precision
-    )
+    instance = Instance(name="layer", layer=layer, precision=precision, **machine.tables)
     try:
         problem_of(instance, undivided(layer))
     except InputError as error:
@@ -152,7 +150,7 @@ def instances(imported: Imported, machine: Machine, search: SearchOptions) -> li
         Instance(
             name=name,
             layer=alike[0].layer,
-            accelerator=machine.accelerator,
+            **machine.tables,
             precision=alike[0].precision,
             search=search,
         )

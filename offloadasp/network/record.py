@@ -102,8 +102,10 @@ def finished(instance: Instance, out: Path) -> Planned | None:
         theirs = load(path)
     except (InputError, OSError, ValidationError):
         return None  # not there, not whole, or not ours: planned anew
-    described = ("name", "layer", "accelerator", "precision", "search")
-    same = all(getattr(theirs.instance, key) == getattr(instance, key) for key in described)
+    same = (
+        theirs.instance.described == instance.described
+        and theirs.instance.search == instance.search
+    )
     stated = (theirs.duration, theirs.lower_bound, theirs.status)
     return found if same and stated == (found.duration, found.lower_bound, found.status) else None
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from offloadasp.limits.clock import Clock
-from offloadasp.model.instance import Choice, Layer, Resolved, split_evenly
+from offloadasp.model.catalogue import find_instance
+from offloadasp.model.instance import Choice, Layer, Resolved, load_instance, split_evenly
 from offloadasp.report.text.live import LiveLine
 from offloadasp.report.text.screen import Rows, show_rows
 from offloadasp.report.text.table import show_table
@@ -80,9 +81,12 @@ def test_a_gap_beyond_every_float_can_be_shown() -> None:
 
 
 def test_the_condition_of_a_bound_stays_short_however_many_objectives_come_before() -> None:
-    assert given_words([]) == ""
-    assert given_words([("duration", Fraction(7))]) == " where duration is at most 7 cycles"
-    assert len(given_words([("edited", Fraction(k)) for k in range(1000)])) < 100
+    described = load_instance(find_instance("tiny-3x3"))
+    assert given_words(described, []) == ""
+    assert (
+        given_words(described, [("duration", Fraction(7))]) == " where duration is at most 7 cycles"
+    )
+    assert len(given_words(described, [("edited", Fraction(k)) for k in range(1000)])) < 100
 
 
 def test_cycles_are_exact() -> None:

@@ -8,7 +8,7 @@ from offloadasp.base.wording import plural
 from offloadasp.judge.certificate import Proof
 from offloadasp.judge.simulator import Books, Replay
 from offloadasp.model.cost import gap
-from offloadasp.model.instance import ResolvedInstance
+from offloadasp.model.instance import Described, ResolvedInstance
 from offloadasp.model.strategy import Ranked, Strategy
 from offloadasp.report.text.certificate import proof_sentences
 from offloadasp.report.text.statements import simulator_text
@@ -132,7 +132,7 @@ def _rows(entry: Entry) -> list[tuple[str, str]]:
         ("file", entry.file),
         ("accelerator", accelerator_words(instance.accelerator)),
         ("decomposition", decomposition_words(instance.decomposition)),
-        ("minimised", "; ".join(map(_minimised, strategy.ranking))),
+        ("minimised", "; ".join(_minimised(instance, part) for part in strategy.ranking)),
         ("duration", f"{cycles(replay.duration)} replayed, {cycles(strategy.duration)} stated"),
         ("steps", f"{plural(replay.compute_steps, 'compute action')}{more}"),
         ("loaded", by_kind(loads.total, **vars(loads))),
@@ -141,8 +141,8 @@ def _rows(entry: Entry) -> list[tuple[str, str]]:
     ]
 
 
-def _minimised(part: Ranked) -> str:
-    value, bound = amount(part.name, part.value), amount(part.name, part.lower_bound)
+def _minimised(described: Described, part: Ranked) -> str:
+    value, bound = (amount(described, part.name, one) for one in (part.value, part.lower_bound))
     known = "proved optimal" if part.value == part.lower_bound else f"at least {bound}"
     return f"{objective_words(part.name)}: {value}, {known}"
 
@@ -158,7 +158,7 @@ def _proof(entry: Entry) -> list[str]:
     for k, proof in enumerate(proofs):
         at = k if proofs is not entry.proofs else max(0, k - 1)
         table = tables[at] if at < len(tables) and isinstance(tables[at], dict) else {}
-        sentences += proof_sentences(proof, table)
+        sentences += proof_sentences(entry.strategy.instance, proof, table)
     return sentences
 
 

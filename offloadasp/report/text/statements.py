@@ -9,6 +9,7 @@ from offloadasp.base.wording import plural
 from offloadasp.judge.by_rules import Verdict
 from offloadasp.judge.simulator import Replay
 from offloadasp.model.cost import DURATION
+from offloadasp.model.instance import Described
 from offloadasp.model.strategy import Strategy
 from offloadasp.report.text.words import amount, error_words, objective_words
 
@@ -31,19 +32,21 @@ def false_values(strategy: Strategy, counted: Counted) -> dict[tuple[str, str], 
         counts = {who: values[name] for who, values in counted.items() if name in values}
         if any(count != value for count in counts.values()):
             key = ("duration", "") if name == DURATION else ("objective", name)
-            words = f"a {objective_words(name)} of {amount(name, value)}"
-            words = f"{words} where {_who(name, counts)}"
+            words = f"a {objective_words(name)} of {amount(strategy.instance, name, value)}"
+            words = f"{words} where {_who(strategy.instance, name, counts)}"
             found[key] = (
                 f"{found[key]}, and {words}" if key in found else f"the file states {words}"
             )
     return found
 
 
-def _who(name: str, counts: Mapping[str, Fraction]) -> str:
+def _who(described: Described, name: str, counts: Mapping[str, Fraction]) -> str:
     amounts = list(dict.fromkeys(counts.values()))
     if len(counts) > 1 and len(amounts) == 1:
-        return f"both readings count {amount(name, amounts[0])}"
-    return " and ".join(f"{who} counts {amount(name, count)}" for who, count in counts.items())
+        return f"both readings count {amount(described, name, amounts[0])}"
+    return " and ".join(
+        f"{who} counts {amount(described, name, count)}" for who, count in counts.items()
+    )
 
 
 def false_bounds(strategy: Strategy, replay: Replay) -> str:
@@ -53,11 +56,13 @@ def false_bounds(strategy: Strategy, replay: Replay) -> str:
 
 
 def _contradictions(strategy: Strategy, replay: Replay) -> Iterator[str]:
-    least = amount(DURATION, strategy.lower_bound)
+    instance = strategy.instance
+    least = amount(instance, DURATION, strategy.lower_bound)
     if strategy.lower_bound > replay.duration:
-        yield f"a lower bound of {least} above the duration of {amount(DURATION, replay.duration)}"
+        duration = amount(instance, DURATION, replay.duration)
+        yield f"a lower bound of {least} above the duration of {duration}"
     for part in strategy.ranking:
-        bound, value = (amount(part.name, one) for one in (part.lower_bound, part.value))
+        bound, value = (amount(instance, part.name, one) for one in (part.lower_bound, part.value))
         name = objective_words(part.name)
         if part.lower_bound > part.value:
             yield f"a lower bound of {bound} above the {name} of {value}"
