@@ -110,7 +110,7 @@ SUITE = Suite(
     about=(
         "Small layers (as in flat; then input, kernels or channels that are groups of their own, "
         "and bytes of memory, with 2x2 kernels, two operations a step and partial sums), solved "
-        "with all cuts of encodings/evict/, without each of them in turn, and without all. Found "
+        "with all cuts of encodings/proof/, without each of them in turn, and without all. Found "
         "and proven: duration and lower bound in cycles. s: wall time of the process, which ends "
         "with the proof or at the time limit."
     ),

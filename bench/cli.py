@@ -18,6 +18,7 @@ from bench import (
     layers,
     mutants,
     peers,
+    quick,
     scale,
     scaled,
     serial,
@@ -49,6 +50,7 @@ SUITES = (
     deletions.SUITE,
     fuzz.SUITE,
     interruptions.SUITE,
+    quick.SUITE,
 )
 
 app = typer.Typer(
@@ -126,6 +128,7 @@ for _suite, _tasks in (
     (deletions.SUITE, deletions.tasks),
     (fuzz.SUITE, fuzz.tasks),
     (interruptions.SUITE, interruptions.tasks),
+    (quick.SUITE, quick.tasks),
 ):
     _add(_suite, _tasks)
 

@@ -6,10 +6,10 @@ from bench.child import Children
 from bench.record import Row
 from bench.suite import SECONDS, Limits, Suite, Task
 from bench.trial import complaints, count, total, trial
-from offloadasp.base.resources import encodings_folder
+from offloadasp.asp.shipped import shipped_names
 
 # Files that only include others.
-_ENTRIES = {"definition.lp", "solve.lp", "evict/refute.lp"}
+_ENTRIES = {"definition.lp", "solve.lp", "model/definition.lp", "proof/refute.lp"}
 
 
 def tasks(limits: Limits) -> list[Task]:  # noqa: ARG001 (nothing is searched)
@@ -21,9 +21,7 @@ def tasks(limits: Limits) -> list[Task]:  # noqa: ARG001 (nothing is searched)
 
         return Task(file, work)
 
-    folder = encodings_folder()
-    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.lp"))
-    return [task(name) for name in names if name not in _ENTRIES]
+    return [task(name) for name in shipped_names() if name not in _ENTRIES]
 
 
 def _summary(rows: Sequence[Row]) -> list[str]:

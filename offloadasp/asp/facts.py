@@ -1,9 +1,11 @@
-"""An instance as ASP facts: what ``encodings/layer.lp`` and its companions take as input."""
+"""An instance as ASP facts: what ``encodings/model`` takes as input."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
+from offloadasp.model.cost import OBJECTIVES, is_linear, prices_of
 from offloadasp.model.problem import CLINGO_LIMIT, Problem
 
 
@@ -75,9 +77,23 @@ def facts(problem: Problem, steps: int) -> str:
             _fact("channel_group", q, *span)
             for q, span in enumerate(problem.decomposition.channel_groups)
         ),
+        *_objective_facts(problem),
         _fact("steps", steps),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _objective_facts(problem: Problem) -> Iterator[str]:
+    """Yield the prices of every objective that has a table of its own in the instance.
+
+    Such as ``load_NAME(X)``: whole multiples of the unit of `scale_of` at these prices.
+    """
+    for name, objective in OBJECTIVES.items():
+        if objective.table and is_linear(name) and objective.defined(problem.instance):
+            scale = scale_of(problem.at(prices_of(name, problem.instance)))
+            yield _fact(f"load_{name}", min(scale.load, CLINGO_LIMIT))
+            yield _fact(f"write_{name}", min(scale.write, CLINGO_LIMIT))
+            yield _fact(f"compute_{name}", min(scale.compute, CLINGO_LIMIT))
 
 
 def fits_clingo(problem: Problem, steps: int) -> bool:

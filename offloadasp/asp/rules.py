@@ -17,14 +17,18 @@ from offloadasp.base.resources import encodings_folder
 from offloadasp.limits.abandonable import LeftAloneError, aside
 from offloadasp.model.problem import CLINGO_LIMIT
 
+# The entry of the model: added rules are loaded with it.
+DEFINITION = "definition.lp"
+
 # What to do where a program is too large for the memory.
 SMALLER = "choose a coarser tile or fewer groups: fewer operations and steps"
 
-# What decides the value of each objective: predicates in heads, and every minimize statement.
+# What decides the value of an objective: predicates in heads, and every minimize statement. Of
+# linear objectives that have no entry: whatever moves, is computed or costs.
+_LINEAR = {MINIMIZE, "cost", "moved", "bytes", "computing"}
 _PRICES = {
-    "duration": {MINIMIZE, "cost", "moved", "computing"},
-    "traffic": {MINIMIZE, "moved"},
-    "peak_memory": {MINIMIZE, "occupies", "all_bytes", "power", "room", "filled"},
+    "traffic": {MINIMIZE, "moved", "bytes"},
+    "peak_memory": {MINIMIZE, "occupies", "form", "bytes", "all_bytes", "power", "room", "filled"},
 }
 
 
@@ -35,9 +39,11 @@ class Rules:
     Attributes
     ----------
     folder
-        Holds ``definition.lp``, ``solve.lp``, ``check.lp`` and ``objective/``.
+        The encodings: ``definition.lp``, ``model/``, ``proof/`` and ``check/``.
     added
         Files of the user, loaded beside the encodings.
+    copy
+        A user's copy of ``model/`` to use in its place, or None.
     edited
         Whether anything differs from the shipped rules. Then only the definition itself is
         solved: bounds, dominance and symmetry breaking may no longer hold.
@@ -50,9 +56,21 @@ class Rules:
 
     folder: Path
     added: tuple[Path, ...] = ()
+    copy: Path | None = None
     edited: bool = False
     heads: frozenset[str] = frozenset()
     differing: tuple[Source, ...] = ()
+
+    @property
+    def model(self) -> Path:
+        """The folder of the model in force."""
+        return self.folder / "model" if self.copy is None else self.copy
+
+    def path(self, name: str) -> Path:
+        """Return where a file of the encodings is, given its name from ``encodings/`` on."""
+        inside = name.removeprefix("model/")
+        ours = self.copy is None or (inside == name and name != DEFINITION)
+        return self.folder / name if ours else self.model / inside
 
     def ships(self, path: Path) -> bool:
         """Whether a file does not differ from a shipped one."""
@@ -60,13 +78,13 @@ class Rules:
 
     def reprices(self, objective: str) -> bool:
         """Whether what an objective counts may differ from the shipped rules."""
-        return bool(self.heads & _PRICES[objective])
+        return bool(self.heads & _PRICES.get(objective, _LINEAR))
 
     @property
     def edited_in_folder(self) -> bool:
         """Whether a file of the folder itself differs, added files apart."""
         return any(
-            source.path.is_relative_to(self.folder) and source.path not in self.added
+            source.path.is_relative_to(self.copy or self.folder) and source.path not in self.added
             for source in self.differing
         )
 
@@ -91,27 +109,52 @@ def rules_in_force(folder: Path | None, added: Sequence[Path]) -> Rules:
         what the encodings or the instance define, a ``#program`` part (which would not be solved)
         or a theory (which nobody would decide), or includes a file outside the folders given.
     """
-    folder = encodings_folder() if folder is None else folder
-    if not folder.is_dir():
-        raise InputError(f"{folder}: is not a folder; --encodings takes a folder of .lp files")
-    for name in shipped_names():
-        if not (folder / name).is_file():
-            raise InputError(
-                f"{folder / name}: is missing; 'offload-asp encodings DIR' copies all files"
-            )
-
-    home = resolved(folder)
+    places = _places(folder)
+    homes = [resolved(encodings_folder()), *([resolved(folder)] if folder else [])]
+    named = {resolved(path): name for name, path in places.items()}
 
     def trusted(path: Path) -> bool:
-        inside = resolved(path)
-        return inside.is_relative_to(home) and is_shipped(inside.relative_to(home).as_posix(), path)
+        name = named.get(resolved(path))
+        return name is not None and is_shipped(name, path)
 
-    changed = [folder / name for name in shipped_names() if not is_shipped(name, folder / name)]
-    allowed = [home, *(resolved(path).parent for path in added)]
+    changed = [path for name, path in places.items() if not is_shipped(name, path)]
+    allowed = [*homes, *(resolved(path).parent for path in added)]
     vetted = [one for path in [*changed, *added] for one in look_through(path, allowed, trusted)]
     differing = {one.source.path.resolve(): one.source for one in vetted}
     heads = frozenset[str]().union(*(one.heads for one in vetted))
-    return Rules(folder, tuple(added), bool(vetted), heads, tuple(differing.values()))
+    return Rules(
+        encodings_folder(), tuple(added), folder, bool(vetted), heads, tuple(differing.values())
+    )
+
+
+def _places(copy: Path | None) -> dict[str, Path]:
+    """Return where each shipped file is expected, and refuse folders without them.
+
+    Parameters
+    ----------
+    copy
+        A user's copy of the model, or None.
+    """
+    ours = encodings_folder()
+    if copy is None:
+        return {name: ours / name for name in shipped_names()}
+    if not copy.is_dir():
+        raise InputError(f"{copy}: is not a folder; --encodings takes a folder of .lp files")
+    if (copy / "check.lp").exists() or (copy / "lean.lp").exists():
+        raise InputError(
+            f"{copy}: is a copy of an earlier layout; 'offload-asp encodings NEW' copies today's "
+            "model: make your edits of step.lp or of other files again in NEW"
+        )
+    if (copy / "model").is_dir() and not (copy / "step.lp").exists():
+        raise InputError(f"{copy}: holds the model in a folder of its own; give {copy / 'model'}")
+    places = {
+        name: copy / name.removeprefix("model/") if name.startswith("model/") else ours / name
+        for name in shipped_names()
+    }
+    for path in places.values():
+        if not path.is_file():
+            raise InputError(f"{path}: is missing; 'offload-asp encodings DIR' copies all files")
+    return places
 
 
 class Meter(clingo.Observer):
@@ -176,7 +219,7 @@ def ground(
     rules
         Where the files are. Added rules are loaded if ``entry`` holds the definition.
     entry
-        Names of files in the folder.
+        Names of files, from ``encodings/`` on.
     program
         Facts and, possibly, constraints, as text.
     arguments
@@ -199,8 +242,8 @@ def ground(
     if meter is not None:
         control.register_observer(meter)
     stop = _never if meter is None else meter.stop
-    paths = [rules.folder / name for name in entry]
-    if any(name in _SEMANTICS for name in entry):
+    paths = [rules.path(name) for name in entry]
+    if DEFINITION in entry:
         paths += rules.added
     watch = Watch()
     try:
@@ -255,12 +298,9 @@ def _require_sound(
     """Refuse what clingo only notes, and sums of costs that it would let wrap."""
     if largest > CLINGO_LIMIT:
         raise InputError(
-            f"{rules.folder}: what the rules minimise can reach {largest}; clingo's integers "
+            f"{rules.model}: what the rules minimise can reach {largest}; clingo's integers "
             f"end at {CLINGO_LIMIT}: use smaller weights"
         )
     for code, text in messages:
         if code in (clingo.MessageCode.AtomUndefined, clingo.MessageCode.OperationUndefined):
             raise InputError(one_line(text))
-
-
-_SEMANTICS = ("definition.lp", "solve.lp")

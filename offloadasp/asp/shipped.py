@@ -1,8 +1,8 @@
 """The shipped rules, told apart from edited ones by digests that the package carries.
 
-``shipped.json`` holds two digests of each file in ``encodings/``: one of its text and one of its
-parsed statements. A file is as shipped if either is the same: comments and layout are free. The
-folder that happens to be installed is compared like any other.
+``shipped.json`` holds two digests of each file in ``encodings/``, examples apart: one of its text
+and one of its parsed statements. A file is as shipped if either is the same: comments and layout
+are free. The folder that happens to be installed is compared like any other.
 
     python -m offloadasp.asp.shipped
 
@@ -50,13 +50,14 @@ def is_shipped(name: str, path: Path) -> bool:
 
 
 def digests(folder: Path) -> dict[str, dict[str, str]]:
-    """Return the digests of all files of rules in a folder, by name."""
+    """Return the digests of the files of rules in a folder, by name; examples are none."""
     return {
         path.relative_to(folder).as_posix(): {
             "text": _digest([read_text(path)]),
             "statements": _digest_of_statements(read_source(path)),
         }
         for path in sorted(folder.rglob("*.lp"))
+        if path.relative_to(folder).parts[0] != "examples"
     }
 
 

@@ -1,1 +1,1 @@
-"""What every stage may use: errors, messages, files, and where shipped files are."""
+"""Errors, wording, files, and the places of shipped files; every other folder uses them."""

@@ -1,4 +1,4 @@
-"""The types of arrays."""
+"""Names for the types of NumPy arrays."""
 
 import numpy as np
 from numpy.typing import NDArray

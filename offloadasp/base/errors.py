@@ -1,4 +1,4 @@
-"""The ways in which a run can end without a plan, one class per exit code."""
+"""Exceptions that end a command, one class for each exit code."""
 
 
 class OffloadError(Exception):
@@ -35,6 +35,6 @@ class VerificationError(OffloadError):
 
 
 class InterruptedEarly(OffloadError):  # noqa: N818 (what happened, and nobody's error)
-    """The user ended a command before it had a result."""
+    """The user interrupted a command before it had a result."""
 
     exit_code = 130

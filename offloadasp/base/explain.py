@@ -1,4 +1,4 @@
-"""What is wrong with a file's content, in one line: key, value, and what is allowed."""
+"""Says in one line what is wrong with a file's content: key, value, and what is allowed."""
 
 import json
 import re
@@ -15,7 +15,7 @@ _TAGS = {"tuple", "literal", "int", "str", "constrained"}
 
 
 def explain(error: ValidationError, model: type[BaseModel]) -> str:
-    """Put the first finding of a validation into one line: key, what is wrong, the value.
+    """Return the first finding of a validation as one line: key, what is wrong, the value.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def _plainly(message: str, context: dict[str, Any]) -> str:
-    """Return a message of pydantic in our words, and without Python's for lists."""
+    """Return a message of pydantic with the words of TOML and JSON in the place of Python's."""
     for limit, words in (("max_length", "at most"), ("min_length", "at least")):
         if limit in context and "actual_length" in context:
             most = plural(context[limit], "value")

@@ -1,4 +1,4 @@
-"""Optional packages: found when they are needed, or one line on how to install them."""
+"""Optional packages: checks that one is installed, or says in one line how to install it."""
 
 import importlib.util
 from importlib import resources
@@ -7,7 +7,7 @@ from offloadasp.base.errors import InputError
 
 
 def require(package: str, extra: str, what: str) -> None:
-    """Refuse to go on without an optional package; it is looked for, and not loaded.
+    """Check that an optional package is installed, without loading it.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Reading text and writing files, with errors of one line and nothing half-written."""
+"""Reads text files and writes files whole or not at all; errors are one line."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ from offloadasp.base.errors import InputError
 
 
 class NotTextError(InputError):
-    """A file holds something else than text in UTF-8."""
+    """A file does not hold UTF-8 text."""
 
 
 def read_text(path: Path) -> str:
@@ -50,7 +50,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write a file whole or not at all: beside its place first, then renamed.
+    """Write a file whole or not at all: into a temporary file beside it, which is then renamed.
 
     Raises
     ------

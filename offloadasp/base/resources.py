@@ -1,4 +1,4 @@
-"""Where what is shipped is: inside a wheel, or at the top of a checkout."""
+"""Finds shipped rules and instances: inside a wheel, or at the top of a checkout."""
 
 from pathlib import Path
 
@@ -15,6 +15,11 @@ def _folder(name: str) -> Path:
 def encodings_folder() -> Path:
     """Return the folder of the shipped ``.lp`` files."""
     return _folder("encodings")
+
+
+def model_folder() -> Path:
+    """Return the folder of those ``.lp`` files that people copy to edit."""
+    return encodings_folder() / "model"
 
 
 def instances_folder() -> Path:

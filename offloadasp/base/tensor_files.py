@@ -1,4 +1,4 @@
-"""Tensors in ``.npy`` files: nothing in them is executed, and they are written whole or not."""
+"""Reads and writes tensors as ``.npy`` files. Nothing in them is executed."""
 
 import re
 import warnings

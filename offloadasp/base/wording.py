@@ -1,4 +1,4 @@
-"""Words that the messages of every stage share: counts, shapes, and what may have been meant."""
+"""Parts of messages that all stages share: counts, shapes, and suggestions for misspelt names."""
 
 import difflib
 from collections.abc import Iterable, Sequence
@@ -20,11 +20,11 @@ def sizes(shape: Sequence[int | str | None]) -> str:
 
 
 def nearest(name: str, allowed: Iterable[str], most: int = 1) -> list[str]:
-    """Return the allowed names that are so near that one of them may have been meant."""
+    """Return the allowed names that are close to a misspelt one."""
     return difflib.get_close_matches(name.lower(), allowed, n=most, cutoff=_ALIKE)
 
 
 def did_you_mean(name: str, allowed: Iterable[str]) -> str:
-    """Return a question to end a message on an unknown name with; empty if no name is near."""
+    """Return the end of a message about an unknown name: ``; did you mean …?``, or nothing."""
     near = nearest(name, allowed)
     return f"; did you mean '{near[0]}'?" if near else ""

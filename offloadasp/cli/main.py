@@ -32,12 +32,12 @@ def main() -> None:
         # Not sys.exit: Python may remember that something was interrupted, and end by a signal.
         _end()
     except SystemExit as ended:
-        # Python would wait for threads, or disturb them in vain.
+        # At its own end Python would wait for the threads that were left alone.
         if left_alone(interrupted=ended.code == InterruptedEarly.exit_code):
             _leave(ended.code)
         raise
     finally:
-        # How this ends is decided. While Python ends, a signal must not change it.
+        # The exit code is decided: a signal while Python ends must not change it.
         _handle(signal.SIG_IGN)
 
 
@@ -63,7 +63,7 @@ def _end() -> None:
 def _leave(code: int | str | None) -> None:
     """End the process at once."""
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(Exception):  # whatever becomes of the output, this is the end
+        with contextlib.suppress(Exception):  # the process ends, written or not
             stream.flush()
     os._exit(code if isinstance(code, int) else 1)
 

@@ -24,7 +24,7 @@ from offloadasp.cli.options import (
 from offloadasp.limits.given import Limits
 from offloadasp.limits.interrupt import EXIT_CODE
 from offloadasp.model.catalogue import find_instance
-from offloadasp.model.cost import DURATION, objectives, require_defined
+from offloadasp.model.cost import DURATION, OBJECTIVES, objectives, require_defined
 from offloadasp.search.refute.cuts import cut_files
 
 
@@ -36,8 +36,9 @@ def run(
     objective: Annotated[
         str,
         typer.Option(
-            help="What to minimise: duration, traffic (bytes moved) or peak_memory (most bytes on "
-            "chip); several with commas, the one that matters most first."
+            help="What to minimise: "
+            + ", ".join(f"{name} ({one.meaning})" for name, one in OBJECTIVES.items())
+            + "; several with commas, the one that matters most first."
         ),
     ] = DURATION,
     encoding: Annotated[
@@ -60,7 +61,7 @@ def run(
     require_rules_folder(encodings)
     for file in encoding or ():
         require_file(file)
-    cuts = _known_cuts(without or [], encodings or encodings_folder())
+    cuts = _known_cuts(without or [], encodings_folder())
     require_folder(out)
 
     from offloadasp.asp.rules import rules_in_force

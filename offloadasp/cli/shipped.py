@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from offloadasp.base.errors import InputError
-from offloadasp.base.resources import encodings_folder
+from offloadasp.base.resources import model_folder
 from offloadasp.cli.options import InstanceArgument, JsonOption
 from offloadasp.model.catalogue import find_instance, load_shipped
 
@@ -49,7 +49,7 @@ def facts(instance: InstanceArgument) -> None:
 def encodings(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
 ) -> None:
-    """Copy the shipped encodings out, to be edited and used with 'run --encodings DIR'."""
+    """Copy the shipped model out, to be edited and used with 'run --encodings DIR'."""
     try:
         _copy_encodings(folder)
     except OSError as error:
@@ -67,7 +67,7 @@ def _copy_encodings(folder: Path) -> None:
     try:
         with tempfile.TemporaryDirectory(dir=folder) as name:
             ours = Path(name) / "encodings"
-            shutil.copytree(encodings_folder(), ours, ignore=_not_encodings)
+            shutil.copytree(model_folder(), ours, ignore=_not_encodings)
             for path in sorted(ours.iterdir()):
                 moved.append(folder / path.name)
                 path.rename(moved[-1])

@@ -32,6 +32,7 @@ def report(
         raise InputError(f"--time-limit: must be at least 0 seconds, not {time_limit:g}")
     for path in strategies:
         require_file(path)
+    require("jinja2", "report", "report")
     plotly = plotly_source()
 
     from offloadasp.base.files import write_whole

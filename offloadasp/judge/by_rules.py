@@ -1,4 +1,4 @@
-"""A strategy read by the rules: ``encodings/check.lp`` derives what it breaks, and its cost."""
+"""A strategy read by the rules: ``encodings/check`` derives what it breaks, and its cost."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from offloadasp.model.instance import ResolvedInstance
 from offloadasp.model.problem import Problem
 from offloadasp.model.strategy import Step, Strategy
 
-_ENTRY = ("layer.lp", "decomposition.lp", "check.lp")
+_ENTRY = ("model/layer.lp", "model/decomposition.lp", "check/unpack.lp", "check/replay.lp")
 
 
 @dataclass(frozen=True, order=True)

@@ -44,8 +44,7 @@ def _valid(kept: Readings) -> bool:
 def _comparable(earlier: Strategy, found: Strategy, instance: Instance) -> bool:
     """Whether both solve the instance, and for the same objectives."""
     ours, theirs = found.instance, earlier.instance
-    same = ("name", "layer", "accelerator", "precision")
-    if any(getattr(ours, key) != getattr(theirs, key) for key in same):
+    if ours.described != theirs.described:
         return False
     if [part.name for part in earlier.ranking] != [part.name for part in found.ranking]:
         return False

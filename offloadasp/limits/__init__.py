@@ -1,1 +1,1 @@
-"""What ends a run: the clock, Ctrl-C, the memory of the process."""
+"""What ends a run early: the clock, Ctrl-C, the memory of the process."""

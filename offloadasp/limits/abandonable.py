@@ -1,4 +1,4 @@
-"""Work that nothing can end early: done in a thread of its own, where it can be left alone."""
+"""Runs work that cannot be interrupted in a thread of its own, which can be abandoned."""
 
 import threading
 import time
@@ -17,7 +17,7 @@ _useful: list[threading.Thread] = []
 
 
 class LeftAloneError(NoStrategyError):
-    """Work did not end when it was to stop; it goes on in vain."""
+    """Work did not stop when it was told to, and was abandoned."""
 
 
 def aside(work: Callable[[], Result], stop: Callable[[], bool]) -> Result:
@@ -68,5 +68,5 @@ def beside(work: Callable[[], None]) -> threading.Thread:
 
 
 def left_alone(*, interrupted: bool = False) -> bool:
-    """Whether work goes on for which the end of the process must not wait."""
+    """Whether abandoned work is still running; the end of the process must not wait for it."""
     return any(thread.is_alive() for thread in (_left + _useful if interrupted else _left))

@@ -1,4 +1,4 @@
-"""How long the search may go on: wall clock, or a count of deterministic effort."""
+"""The clock of a search: seconds of wall-clock time, or a count of evaluations."""
 
 import time
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from threading import Event
 
 @dataclass
 class Clock:
-    """A limit on one search. The only object of a run that its parts share and that changes.
+    """The limit of one search: the only object that all parts of a run share and change.
 
     Attributes
     ----------
@@ -29,12 +29,12 @@ class Clock:
 
     @property
     def timed(self) -> bool:
-        """Whether time limits the search, and not a count of evaluations."""
+        """Whether the limit is one of time, rather than a count of evaluations."""
         return self.evaluations is None
 
     @property
     def interrupted(self) -> bool:
-        """Whether the user ended the search, and so all of its parts."""
+        """Whether the user interrupted the search; this holds for all of its parts."""
         return self.stop.is_set()
 
     @property

@@ -1,4 +1,4 @@
-"""Ctrl-C (SIGINT) and SIGTERM, which are treated alike: what they do, and where.
+"""What Ctrl-C (SIGINT) and SIGTERM do. Both do the same.
 
 - While modules are loaded the process ends at once: `offloadasp.cli.main`.
 - While a search runs, the first one ends the search, whose best plan is verified and written; the
@@ -6,7 +6,7 @@
 - At any other time they raise KeyboardInterrupt, so that temporary files and processes are cleaned
   up: `offloadasp.cli.main`. Commands that have more to say than "interrupted" catch it.
 
-Every one of these ends with `EXIT_CODE` and one line on standard error; a run that found a plan
+In all cases the exit code is `EXIT_CODE`, with one line on standard error; a run that found a plan
 prints its summary instead.
 """
 
@@ -85,4 +85,4 @@ class Interrupts:
 
 
 def _ignore(*_: object) -> None:
-    """Take the signal's default action away; the wake-up descriptor tells of it."""
+    """Replace the signal's default action by none; the wake-up descriptor reports the signal."""

@@ -1,4 +1,4 @@
-"""The most memory that a process may hold: searches end before it is used up."""
+"""A limit on the memory of this process. Searches end before it is used up."""
 
 import threading
 from pathlib import Path
@@ -71,14 +71,14 @@ class MemoryLimit:
 
 
 def _settle() -> None:
-    """Have NumPy's BLAS allocate its buffers, without which it ends the process."""
+    """Make NumPy's BLAS allocate its buffers now: it ends the process if it cannot do so later."""
     for kind in (np.float32, np.float64):
         square = np.ones((512, 512), kind)
         square @ square
 
 
 def require_memory(megabytes: int | None) -> None:
-    """Refuse a limit under which nothing can run.
+    """Check that a limit leaves enough for any run.
 
     Raises
     ------

@@ -1,1 +1,1 @@
-"""What is true: instances, blocks and operations, plans, costs, strategy files."""
+"""The problem and its solutions: instances, blocks, operations, costs, plans, strategy files."""

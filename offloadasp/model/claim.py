@@ -1,4 +1,4 @@
-"""A claim: what a plan is worth by an objective, and how little any plan could be worth."""
+"""A claim: the value of a plan by an objective, and a proven lower bound on this value."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What a plan uses, at which prices that counts, and the objectives that can be minimised.
+"""Costs: the counts of a plan (bytes, actions), their prices, and the objectives.
 
 Duration, traffic and the like are *linear*: a price for every byte loaded, every byte written and
 every compute action, and a part that every plan pays. So one search minimises any of them; only the

@@ -1,4 +1,4 @@
-"""Instance files: a layer, an accelerator, element sizes, and what is left to choose.
+"""Instance files: a layer, an accelerator, element sizes, and a decomposition that may be open.
 
 The schema of an instance (TOML) and of its resolved form inside a strategy file (JSON).
 Everything is frozen, every rate is an exact fraction, and every message is one line that names
@@ -58,7 +58,7 @@ def _exact_rate(value: object) -> object:
 
 
 def exact_number(value: Fraction) -> int | str:
-    """Write a fraction the way files hold it: an integer, or ``"a/b"``."""
+    """Return a fraction as files hold it: an integer, or ``"a/b"``."""
     return int(value) if value.denominator == 1 else f"{value.numerator}/{value.denominator}"
 
 
@@ -165,7 +165,7 @@ class Choice(_Table):
 
 
 class Resolved(_Table):
-    """A decomposition with nothing left to choose: contiguous half-open ranges of indices."""
+    """A complete decomposition: contiguous half-open ranges of indices."""
 
     tile: tuple[Size, Size] = (1, 1)
     kernel_groups: Annotated[tuple[Span, ...], Field(min_length=1)]
@@ -190,12 +190,17 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,100}$", stri
 
 
 class Described(_Table):
-    """What an instance file and the instance inside a strategy file both hold."""
+    """The part that an instance file and the instance inside a strategy file have in common."""
 
     name: Name
     layer: Layer
     accelerator: Accelerator
     precision: Precision = Precision()
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """What is to be computed on what, apart from the decomposition and the search."""
+        return {key: getattr(self, key) for key in Described.model_fields}
 
     @model_validator(mode="after")
     def _name_is_a_file_name(self) -> "Described":
@@ -229,7 +234,7 @@ def _resolve_groups(
 
 
 class Instance(Described):
-    """One instance file: what is to be computed, on what, and how the search may go about it."""
+    """The content of an instance file: layer, accelerator, decomposition and search options."""
 
     decomposition: Choice | Auto = Choice()
     search: SearchOptions = SearchOptions()

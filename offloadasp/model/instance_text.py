@@ -23,4 +23,6 @@ def toml(data: Mapping[str, Any], comments: Sequence[str] = ()) -> str:
 
 def instance_text(instance: Instance, comments: Sequence[str] = ()) -> str:
     """Return the file of an instance whose decomposition is left open; defaults are written out."""
-    return toml(instance.model_dump(mode="json", exclude={"decomposition"}), comments)
+    return toml(
+        instance.model_dump(mode="json", exclude={"decomposition"}, exclude_none=True), comments
+    )

@@ -1,7 +1,7 @@
 """A layer in one decomposition: the sizes of its blocks and operations, as NumPy arrays.
 
-The same quantities are defined by ``encodings/layer.lp`` and ``encodings/decomposition.lp``;
-tests hold the two together. Python needs them to bound and to propose, clingo to decide.
+The same quantities are defined by ``layer.lp`` and ``decomposition.lp`` in ``encodings/model``;
+tests hold the two together. Python needs them for bounds and proposals; clingo decides.
 """
 
 import math
@@ -31,7 +31,7 @@ _MOST_OUTPUTS = 2**14
 
 @dataclass(frozen=True)
 class Problem:
-    """A layer on an accelerator in one decomposition; nothing is left to choose but the steps.
+    """A layer on an accelerator in one decomposition; only the steps are left to choose.
 
     Index conventions: ``n`` kernel group, ``q`` channel group, ``(i, j)`` output position,
     ``(r, c)`` input position. Sizes are bytes.
@@ -93,7 +93,7 @@ class Problem:
 
     @property
     def memory(self) -> int:
-        """Bytes on chip, but no more than all blocks together take, which changes nothing."""
+        """Bytes on chip; at most what all blocks take together, since more memory is of no use."""
         return min(self.capacity, self.all_bytes)
 
     @cached_property
@@ -137,7 +137,10 @@ class Problem:
 
     @cached_property
     def kernel_bytes(self) -> IntArray:
-        """Bytes of each kernel block (N, Q), 0 where it does not exist; the bias rides first."""
+        """Bytes of each kernel block (N, Q), 0 where it does not exist.
+
+        The first block of a kernel group includes its biases.
+        """
         height, width = self.layer.kernel_shape
         size = self.shared_channels * height * width * self.precision.weight
         if self.layer.bias:
@@ -214,10 +217,7 @@ class Problem:
     def resolved_instance(self) -> ResolvedInstance:
         """Return what a strategy file says of the instance."""
         return ResolvedInstance(
-            name=self.name,
-            layer=self.layer,
-            accelerator=self.accelerator,
-            precision=self.precision,
+            **self.instance.described,
             decomposition=self.decomposition,
             search=self.instance.search,
         )
@@ -243,7 +243,7 @@ def _taps(layer: Layer, axis: int) -> BoolArray:
 
 
 def problem_of(instance: Instance | ResolvedInstance, decomposition: Resolved) -> Problem:
-    """Join an instance and a decomposition, with the accelerator's memory, for the duration.
+    """Return the problem of an instance in a decomposition: its own memory, priced by duration.
 
     Raises
     ------
@@ -267,7 +267,7 @@ def problem_of(instance: Instance | ResolvedInstance, decomposition: Resolved) -
 
 
 def _refuse_hopeless(name: str, layer: Layer) -> None:
-    """Refuse what is too large in any case, before arrays of such sizes are made."""
+    """Refuse layers that are too large in any case, before arrays of their size are made."""
     kernels, *outputs = layer.output_shape
     weights = kernels * (layer.input[0] // layer.group) * math.prod(layer.kernel_shape)
     for what, count in (("outputs", kernels * math.prod(outputs)), ("weights", weights)):
@@ -294,6 +294,6 @@ def finest(layer: Layer) -> Resolved:
 
 
 def granularity(problem: Problem) -> int:
-    """Return the bytes of which every block's size is a multiple."""
+    """Return the greatest number of bytes of which every block's size is a multiple."""
     sizes = [problem.pixel_bytes, problem.kernel_bytes, problem.output_bytes, problem.partial_bytes]
     return math.gcd(*(int(size) for table in sizes for size in table.ravel()))

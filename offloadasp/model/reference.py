@@ -2,11 +2,11 @@
 
 It reads a strategy step by step, keeps what is on chip in sets of blocks, and stops at the first
 step that breaks a rule. Slow and simple on purpose. The rules (``encodings/``) and the simulator
-say the same in ways of their own; tests hold the three together. Nothing that solves, bounds or
+say the same independently; tests compare the three. Nothing that solves, bounds or
 judges imports this module, and it takes nothing from them: only the parsed strategy file.
 
-Why it stops: after a broken rule it is a matter of opinion what is on chip. The first broken step
-is not.
+It stops there because what is on chip after a broken rule is not defined, while the first broken
+step is.
 """
 
 from collections import Counter

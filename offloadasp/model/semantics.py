@@ -1,7 +1,7 @@
 """The semantics of a step: what a block occupies while the step computes.
 
 A step frees, writes, loads and computes, in this order. The rules (``encodings/``), the simulator
-and the reference tell it in words of their own, on purpose; everything else asks this module.
+and the reference each define it independently, on purpose; everything else uses this module.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Strategy files (JSON): a plan as boxes, with the instance, the duration and what is proved."""
+"""Strategy files (JSON): a plan as boxes, with its instance, duration, bounds and certificate."""
 
 import contextlib
 import json
@@ -55,7 +55,7 @@ def _exact_duration(value: object) -> object:
 
 
 def _exact_value(value: object, info: ValidationInfo) -> object:
-    """Read an amount of what is minimised: only rules of the user's own may pay."""
+    """Read a value of an objective. It is negative only under rules of the user's own."""
     own = str(info.data.get("name", "")).split(",")[0] == EDITED
     return _exact_amount(value) if own else _exact_duration(value)
 

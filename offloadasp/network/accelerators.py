@@ -1,13 +1,14 @@
-"""Accelerator files (TOML): a machine without a layer, and the element sizes it computes in."""
+"""Accelerator files (TOML): an accelerator without a layer, and its element sizes."""
 
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from offloadasp.base.errors import InputError
 from offloadasp.base.explain import explain
 from offloadasp.base.files import read_toml
-from offloadasp.model.instance import Accelerator, Name, Precision
+from offloadasp.model.instance import Accelerator, Described, Name, Precision
 
 
 class Machine(BaseModel):
@@ -27,6 +28,12 @@ class Machine(BaseModel):
     name: Name
     accelerator: Accelerator
     precision: Precision | None = None
+
+    @property
+    def tables(self) -> dict[str, Any]:
+        """The tables that instances on this machine take over as they are."""
+        names = Machine.model_fields.keys() & Described.model_fields.keys() - {"name", "precision"}
+        return {name: getattr(self, name) for name in names}
 
 
 def load_machine(path: Path) -> Machine:

@@ -1,4 +1,4 @@
-"""The convolutions of a model: each as a layer, and what cannot be one with the reason."""
+"""Finds the convolutions of a model, and says why other nodes with weights cannot be offloaded."""
 
 import re
 from collections.abc import Sequence
@@ -72,7 +72,7 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Imported:
-    """What a model holds: its convolutions in the order of its nodes, and what is none."""
+    """The convolutions of a model, in the order of its nodes, and the nodes left to the host."""
 
     convolutions: tuple[Convolution, ...]
     skipped: tuple[Skipped, ...]
@@ -136,9 +136,7 @@ def _read(model: Model, node: NodeProto, machine: Machine) -> tuple[Layer, Preci
     except ValidationError as error:
         raise Unfit(explain(error, Layer)) from None
     precision = _precision(model, node, machine)
-    instance = Instance(
-        name="layer", layer=layer, accelerator=machine.accelerator, precision=precision
-    )
+    instance = Instance(name="layer", layer=layer, precision=precision, **machine.tables)
     try:
         problem_of(instance, undivided(layer))
     except InputError as error:
@@ -152,7 +150,7 @@ def instances(imported: Imported, machine: Machine, search: SearchOptions) -> li
         Instance(
             name=name,
             layer=alike[0].layer,
-            accelerator=machine.accelerator,
+            **machine.tables,
             precision=alike[0].precision,
             search=search,
         )
@@ -161,7 +159,7 @@ def instances(imported: Imported, machine: Machine, search: SearchOptions) -> li
 
 
 def _precision(model: Model, node: NodeProto, machine: Machine) -> Precision:
-    """Return the bytes an element: the machine's for floats if it says so, else the tensors'."""
+    """Return the bytes per element: the machine's for floats if stated, else the tensors'."""
     weight = 3 if node.op_type == "QLinearConv" else 1
     kinds = [model.types[node.input[number]] for number in (0, weight)]
     if machine.precision is not None and all(kind in FLOATS for kind in kinds):

@@ -1,4 +1,4 @@
-"""What a network runs on: recorded tensors in ONNX's test format, or tensors drawn at random."""
+"""Inputs of a network: recorded tensors in ONNX's test format, or tensors drawn at random."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""An ONNX model: read, checked, its batch filled in, its shapes inferred."""
+"""Reads an ONNX model, checks it, fills in its batch, and infers its shapes."""
 
 import math
 import re
@@ -155,7 +155,7 @@ def _require_known_versions(path: Path, proto: ModelProto) -> None:
 
 
 def _require_external_data(path: Path, proto: ModelProto) -> None:
-    """Refuse a model whose data in files of their own are not there, or not whole."""
+    """Check that the data files of a model exist and are complete."""
     for tensor in proto.graph.initializer:
         if not uses_external_data(tensor):
             continue

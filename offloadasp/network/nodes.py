@@ -1,4 +1,4 @@
-"""What single nodes of a model are as layers, with the semantics of ONNX, or why they are none."""
+"""Reads a node of a model as a layer, with the semantics of ONNX, or says why it is none."""
 
 import math
 from collections.abc import Callable, Sequence

@@ -1,7 +1,7 @@
-"""A node's tensors as those of its layer, and the layer's output as the node's.
+"""Converts a node's tensors into the tensors of its layer, and the layer's output back.
 
-The counterpart of `nodes`, which says what layer a node is: here the numbers go the same way. In
-both, products of matrices are 1 x 1 convolutions over an output one row high.
+The counterpart of `nodes`, which turns a node into a layer; here the numbers follow. In both,
+products of matrices are 1 x 1 convolutions over an output one row high.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Plans all layers of a network, in processes of their own, and goes on where a run stopped."""
+"""Plans all layers of a network in parallel processes, and skips layers that are finished."""
 
 import multiprocessing
 import signal

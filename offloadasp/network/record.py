@@ -1,4 +1,4 @@
-"""What is kept of a planned layer beside its strategy file, so that an interrupted run goes on."""
+"""Records of planned layers beside their strategy files, so that an interrupted run goes on."""
 
 import hashlib
 import json
@@ -56,7 +56,7 @@ class Planned(BaseModel):
 
 
 def planned(result: Result) -> Planned:
-    """Return what is kept of a run whose strategy file is written."""
+    """Return the record of a run whose strategy file is written."""
     strategy, replay, path = result.strategy, result.replay, result.path
     assert path is not None
     return Planned(
@@ -102,8 +102,10 @@ def finished(instance: Instance, out: Path) -> Planned | None:
         theirs = load(path)
     except (InputError, OSError, ValidationError):
         return None  # not there, not whole, or not ours: planned anew
-    described = ("name", "layer", "accelerator", "precision", "search")
-    same = all(getattr(theirs.instance, key) == getattr(instance, key) for key in described)
+    same = (
+        theirs.instance.described == instance.described
+        and theirs.instance.search == instance.search
+    )
     stated = (theirs.duration, theirs.lower_bound, theirs.status)
     return found if same and stated == (found.duration, found.lower_bound, found.status) else None
 

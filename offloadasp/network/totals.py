@@ -1,4 +1,4 @@
-"""A network's layers together: cycles of all its convolutions, each as often as it runs."""
+"""Totals of a network: the sums over its layers, each counted as often as it runs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

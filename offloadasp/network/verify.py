@@ -178,7 +178,7 @@ def verify(
 
 
 def _offload(proto: ModelProto, offloaded: Mapping[str, Convolution]) -> ModelProto:
-    """Return the model with an operator of our own in the place of every offloaded node."""
+    """Return the model with an operator of our own in place of every offloaded node."""
     changed = ModelProto()
     changed.CopyFrom(proto)
     for node in changed.graph.node:

@@ -23,7 +23,7 @@ def write_csv(strategy: Strategy, books: Books, file: TextIO) -> None:
     """Write a row an action, with exact times.
 
     ``size`` is bytes, of ``compute`` multiply-accumulates; ``start`` and ``end`` are cycles, as
-    integers or fractions. What a kind of block does not have (n, q, or a place) is empty.
+    integers or fractions. Columns that a kind of block does not have (n, q, a place) are empty.
     """
     table = csv.writer(file, lineterminator="\n")
     table.writerow(_COLUMNS)

@@ -80,7 +80,7 @@ def test_durations_are_exact_and_optimal_at_any_rates(name: str, tmp_path: Path)
     load_, write, compute = (f'"{Fraction(rate)}"' for rate in RATES[name])
     path = instance(tmp_path, load_cycles=load_, write_cycles=write, compute_cycles=compute)
     out = tmp_path / "out"
-    ran = offload_asp("run", path, "--out", out, "--time-limit", "10", "--json")
+    ran = offload_asp("run", path, "--out", out, "--budget", "60", "--json")
     found = ran.json
     strategy = load(out / "tiny.strategy.json")
     assert Fraction(found["duration"]) == strategy.duration

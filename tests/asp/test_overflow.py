@@ -16,7 +16,7 @@ from offloadasp.asp.vetting.overflow import Watch
 from offloadasp.base.errors import InputError
 from offloadasp.base.resources import encodings_folder
 from offloadasp.model.problem import CLINGO_LIMIT
-from tests.support.invoking import instance, offload_asp
+from tests.support.invoking import UNTIL_PROVED, instance, offload_asp
 
 LEAVES = {
     "a product": "p(100000 * 100000).",
@@ -218,7 +218,7 @@ def test_the_shipped_rules_stay_within_32_bits_when_they_are_edited(tmp_path: Pa
     for path in copy.rglob("*.lp"):
         path.write_text(path.read_text() + "edited.\n")
     given_ = instance(tmp_path)
-    more = ("--encodings", copy, "--out", tmp_path / "edited", "--budget", "1000000")
+    more = ("--encodings", copy, "--out", tmp_path / "edited", *UNTIL_PROVED)
     edited = offload_asp("run", given_, *more, "--json").json
     shipped = offload_asp("run", given_, "--out", tmp_path / "out", "--json").json
     assert edited["edited"] is True
@@ -230,7 +230,7 @@ def test_only_what_differs_from_the_shipped_rules_is_watched(tmp_path: Path) -> 
     added = tmp_path / "added.lp"
     added.write_text("p(1 + 1).\n")
     rules = rules_in_force(None, [added])
-    assert rules.ships(encodings_folder() / "step.lp")
+    assert rules.ships(encodings_folder() / "model/step.lp")
     assert not rules.ships(added)
     copy = tmp_path / "copy"
     assert offload_asp("encodings", copy).code == 0

@@ -56,12 +56,12 @@ def test_a_statement_less_counts(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("text", ["a :- b(.\n", "a(é).\n", ""])
 def test_what_is_no_program_or_empty_is_not_shipped(tmp_path: Path, text: str) -> None:
-    assert not is_shipped("step.lp", written(tmp_path, text))
+    assert not is_shipped("model/step.lp", written(tmp_path, text))
 
 
 def test_a_file_of_another_name_is_not_shipped() -> None:
-    assert not is_shipped("steps.lp", FOLDER / "step.lp")
-    assert not is_shipped("layer.lp", FOLDER / "step.lp")
+    assert not is_shipped("step.lp", FOLDER / "model/step.lp")
+    assert not is_shipped("model/layer.lp", FOLDER / "model/step.lp")
 
 
 def test_only_files_that_differ_are_looked_through_again(tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_every_part_of_a_statement_is_at_its_place_in_the_file(tmp_path: Path) -
 
 
 def test_a_copy_beside_links_is_as_shipped(tmp_path: Path) -> None:
-    shutil.copytree(FOLDER, tmp_path / "real")
+    shutil.copytree(FOLDER / "model", tmp_path / "real")
     (tmp_path / "link").symlink_to(tmp_path / "real")
     assert not rules_in_force(tmp_path / "link", ()).edited
 

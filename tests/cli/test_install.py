@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.invoking import PATIENCE
+
 pytest.importorskip("hatchling", reason="building offline needs hatchling: pip install -e .[test]")
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,7 +50,7 @@ def command(*arguments: str | Path, cwd: Path, path: str = "") -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=100,
+        timeout=PATIENCE,
     )
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
@@ -125,7 +127,7 @@ def test_a_wheel_installs_the_command(installed: Environment) -> None:
     offload = installed.python.with_name("offload-asp")
     copied = installed.folder / "rules"
     command(offload, "encodings", copied, cwd=installed.folder)
-    assert contents(copied) == contents(ROOT / "encodings")
+    assert contents(copied) == contents(ROOT / "encodings" / "model")
 
 
 def test_an_editable_install_finds_the_folders_of_the_checkout(tmp_path: Path) -> None:
@@ -205,19 +207,19 @@ def test_an_edit_of_the_rules_is_seen_and_obeyed(
     installed: Environment, tmp_path: Path, kind: str
 ) -> None:
     source = checkout(tmp_path / "source")
-    edited, path, environment = source / "encodings" / "step.lp", "", installed
+    edited, path, environment = source / "encodings" / "model" / "step.lp", "", installed
     more: list[str | Path] = []
     if kind == "wheel":
         package = tmp_path / "wheel" / "offloadasp"
         shutil.copytree(installed.packages / "offloadasp", package)
-        edited, path = package / "encodings" / "step.lp", str(package.parent)
+        edited, path = package / "encodings" / "model" / "step.lp", str(package.parent)
     elif kind == "editable":
         environment = Environment(tmp_path)
         environment.install("--editable", source)
     elif kind == "checkout":
         path = str(source)
     elif kind == "copy":
-        more = ["--encodings", source / "encodings"]
+        more = ["--encodings", source / "encodings" / "model"]
     else:
         edited = tmp_path / "added.lp"
         more = ["--encoding", edited]

@@ -10,7 +10,7 @@ import offloadasp
 from offloadasp.base.resources import encodings_folder
 from offloadasp.model.catalogue import find_instance, load_shipped, shipped_files
 from offloadasp.model.instance import load_instance
-from tests.support.invoking import instance, offload_asp, start
+from tests.support.invoking import PATIENCE, instance, offload_asp, start
 
 SHIPPED = shipped_files()
 COMMANDS = ["run", "simulate", "check", "facts", "encodings", "instances", "import", "network"]
@@ -33,7 +33,7 @@ def test_facts_are_what_the_geometry_of_the_rules_takes(path: Path) -> None:
     assert ran.code == 0
     messages: list[str] = []
     control = clingo.Control(logger=lambda _, text: messages.append(text))
-    control.load(str(encodings_folder() / "layer.lp"))
+    control.load(str(encodings_folder() / "model/layer.lp"))
     control.add("base", [], ran.out)
     control.ground([("base", [])])
     assert not messages
@@ -59,7 +59,7 @@ def test_facts_stop_quietly_when_nobody_reads_on(tmp_path: Path) -> None:
     assert process.stderr is not None
     process.stdout.close()
     assert process.stderr.read() == ""
-    process.wait(timeout=30)
+    process.wait(timeout=PATIENCE)
 
 
 def test_the_list_names_every_instance_with_size_and_memory() -> None:
@@ -117,6 +117,6 @@ def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
         pytest.skip("there is no /dev/full here")
     with Path("/dev/full").open("w") as full:
         process = start("instances", "--json", cwd=tmp_path, stdout=full.fileno())
-        _, error = process.communicate(timeout=30)
+        _, error = process.communicate(timeout=PATIENCE)
     assert process.returncode == 2
     assert error == "offload-asp: error: standard output: No space left on device\n"

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,9 @@ import pytest
 from onnx import helper, numpy_helper
 
 from offloadasp.judge.simulator import simulate
-from offloadasp.model.instance import load_instance
+from offloadasp.model.instance import Instance, load_instance
 from offloadasp.network import plan as planning
-from tests.support.invoking import Ran, Terminal, offload_asp, start
+from tests.support.invoking import PATIENCE, UNTIL_PROVED, Ran, Terminal, offload_asp, start
 from tests.support.onnx_models import Array, evaluated, model, saved, small_network
 
 ACCELERATOR = """
@@ -215,7 +215,7 @@ def slow_network(folder: Path, *options: str) -> tuple[str | Path, ...]:
 
 
 def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while not path.exists():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
@@ -238,24 +238,36 @@ def interrupt(options: tuple[str | Path, ...], number: signal.Signals, folder: P
     process = start(*options, cwd=folder, session=True)
     wait_for(folder / "out" / "quick.layer.json", process)
     process.send_signal(number)
-    out, error = process.communicate(timeout=30)
+    out, error = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert out == ""
     (line,) = error.splitlines()
     assert "interrupted" in line
     assert str(folder / "out") in line
     # Python's own helper of multiprocessing notices a moment later that it is not needed.
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     while alive(process.pid):
         assert time.monotonic() < deadline, alive(process.pid)
         time.sleep(0.05)
     assert times(folder).keys() == {"quick.strategy.json"}
 
 
-def test_an_interrupted_run_keeps_what_is_finished_and_goes_on(tmp_path: Path) -> None:
-    options = slow_network(tmp_path, "--time-limit=0.8")
+def test_an_interrupted_run_keeps_what_is_finished_and_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = slow_network(tmp_path, "=".join(UNTIL_PROVED))
     interrupt(options, signal.SIGINT, tmp_path)
     kept = times(tmp_path)["quick.strategy.json"]
+
+    def briefly(
+        missing: Sequence[Instance], out: Path, jobs: int, memory_limit: int | None
+    ) -> Generator[planning.Outcome]:
+        for entry in missing:
+            search = entry.search.model_copy(update={"time_limit": 0.1})
+            yield planning.plan_layer(entry.model_copy(update={"search": search}), out)
+
+    # The limit that lets no signal come too late would let the second layer take too long.
+    monkeypatch.setattr(planning, "_in_processes", briefly)
     report = offload_asp(*options, "--json").json
     assert [layer["name"] for layer in report["layers"]] == ["quick", "slow"]
     assert report["totals"]["runs_without_strategy"] == 0
@@ -263,17 +275,17 @@ def test_an_interrupted_run_keeps_what_is_finished_and_goes_on(tmp_path: Path) -
 
 
 def test_sigterm_ends_a_run_as_ctrl_c_does(tmp_path: Path) -> None:
-    interrupt(slow_network(tmp_path, "--time-limit=300"), signal.SIGTERM, tmp_path)
+    interrupt(slow_network(tmp_path, "=".join(UNTIL_PROVED)), signal.SIGTERM, tmp_path)
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs Linux to find processes")
 def test_a_worker_that_is_killed_is_reported_and_nothing_finished_is_lost(tmp_path: Path) -> None:
-    process = start(*slow_network(tmp_path, "--time-limit=300"), cwd=tmp_path)
+    process = start(*slow_network(tmp_path, "=".join(UNTIL_PROVED)), cwd=tmp_path)
     wait_for(tmp_path / "out" / "quick.layer.json", process)
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     (worker,) = [p for p in children if "spawn_main" in Path(f"/proc/{p}/cmdline").read_text()]
     os.kill(int(worker), signal.SIGKILL)
-    out, error = process.communicate(timeout=30)
+    out, error = process.communicate(timeout=PATIENCE)
     assert process.returncode == 4
     assert out == ""
     (line,) = error.splitlines()
@@ -487,7 +499,11 @@ def test_all_else_works_without_onnx() -> None:
         "app(['import', 'm.onnx', '--accelerator=gap8', '--out=o'])"
     )
     process = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
     )
     assert process.returncode == 2
     (line,) = process.stderr.splitlines()
@@ -508,7 +524,7 @@ def test_a_network_s_table_fits_the_terminal_and_is_whole_in_a_pipe(
         variables={"COLUMNS": columns, "NO_COLOR": "1"},
     )
     lines = re.sub(r"\x1b\[[\d;]*m", "", terminal.read()).splitlines()
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=PATIENCE) == 0
     assert max(map(len, lines)) <= int(columns)
     assert not any("…" in line for line in lines)
     piped = network(folder).out.splitlines()
@@ -547,7 +563,7 @@ def test_a_bar_on_the_terminal_counts_layers(planned: tuple[Path, Ran], tmp_path
         stderr=terminal.theirs,
     )
     text = terminal.read()
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
     assert "layers" in text
     assert "3/4" in text

@@ -3,13 +3,17 @@
 import json
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from clingo import Control
 
-from offloadasp.base.resources import encodings_folder
-from tests.support.invoking import TINY, Ran, cells, instance, offload_asp, steps_in
+from offloadasp.asp.solving import Outcome, Progress, Solving, minimise
+from offloadasp.base.resources import encodings_folder, model_folder
+from offloadasp.limits.clock import Clock
+from tests.support.invoking import TINY, UNTIL_PROVED, Ran, cells, instance, offload_asp, steps_in
 
 AT_MOST_THREE = ":- step(T), T > 1, #count { R, C, Q : load(pixel(R, C, Q), T) } > 3.\n"
 # Two patches that share nothing: without the rule every step loads a whole patch of four pixels.
@@ -19,7 +23,7 @@ APART = TINY.replace("[1, 3, 3]", "[1, 2, 4]").replace(
 
 
 def run(path: Path, *more: str | Path) -> Ran:
-    return offload_asp("run", path, "--out", path.parent / "out", "--time-limit", "10", *more)
+    return offload_asp("run", path, "--out", path.parent / "out", *UNTIL_PROVED, *more)
 
 
 def added(folder: Path, text: str) -> Path:
@@ -67,7 +71,7 @@ def test_an_added_rule_is_obeyed_on_the_shipped_tiny_3x3(tmp_path: Path) -> None
     assert ran.code == 0
     assert max(loaded_pixels(step) for step in steps_in(strategy)[1:]) > 3
     rule = added(tmp_path, AT_MOST_THREE)
-    ran = offload_asp("run", "tiny-3x3", "--out", tmp_path, "--encoding", rule, "--time-limit", "4")
+    ran = offload_asp("run", "tiny-3x3", "--out", tmp_path, "--encoding", rule, "--budget", "200")
     assert ran.code == 0
     assert max(loaded_pixels(step) for step in steps_in(strategy)[1:]) <= 3
 
@@ -281,8 +285,29 @@ def test_an_incomplete_copy_is_refused(tmp_path: Path) -> None:
     assert "traffic.lp: is missing" in ran.error_line
 
 
-def test_a_copy_holds_every_shipped_rule(tmp_path: Path) -> None:
-    copy, shipped = copied(tmp_path), encodings_folder()
+@pytest.mark.parametrize("file", ["check.lp", "lean.lp"])
+def test_a_copy_of_an_earlier_layout_is_refused_with_what_to_do(tmp_path: Path, file: str) -> None:
+    copy = copied(tmp_path)
+    (copy / file).touch()
+    ran = run(instance(tmp_path), "--encodings", copy)
+    assert ran.code == 2
+    assert "copy of an earlier layout; 'offload-asp encodings NEW' copies" in ran.error_line
+
+
+def test_all_encodings_are_no_copy_of_the_model(tmp_path: Path) -> None:
+    ran = run(instance(tmp_path), "--encodings", encodings_folder())
+    assert ran.code == 2
+    assert f"give {model_folder()}" in ran.error_line
+
+
+def test_the_folder_of_the_model_itself_may_be_given(tmp_path: Path) -> None:
+    ran = run(instance(tmp_path), "--encodings", model_folder(), "--json")
+    assert ran.code == 0
+    assert ran.json["edited"] is False
+
+
+def test_a_copy_holds_every_rule_of_the_model(tmp_path: Path) -> None:
+    copy, shipped = copied(tmp_path), model_folder()
     names = {path.relative_to(shipped) for path in shipped.rglob("*.lp")}
     assert {path.relative_to(copy) for path in copy.rglob("*.lp")} == names
     assert all((copy / name).read_bytes() == (shipped / name).read_bytes() for name in names)
@@ -332,10 +357,7 @@ def test_check_reads_the_rules_it_is_given(tmp_path: Path) -> None:
     stored["instance"]["accelerator"]["memory"] = 8
     strategy.write_text(json.dumps(stored))
     copy = copied(tmp_path)
-    rule = next(
-        line for line in (copy / "check.lp").read_text().splitlines() if "violation(memory" in line
-    )
-    edit(copy / "check.lp", rule, "")
+    edit(copy / "decomposition.lp", "block(kernel(N, Q), Count * Kh", "block(kernel(N, Q), 0 * Kh")
 
     def readings(*more: str | Path) -> set[tuple[str, ...]]:
         ran = offload_asp("check", strategy, "--json", *more)
@@ -379,13 +401,35 @@ def test_a_rule_that_pays_is_minimised_below_zero(tmp_path: Path) -> None:
     assert checked.code == 0
 
 
+@pytest.fixture
+def cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """End every search as its time limit does, once it has a strategy."""
+
+    def cut(
+        control: Control,
+        clock: Clock,
+        effort: Solving,
+        *,
+        on_progress: Callable[[Progress], None],
+    ) -> Outcome:
+        def told(progress: Progress) -> None:
+            on_progress(progress)
+            if progress.costs is not None:
+                clock.seconds = 0.0
+
+        return minimise(control, clock, effort, on_progress=told)
+
+    monkeypatch.setattr("offloadasp.search.rules_in_force.edited.minimise", cut)
+
+
+@pytest.mark.usefixtures("cut_short")
 def test_where_rules_pay_the_bound_of_a_search_cut_short_is_what_they_pay_at_most(
     tmp_path: Path,
 ) -> None:
     rule = added(
         tmp_path, "#maximize { 7@1, T : computing(T) }. #minimize { 3@1 : computing(1) }.\n"
     )
-    options = ("--encoding", rule, "--out", tmp_path / "out", "--time-limit", "1", "--json")
+    options = ("--encoding", rule, "--out", tmp_path / "out", *UNTIL_PROVED, "--json")
     ran = offload_asp("run", "tiny-3x3", *options)
     assert ran.code == 0
     objective = ran.json["objective"]

@@ -30,7 +30,7 @@ from tests.engines.plans import (
     random_plan,
     strategy_of,
 )
-from tests.support.invoking import FIXED, TIGHT, Terminal, instance, offload_asp, start
+from tests.support.invoking import FIXED, PATIENCE, TIGHT, Terminal, instance, offload_asp, start
 from tests.support.layers import layers
 
 KINDS = ("pixels", "kernels", "partial_sums", "outputs")
@@ -348,10 +348,10 @@ def test_tables_fit_80_columns_and_have_colours_on_a_terminal_alone(
             variables={"COLUMNS": "80"} | variables,
         )
         text = terminal.read()
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=PATIENCE) == 0
         assert (re.search(r"\x1b\[(\d+;)*3\d[;m]", text) is not None) == coloured
         plain = re.sub(r"\x1b\[[\d;]*m", "", text)
         assert max(map(len, plain.splitlines())) <= 80
-    piped = start(*arguments, cwd=tmp_path).communicate(timeout=60)[0]
+    piped = start(*arguments, cwd=tmp_path).communicate(timeout=PATIENCE)[0]
     assert "\x1b" not in piped
     assert piped

@@ -1,4 +1,4 @@
-"""check.lp accepts every valid strategy and names the rule that a broken one breaks, by step."""
+"""check/ accepts every valid strategy and names the rule that a broken one breaks, by step."""
 
 import shutil
 from dataclasses import dataclass
@@ -167,26 +167,29 @@ def test_a_violation_names_the_block() -> None:
     )
 
 
-# --- No rule of check.lp can go ---
+# --- No rule of check/ can go ---
 
 
 @dataclass(frozen=True)
 class Statement:
-    """A rule of check.lp, and a line that keeps its head a known predicate without it."""
+    """A rule of a file, and a line that keeps its head a known predicate without it."""
 
+    file: str
     text: str
     defined: str
 
 
 def statements() -> list[Statement]:
     rules: list[Statement] = []
+    for file in ("check/unpack.lp", "check/replay.lp"):
 
-    def note(node: clingo.ast.AST) -> None:
-        if node.ast_type == clingo.ast.ASTType.Rule:
-            atom = node.head.atom.symbol
-            rules.append(Statement(str(node), f"#defined {atom.name}/{len(atom.arguments)}."))
+        def note(node: clingo.ast.AST, file: str = file) -> None:
+            if node.ast_type == clingo.ast.ASTType.Rule:
+                atom = node.head.atom.symbol
+                defined = f"#defined {atom.name}/{len(atom.arguments)}."
+                rules.append(Statement(file, str(node), defined))
 
-    clingo.ast.parse_files([str(RULES.folder / "check.lp")], note)
+        clingo.ast.parse_files([str(RULES.folder / file)], note)
     return rules
 
 
@@ -211,8 +214,9 @@ def verdicts(folder: Path) -> list[object]:
 def test_no_rule_of_the_check_can_go(deleted: int, tmp_path: Path) -> None:
     folder = tmp_path / "encodings"
     shutil.copytree(RULES.folder, folder)
-    left = [rule.text for k, rule in enumerate(STATEMENTS) if k != deleted]
-    defined = ["#defined box/8.", "#defined entry/4.", STATEMENTS[deleted].defined]
-    (folder / "check.lp").write_text("\n".join(left + defined), encoding="utf-8")
+    gone = STATEMENTS[deleted]
+    left = [rule.text for rule in STATEMENTS if rule.file == gone.file and rule != gone]
+    defined = ["#defined box/8.", "#defined entry/4.", gone.defined]
+    (folder / gone.file).write_text("\n".join(left + defined), encoding="utf-8")
     pairs = zip(SAMPLES, verdicts(RULES.folder), strict=True)
     assert any(check(strategy, Rules(folder)) != verdict for strategy, verdict in pairs)

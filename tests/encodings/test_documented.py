@@ -1,154 +1,55 @@
-"""encodings/README.md and the head of every .lp file say what the rules are, and nothing else."""
+"""The head of every ``.lp`` file and encodings/README.md say what the rules are."""
 
 import re
-from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 
 import clingo
-import clingo.ast
 import pytest
-from clingo.ast import AST, ASTType
 
 from offloadasp.asp.facts import facts
-from offloadasp.base.resources import encodings_folder
 from offloadasp.judge.simulator import RULES
 from offloadasp.model.instance import Layer, Precision, Resolved
+from tests.support.dictionary import FACTS, FILES, FOLDER, dictionary, head_of, program_of
 from tests.support.layers import accelerator, problem_with
 
-FOLDER = encodings_folder()
-FILES = sorted(path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.lp"))
 README = (FOLDER / "README.md").read_text(encoding="utf-8")
-PREDICATE = re.compile(r"\b([a-z]\w*/\d+)")
-# Who writes facts, in the table's words.
-SOURCES = {"instance", "strategy", "search"}
+EXAMPLES = sorted(path.name for path in (FOLDER / "examples").glob("*.lp"))
+DERIVED = {p for name in FILES for p in program_of(name).derived}
 
 
-@dataclass
-class Program:
-    """What one file holds, without what it includes; predicates as name/arity."""
-
-    derived: set[str] = field(default_factory=set)
-    used: set[str] = field(default_factory=set)
-    variables: set[str] = field(default_factory=set)
-    terms: set[tuple[str, int, str]] = field(default_factory=set)  # name, argument, variable
-    constants: set[str] = field(default_factory=set)
-    includes: list[str] = field(default_factory=list)
-
-
-class _Reader(clingo.ast.Transformer):
-    """Collects predicates into a set, variables and arguments into a program."""
-
-    def __init__(self, program: Program, predicates: set[str]) -> None:
-        self.program, self.predicates = program, predicates
-
-    def visit_SymbolicAtom(self, atom: AST) -> AST:  # noqa: N802 (clingo's name)
-        self.predicates.add(f"{atom.symbol.name}/{len(atom.symbol.arguments)}")
-        return atom.update(**self.visit_children(atom))
-
-    def visit_Function(self, function: AST) -> AST:  # noqa: N802
-        for k, argument in enumerate(function.arguments):
-            if argument.ast_type == ASTType.Variable:
-                self.program.terms.add((function.name, k, argument.name))
-        return function.update(**self.visit_children(function))
-
-    def visit_Variable(self, variable: AST) -> AST:  # noqa: N802
-        self.program.variables.add(variable.name)
-        return variable
-
-
-@cache
-def program_of(name: str) -> Program:
-    program, path = Program(), FOLDER / name
-    head, body = _Reader(program, program.derived), _Reader(program, program.used)
-
-    def read_head(node: AST) -> None:
-        if node.ast_type == ASTType.Literal:
-            head(node)
-        else:
-            assert node.ast_type == ASTType.Aggregate, (
-                f"{name}: a kind of head unknown here: {node}"
-            )
-            for element in node.elements:
-                head(element.literal)
-                body.visit_sequence(element.condition)
-
-    def read(node: AST) -> None:
-        if Path(node.location.begin.filename).resolve() != path.resolve():
-            return
-        if node.ast_type == ASTType.Rule:
-            read_head(node.head)
-            body.visit_sequence(node.body)
-        elif node.ast_type == ASTType.Minimize:
-            body(node)
-        elif node.ast_type == ASTType.ShowSignature:
-            program.used.add(f"{node.name}/{node.arity}")
-        elif node.ast_type == ASTType.Definition:
-            program.constants.add(node.name)
-        else:
-            known = {ASTType.Program, ASTType.Comment, ASTType.Defined}
-            assert node.ast_type in known, f"{name}: a statement unknown here: {node}"
-
-    clingo.ast.parse_files([str(path)], read)
-    text = path.read_text(encoding="utf-8")
-    includes = re.findall(r'^#include "([^"]+)"\.$', text, re.MULTILINE)
-    program.includes = [beside(name, file) for file in includes]
-    return program
-
-
-def beside(name: str, other: str) -> str:
-    """The path in the folder of encodings of a file that another one names."""
-    near = ((FOLDER / name).parent / other).resolve()
-    found = near if near.is_file() else FOLDER / other
-    return found.relative_to(FOLDER).as_posix()
-
-
-@cache
-def header_of(name: str) -> dict[str, str]:
-    """The entries of a file's head: Input, Used and Output, and the text before them as Title."""
-    entries: dict[str, str] = {}
-    key = "Title"
-    for line in (FOLDER / name).read_text(encoding="utf-8").splitlines():
-        if not line.startswith("%"):
-            break
-        found = re.match(r"% (Input|Used|Output):\s+(.*)", line)
-        key, text = found.groups() if found else (key, line[1:].strip())
-        entries[key] = f"{entries.get(key, '')} {text}".strip()
-    return entries
-
-
-def used_with_files(name: str) -> list[tuple[set[str], list[str]]]:
-    """The entry Used as groups of predicates, each with the files that it names."""
-    groups = re.findall(r"([^()]*)\(([^()]*)\)", header_of(name)["Used"])
-    return [
-        (
-            set(PREDICATE.findall(names)),
-            [beside(name, file) for file in re.findall(r"[\w/]+\.lp", files)],
-        )
-        for names, files in groups
-    ]
-
-
-@cache
 def included(name: str) -> list[str]:
     """A file and all that it includes."""
     return [name, *(file for part in program_of(name).includes for file in included(part))]
+
+
+def used_with_files(name: str) -> list[tuple[set[str], list[str]]]:
+    """The part Used as groups of predicates, each with the files that it names."""
+    groups = re.findall(r"([^()]*)\(([^()]*)\)", head_of(name).text["Used"])
+    return [
+        (
+            set(re.findall(r"\b([a-z]\w*/\d+)", names)),
+            [file for file in FILES if Path(file).name in re.findall(r"[\w/]+\.lp", files)],
+        )
+        for names, files in groups
+    ]
 
 
 # --- The head of every file ---
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_file_begins_with_its_purpose_and_three_lists(name: str) -> None:
-    header = header_of(name)
-    assert list(header) == ["Title", "Input", "Used", "Output"]
-    assert all(header.values())
+def test_a_file_begins_with_its_purpose_and_what_goes_in_and_out(name: str) -> None:
+    head = head_of(name)
+    assert list(head.text)[:4] == ["Title", "Input", "Used", "Output"]
+    assert all(head.text[part] or head.entries[part] for part in head.text)
+    entries = [entry for part in head.entries.values() for entry in part]
+    assert all(entry.meaning.endswith(".") for entry in entries)
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_input_and_used_list_exactly_what_the_file_does_not_derive(name: str) -> None:
-    program, header = program_of(name), header_of(name)
-    inputs, used = (set(PREDICATE.findall(header[key])) for key in ("Input", "Used"))
+    program, head = program_of(name), head_of(name)
+    inputs, used = head.listed("Input"), head.listed("Used")
     if program.includes:
         parts = [program_of(file) for file in included(name)]
         assert not used
@@ -156,35 +57,46 @@ def test_input_and_used_list_exactly_what_the_file_does_not_derive(name: str) ->
     else:
         assert inputs | used == program.used - program.derived
     assert not inputs & used
-    derived_somewhere = {p for file in FILES for p in program_of(file).derived}
-    assert used <= derived_somewhere
-    given = {
-        predicate
-        for predicate, rows in predicate_rows().items()
-        if any(SOURCES & set(row.derived) for row in rows)
-    }
-    assert inputs <= given
+    assert used <= DERIVED
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_fact_that_a_file_takes_is_explained_somewhere(name: str) -> None:
+    explained = set(head_of(FACTS).names("Output"))
+    for file in FILES:
+        explained |= head_of(file).names("Input")
+    assert head_of(name).listed("Input") <= explained
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_used_names_the_files_that_derive_it(name: str) -> None:
     groups = used_with_files(name)
     named = {predicate for predicates, _ in groups for predicate in predicates}
-    assert named == set(PREDICATE.findall(header_of(name)["Used"])), "each with its file"
+    assert named == head_of(name).listed("Used"), "each with its file"
     for predicates, files in groups:
         assert files
         for file in files:
-            outputs = set(PREDICATE.findall(header_of(file)["Output"]))
             assert predicates <= program_of(file).derived
+            outputs = head_of(file).names("Output")
             assert predicates <= outputs, f"{file} must list them as its output"
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_output_lists_what_the_file_derives(name: str) -> None:
-    outputs = set(PREDICATE.findall(header_of(name)["Output"]))
-    derived = {p for file in included(name) for p in program_of(file).derived}
-    assert outputs <= derived
-    assert bool(outputs) == bool(derived)
+def test_a_file_explains_every_predicate_that_it_derives_once(name: str) -> None:
+    head = head_of(name)
+    outputs, inside = head.names("Output"), head.names("Inside")
+    optional = {"bias/0"} if name == FACTS else set()
+    assert outputs | inside == program_of(name).derived | optional
+    assert not outputs & inside
+    counted = sum(len(head.entries.get(part, ())) for part in ("Output", "Inside"))
+    assert counted == len(outputs | inside)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_what_is_inside_a_file_is_no_matter_of_others(name: str) -> None:
+    for other in FILES:
+        for predicates, files in used_with_files(other):
+            assert name not in files or not predicates & head_of(name).names("Inside")
 
 
 def test_files_of_rules_include_nothing_and_files_that_include_have_no_rules() -> None:
@@ -192,62 +104,6 @@ def test_files_of_rules_include_nothing_and_files_that_include_have_no_rules() -
         program = program_of(name)
         assert not (program.includes and (program.derived or program.used)), name
         assert set(program.includes) <= set(FILES)
-
-
-# --- The dictionary ---
-
-
-@dataclass(frozen=True)
-class Row:
-    """A row of a table of predicates."""
-
-    meaning: str
-    derived: list[str]
-    used: list[str]
-
-
-def table_rows() -> list[list[str]]:
-    """The cells of every row of every table."""
-    lines = [line for line in README.splitlines() if line.startswith("|")]
-    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
-
-
-@cache
-def predicate_rows() -> dict[str, list[Row]]:
-    """The rows of every predicate. Files that are never loaded together may share a name."""
-    rows: dict[str, list[Row]] = {}
-    for cells in table_rows():
-        names = PREDICATE.findall(cells[0])
-        if names and not cells[0].endswith(".lp`"):
-            (name,) = names
-            derived, used = (re.findall(r"[\w/.]+", cell) for cell in cells[2:4])
-            rows.setdefault(name, []).append(Row(cells[1], derived, used))
-    return rows
-
-
-def test_the_table_of_files_has_every_file() -> None:
-    listed = [cells[0].strip("`") for cells in table_rows() if cells[0].endswith(".lp`")]
-    assert sorted(listed) == FILES
-    for name, cells in {cells[0].strip("`"): cells for cells in table_rows()}.items():
-        loaders = [file for file in FILES if name in program_of(file).includes]
-        assert not loaders or {*loaders} <= set(re.findall(r"[\w/]+\.lp", cells[2]))
-
-
-def test_the_tables_have_every_predicate_and_no_other() -> None:
-    predicates = {p for name in FILES for p in program_of(name).derived | program_of(name).used}
-    assert set(predicate_rows()) == predicates
-
-
-@pytest.mark.parametrize("predicate", predicate_rows())
-def test_its_rows_name_the_files_that_derive_and_use_a_predicate(predicate: str) -> None:
-    rows = predicate_rows()[predicate]
-    derived = [file for row in rows for file in row.derived if file not in SOURCES]
-    used = [file for row in rows for file in row.used]
-    assert sorted(derived) == [name for name in FILES if predicate in program_of(name).derived]
-    assert sorted(used) == [name for name in FILES if predicate in program_of(name).used]
-    given = any(predicate in PREDICATE.findall(header_of(name)["Input"]) for name in FILES)
-    assert any(SOURCES & set(row.derived) for row in rows) == given
-    assert all(row.meaning.endswith(".") for row in rows)
 
 
 def test_the_facts_of_an_instance_are_those_that_python_writes() -> None:
@@ -258,25 +114,37 @@ def test_the_facts_of_an_instance_are_those_that_python_writes() -> None:
         f"{symbol.name}/{len(symbol.arguments)}"
         for symbol in (clingo.parse_term(line.rstrip(".")) for line in text.splitlines())
     }
-    listed = {
-        name
-        for name, rows in predicate_rows().items()
-        if any("instance" in row.derived for row in rows)
-    }
-    assert listed == written
+    assert head_of(FACTS).names("Output") == written
 
 
-def test_the_dictionary_names_every_violation() -> None:
-    text = (FOLDER / "check.lp").read_text(encoding="utf-8")
-    derived = set(re.findall(r"violation\((\w+),", text))
-    section = README.split("The rules that `violation/3` names:")[1].split("###")[0]
-    listed = set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
-    assert listed == derived
+def test_the_rules_that_a_strategy_can_break_are_explained() -> None:
+    files = ("check/unpack.lp", "check/replay.lp")
+    explained = {}
+    for file in files:
+        text = (FOLDER / file).read_text(encoding="utf-8")
+        derived = set(re.findall(r"^violation\((\w+),", text, re.MULTILINE))
+        here = [entry.atom for entry in head_of(file).entries["Rules"]]
+        assert set(here) == derived, file
+        explained[file] = here
     # What a file says of itself, duration, objective and bound, is no matter of the rules.
-    assert derived == set(RULES) - {"duration", "objective", "bound"}
+    named = {rule for here in explained.values() for rule in here}
+    assert named == set(RULES) - {"duration", "objective", "bound"}
 
 
-def test_the_dictionary_names_every_variable() -> None:
+def test_the_dictionary_is_made_from_the_heads() -> None:
+    """After a change of a head: ``python -m tests.support.dictionary`` writes it anew."""
+    assert (FOLDER / "dictionary.md").read_text(encoding="utf-8") == dictionary()
+
+
+# --- The guide ---
+
+
+def test_the_guide_lists_every_file_and_no_other() -> None:
+    listed = set(re.findall(r"^\| `([\w/.-]+\.lp)`", README, re.MULTILINE))
+    assert listed == {*FILES, *(f"examples/{name}" for name in EXAMPLES)}
+
+
+def test_the_guide_explains_every_variable() -> None:
     section = README.split("## Variables")[1].split("\n## ")[0]
     listed = {
         name
@@ -301,3 +169,21 @@ def test_the_names_of_blocks_have_the_same_variables_everywhere(name: str) -> No
     for term, k, variable in program_of(name).terms:
         if term in TERMS and variable != "_":
             assert variable.rstrip("'") in {TERMS[term][k], "X", "Y"}, f"{term} has {variable}"
+
+
+# What stands at a place in an atom is named by one letter everywhere; X, Y and Z are numbers.
+PLACES = {
+    "compute/2": "OT", "load/2": "BT", "free/2": "BT", "write/2": "BT", "on_chip/2": "BT",
+    "done/2": "OT", "step/1": "T", "steps/1": "S", "needs/2": "OB", "produces/2": "OB",
+    "memory/1": "M",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_place_in_an_atom_has_the_same_variable_everywhere(name: str) -> None:
+    for term, k, variable in program_of(name).terms:
+        for predicate, letters in PLACES.items():
+            own, arity = predicate.split("/")
+            if term == own and int(arity) > k and variable != "_":
+                allowed = {letters[k], "X", "S"}
+                assert variable.rstrip("'") in allowed, f"{term} has {variable}"

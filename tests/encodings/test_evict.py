@@ -38,7 +38,7 @@ def refuted(
     ledger = ledger_of(problem, bound, operations(problem))
     start = ledger.base
     refuter = Refuter(
-        rules, problem, ledger, Clock(120), start, start + UNLIMITED * ledger.grain,
+        rules, problem, ledger, Clock(), start, start + UNLIMITED * ledger.grain,
         threads=1, seed=0, limit=GROUND_LIMIT, without=without,
     )  # fmt: skip
     refuter.run()

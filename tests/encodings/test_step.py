@@ -30,7 +30,7 @@ from tests.support.layers import (
 from tests.support.solving import Optimum, operations, solve
 
 RULES = shipped_rules()
-DEFINITION = ("definition.lp", "objective/duration.lp")
+DEFINITION = ("definition.lp", "model/objective/duration.lp")
 LEAN = ("solve.lp",)
 
 
@@ -265,6 +265,15 @@ PROBES = {
         ),
         3,
     ),
+    "too little memory for the partial sums that a step completes": Probe(
+        problem(
+            Layer(input=(3, 1, 1), kernels=1, kernel_shape=(1, 1)),
+            6,
+            channel_groups=((0, 1), (1, 3)),
+            precision=Precision(output=1, partial_sum=3),
+        ),
+        3,
+    ),
     "a complete output comes back": Probe(LARGE, 4, ":- not load(output(0, 0, 0), 3)."),
     "a complete output stays, but does not fit": Probe(
         problem(ONE_TAP, 3),
@@ -298,6 +307,7 @@ IMPOSSIBLE = {
     "one output at a time",
     "too little memory for a complete output",
     "too little memory to complete a partial sum",
+    "too little memory for the partial sums that a step completes",
     "a complete output comes back",
     "a complete output stays, but does not fit",
     "a step that does nothing",
@@ -315,7 +325,7 @@ def rules_of(path: Path) -> list[str]:
     return found
 
 
-STATEMENTS = rules_of(RULES.folder / "step.lp")
+STATEMENTS = rules_of(RULES.folder / "model/step.lp")
 
 
 def outcome(folder: Path, probe: Probe) -> tuple[int | None, bool]:
@@ -343,7 +353,7 @@ def test_no_rule_of_a_step_can_go(deleted: int, tmp_path: Path) -> None:
     folder = tmp_path / "encodings"
     shutil.copytree(RULES.folder, folder)
     left = [text for k, text in enumerate(STATEMENTS) if k != deleted]
-    (folder / "step.lp").write_text("\n".join(left), encoding="utf-8")
+    (folder / "model/step.lp").write_text("\n".join(left), encoding="utf-8")
     changed = (outcome(folder, probe) != shipped_outcome(name) for name, probe in PROBES.items())
     assert any(changed), f"without it nothing changes: {STATEMENTS[deleted]}"
 
@@ -351,6 +361,6 @@ def test_no_rule_of_a_step_can_go(deleted: int, tmp_path: Path) -> None:
 def test_the_rules_parsed_and_written_again_change_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "encodings"
     shutil.copytree(RULES.folder, folder)
-    (folder / "step.lp").write_text("\n".join(STATEMENTS), encoding="utf-8")
+    (folder / "model/step.lp").write_text("\n".join(STATEMENTS), encoding="utf-8")
     for name, probe in PROBES.items():
         assert outcome(folder, probe) == shipped_outcome(name)

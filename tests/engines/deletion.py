@@ -19,11 +19,12 @@ from pathlib import Path
 
 import clingo.ast
 
+from offloadasp.asp.shipped import shipped_names
 from offloadasp.base.errors import OffloadError
 from tests.engines.probes import SHIPPED, Probe, probes
 
 # Files that only include others.
-ENTRIES = ("definition.lp", "solve.lp", "evict/refute.lp")
+ENTRIES = ("definition.lp", "solve.lp", "model/definition.lp", "proof/refute.lp")
 # A comment above a rule that says so: without the rule the answers are the same.
 MARK = "Redundant"
 
@@ -53,8 +54,7 @@ class Deletion:
 
 def files() -> list[str]:
     """Return the files that hold rules of their own."""
-    names = (path.relative_to(SHIPPED).as_posix() for path in sorted(SHIPPED.rglob("*.lp")))
-    return [name for name in names if name not in ENTRIES]
+    return [name for name in shipped_names() if name not in ENTRIES]
 
 
 def deletions(file: str) -> list[Deletion]:

@@ -1,6 +1,6 @@
 """Feeds broken files and odd options to the commands: each ends with a promised code and one line.
 
-``python -m tests.engines.fuzzing FIRST COUNT`` runs so many cases and prints counts as JSON.
+``python tests/fuzzing.py FIRST COUNT`` runs so many cases and prints counts as JSON.
 """
 
 import io
@@ -174,7 +174,9 @@ def tensor() -> bytes:
     return file.getvalue()
 
 
-_RUN = ["run", "instance.toml", "--json", "--time-limit", "0.05"]
+# Seconds that every search of a case gets; broken rules may ground without end.
+SHORT = "0.05"
+_RUN = ["run", "instance.toml", "--json", "--time-limit", SHORT]
 
 
 def _instance(draw: random.Random) -> Case:
@@ -233,7 +235,7 @@ def _options(draw: random.Random) -> Case:
     more = []
     for option in draw.sample(list(OPTIONS), draw.choice((1, 1, 2, 3))):
         more += [option, draw.choice(OPTIONS[option])]
-    limited = [] if "--time-limit" in more or "--budget" in more else ["--time-limit", "0.05"]
+    limited = [] if "--time-limit" in more or "--budget" in more else ["--time-limit", SHORT]
     return Case(
         "options", ["run", "instance.toml", "--json", *limited, *more],
         {"instance.toml": TINY.encode()},
@@ -254,12 +256,12 @@ class HangError(Exception):
 
 
 @contextmanager
-def _alarm() -> Iterator[None]:
+def _alarm(seconds: int) -> Iterator[None]:
     def ring(*_: object) -> None:
         raise HangError
 
     before = signal.signal(signal.SIGALRM, ring)
-    signal.alarm(SECONDS)
+    signal.alarm(seconds)
     try:
         yield
     finally:
@@ -267,16 +269,21 @@ def _alarm() -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def end(broken: Case, folder: Path, enter: Callable[[Path], object]) -> Ended:
-    """Run a case in an empty folder, which is entered first, and look at how it ended."""
+def end(
+    broken: Case, folder: Path, enter: Callable[[Path], object], seconds: int = SECONDS
+) -> Ended:
+    """Run a case in an empty folder, which is entered first, and look at how it ended.
+
+    A case that has not ended within so many seconds hangs.
+    """
     for name, content in broken.files.items():
         (folder / name).write_bytes(content)
     enter(folder)
-    with _alarm():
+    with _alarm(seconds):
         result = CliRunner().invoke(app, broken.arguments)
     code = result.exit_code
     if isinstance(result.exception, HangError):
-        return Ended(code, f"not back within {SECONDS} s")
+        return Ended(code, f"not back within {seconds} s")
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         return Ended(code, f"traceback: {result.exception!r}"[:300])
     if code not in (0, 2, 3, 4, 5):

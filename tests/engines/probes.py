@@ -51,7 +51,7 @@ def _atoms(
 
 _LAYER = ("output_shape", "row_tap", "column_tap", "used")
 _DECOMPOSITION = (
-    "windows", "block", "result", "operation", "work", "needs", "produces", "tile_size",
+    "windows", "block", "result", "bytes", "operation", "work", "needs", "produces", "tile_size",
     "reads_row", "reads_column",
 )  # fmt: skip
 
@@ -73,7 +73,7 @@ def _uneven() -> Problem:
 
 def _geometry(predicates: Sequence[str]) -> list[Probe]:
     drawn = [_uneven(), *(_tiled(mutation.layer_of(k)) for k in range(14))]
-    return [_atoms(["layer.lp", "decomposition.lp"], one, predicates) for one in drawn]
+    return [_atoms(["model/layer.lp", "model/decomposition.lp"], one, predicates) for one in drawn]
 
 
 def _verdicts() -> list[Probe]:
@@ -196,7 +196,7 @@ def _budgets(names: Sequence[str], drawn: Sequence[Problem], most: int) -> list[
     for one in drawn:
         count = operations(one)
         for budget, steps in product((0, 1, 2, most), sorted({count, (count + 1) // 2})):
-            more = f"budget({budget}). least_steps({max(1, steps - 1)})."
+            more = f"slack({budget}). least_steps({max(1, steps - 1)})."
             cases.append((one, steps, more))
     return _models(names, cases)
 
@@ -206,16 +206,14 @@ def _loose(folder: Path) -> Path:
 
     A cut follows from these limits. Only without them is it seen what the cut itself rules out.
     """
-    text = (folder / "evict" / "evict.lp").read_text(encoding="utf-8")
+    text = (folder / "proof" / "evict.lp").read_text(encoding="utf-8")
     nodes: list[str] = []
     clingo.ast.parse_string(text, lambda node: nodes.append(str(node)))
-    limits = ("memory(M)", "windows_per_step(X)", "budget(D)")
+    limits = ("memory(M)", "windows_per_step(X)", "slack(Slack)")
     kept = [line for line in nodes if not any(limit in line for limit in limits)]
-    head = '#include "../layer.lp".\n#include "../decomposition.lp".\n#include "../show.lp".\n'
-    (folder / "evict" / "loose.lp").write_text(
-        head + "\n".join(kept),
-        encoding="utf-8",
-    )
+    parts = ("layer", "decomposition", "show")
+    head = "".join(f'#include "../model/{part}.lp".\n' for part in parts)
+    (folder / "proof" / "loose.lp").write_text(head + "\n".join(kept), encoding="utf-8")
     return folder
 
 
@@ -223,7 +221,7 @@ def _alone(cut: str, drawn: Sequence[Problem]) -> list[Probe]:
     def probe(one: Probe) -> Probe:
         return lambda folder: one(_loose(folder))
 
-    return [probe(one) for one in _budgets(["evict/loose.lp", cut], drawn, 6)]
+    return [probe(one) for one in _budgets(["proof/loose.lp", cut], drawn, 6)]
 
 
 def _mirrored() -> list[Problem]:
@@ -302,12 +300,12 @@ _SYMMETRIES = (
 
 def _symmetries(cut: str) -> list[Probe]:
     """Return probes of the symmetries that are found, and of the strategies that are left."""
-    names, drawn = ["evict/refute.lp", cut], _mirrored()
-    least = "budget(0). least_steps(2)."
+    names, drawn = ["proof/refute.lp", cut], _mirrored()
+    least = "slack(0). least_steps(2)."
     found = [_atoms(names, one, _SYMMETRIES, least, steps=2) for one in drawn]
-    cases = [(one, 2, f"budget(2). least_steps({k}).") for one in drawn for k in (1, 2)]
+    cases = [(one, 2, f"slack(2). least_steps({k}).") for one in drawn for k in (1, 2)]
     cases += [
-        (one, operations(one), f"budget(4). least_steps({operations(one) - k}).")
+        (one, operations(one), f"slack(4). least_steps({operations(one) - k}).")
         for one in drawn
         if operations(one) <= 4
         for k in (0, 1)
@@ -318,40 +316,43 @@ def _symmetries(cut: str) -> list[Probe]:
 def probes(file: str) -> list[Probe]:
     """Return what notices deletions of a file, the quickest first."""
     evictions = [drawn for drawn in _small() if operations(drawn) <= 4]
-    cuts = ("evict/live_cut.lp", "evict/pace_cut.lp", "evict/symmetry.lp")
+    cuts = ("proof/live_cut.lp", "proof/pace_cut.lp", "proof/symmetry.lp")
     known: dict[str, Callable[[], list[Probe]]] = {
-        "layer.lp": lambda: _geometry(_LAYER),
-        "decomposition.lp": lambda: _geometry(_DECOMPOSITION),
-        "check.lp": _verdicts,
-        "step.lp": lambda: _plans(DEFINITION),
-        "show.lp": lambda: [_shown],
-        "lean.lp": lambda: _models(
-            ["definition.lp", "lean.lp"],
+        "model/layer.lp": lambda: _geometry(_LAYER),
+        "model/decomposition.lp": lambda: _geometry(_DECOMPOSITION),
+        "check/unpack.lp": _verdicts,
+        "check/replay.lp": _verdicts,
+        "model/step.lp": lambda: _plans(DEFINITION),
+        "model/show.lp": lambda: [_shown],
+        "proof/lean.lp": lambda: _models(
+            ["definition.lp", "proof/lean.lp"],
             [(PROBES[n].problem, PROBES[n].steps, "") for n in PROBES]
             + [(TINY["patches that overlap"], 4, ""), (TINY["partial sums are spilled"], 5, "")],
         ),
-        "objective/duration.lp": lambda: [
+        "model/objective/duration.lp": lambda: [
             *_plans(DEFINITION),
             *_plans(
-                ("definition.lp", "objective/duration.lp", "objective/traffic.lp"),
+                ("definition.lp", "model/objective/duration.lp", "model/objective/traffic.lp"),
                 "-c duration_priority=2",
             ),
         ],
-        "objective/traffic.lp": lambda: _plans(("definition.lp", "objective/traffic.lp")),
-        "objective/peak_memory.lp": lambda: [
-            *_plans(("definition.lp", "objective/peak_memory.lp")),
+        "model/objective/traffic.lp": lambda: _plans(
+            ("definition.lp", "model/objective/traffic.lp")
+        ),
+        "model/objective/peak_memory.lp": lambda: [
+            *_plans(("definition.lp", "model/objective/peak_memory.lp")),
             *_models(
-                ["definition.lp", "objective/peak_memory.lp"],
+                ["definition.lp", "model/objective/peak_memory.lp"],
                 [(PROBES["one operation a step"].problem, 3, "#show room/1.")],
                 "--opt-mode=ignore",
             ),
         ],
-        "evict/evict.lp": lambda: [
-            *_budgets(["evict/refute.lp"], evictions, 8),
+        "proof/evict.lp": lambda: [
+            *_budgets(["proof/refute.lp"], evictions, 8),
             *_alone(cuts[0], evictions),
         ],
-        "evict/live_cut.lp": lambda: _alone(cuts[0], evictions),
-        "evict/pace_cut.lp": lambda: _alone(cuts[1], evictions),
-        "evict/symmetry.lp": lambda: _symmetries(cuts[2]),
+        "proof/live_cut.lp": lambda: _alone(cuts[0], evictions),
+        "proof/pace_cut.lp": lambda: _alone(cuts[1], evictions),
+        "proof/symmetry.lp": lambda: _symmetries(cuts[2]),
     }
     return known[file]()

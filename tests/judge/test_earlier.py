@@ -10,7 +10,7 @@ from offloadasp.judge import readings
 from offloadasp.model.strategy import Strategy, load
 from offloadasp.result import strategy_of
 from offloadasp.search.answer import Answer
-from tests.support.invoking import Ran, instance, offload_asp, start
+from tests.support.invoking import PATIENCE, UNTIL_PROVED, Ran, instance, offload_asp, start
 
 NAME = "tiny.strategy.json"
 LIMITED = """
@@ -22,7 +22,7 @@ main()
 
 
 def run(path: Path, *more: str | Path) -> Ran:
-    return offload_asp("run", path, "--out", path.parent / "out", "--time-limit", "5", *more)
+    return offload_asp("run", path, "--out", path.parent / "out", *UNTIL_PROVED, *more)
 
 
 def longer(strategy: Strategy) -> Strategy:
@@ -157,9 +157,9 @@ def test_a_file_of_another_decomposition_is_no_better(solved: Path) -> None:
 def test_a_plan_that_cannot_be_written_is_printed(tmp_path: Path, option: str) -> None:
     """The file system takes no file of more than a few bytes, as if it were full."""
     path = instance(tmp_path)
-    words = ["run", str(path), "--time-limit", "5", *([option] if option else [])]
+    words = ["run", str(path), *UNTIL_PROVED, *([option] if option else [])]
     process = start(*words, cwd=tmp_path, program=LIMITED)
-    out, error = process.communicate(timeout=60)
+    out, error = process.communicate(timeout=PATIENCE)
     assert process.returncode == 2
     (line,) = error.splitlines()
     assert line.startswith(f"offload-asp: error: {Path('out') / NAME}: cannot be written: ")

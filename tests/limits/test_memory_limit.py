@@ -9,7 +9,7 @@ import pytest
 from offloadasp.base.errors import InputError
 from offloadasp.limits.clock import Clock
 from offloadasp.limits.process_memory import MemoryLimit, held, require_memory
-from tests.support.invoking import LARGE, TINY, instance, offload_asp, start
+from tests.support.invoking import LARGE, PATIENCE, TINY, UNTIL_PROVED, instance, offload_asp, start
 
 # Grounds to far more than any machine holds.
 HUGE = "p(X, Y, Z) :- X = 1..3000, Y = 1..3000, Z = 1..3000.\n"
@@ -22,7 +22,7 @@ def limited(
     path = instance(folder, text)
     words = ["run", path, "--memory-limit", str(megabytes), *more]
     process = start(*words, cwd=folder)
-    out, error = process.communicate(timeout=120)
+    out, error = process.communicate(timeout=PATIENCE)
     return process.returncode, out, error
 
 
@@ -44,13 +44,12 @@ def test_rules_that_ground_to_too_much_end_with_advice(tmp_path: Path) -> None:
 
 
 def test_a_search_that_reaches_the_limit_hands_over_what_it_has(tmp_path: Path) -> None:
-    code, out, error = limited(tmp_path, LARGE, "--time-limit", "60", "--json", megabytes=260)
+    code, out, error = limited(tmp_path, LARGE, *UNTIL_PROVED, "--json", megabytes=260)
     if code == 4:  # nothing was found before
         assert "of --memory-limit are needed" in error
         return
     assert code == 0
     assert json.loads(out)["verified"] is True
-    assert json.loads(out)["seconds"]["total"] < 50
 
 
 def test_a_limit_below_what_any_run_takes_is_refused_with_the_least_that_does(
@@ -71,7 +70,7 @@ def test_the_limit_is_lifted_afterwards_and_the_search_told_before() -> None:
         during, _ = resource.getrlimit(resource.RLIMIT_DATA)
         assert during < 2**40
         filled = bytearray(during - held() - 30 * 10**6)
-        assert clock.full.wait(5)
+        assert clock.full.wait(PATIENCE)
         assert clock.expired()
         assert not clock.interrupted
         with pytest.raises(MemoryError):

@@ -25,7 +25,9 @@ def term(symbol: clingo.Symbol) -> Term:
 
 def atoms(problem: Problem) -> dict[str, Atoms]:
     """What the rules derive, by predicate."""
-    control = ground(shipped_rules(), ["layer.lp", "decomposition.lp"], facts(problem, 1))
+    control = ground(
+        shipped_rules(), ["model/layer.lp", "model/decomposition.lp"], facts(problem, 1)
+    )
     found: dict[str, Atoms] = {}
     for name, arity, _ in control.symbolic_atoms.signatures:
         found.setdefault(name, set())

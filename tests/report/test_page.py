@@ -1,8 +1,7 @@
-"""The page of ``offload-asp report`` in a browser: it says what the simulator says, quickly."""
+"""The page of ``offload-asp report`` in a browser: it says what the simulator says."""
 
 import json
 import random
-import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +16,12 @@ from offloadasp.model.strategy import Strategy, save
 from tests.engines.plans import MIXED, fitted, problem, random_plan, strategy_of
 from tests.support.browser import Opened, browser, opened
 from tests.support.invoking import offload_asp
-from tests.support.layers import plan_by_one_traversal
+from tests.support.layers import VGG, plan_by_one_traversal
 
 # In one process: every worker would make the reports and start a browser anew.
 pytestmark = pytest.mark.xdist_group("browser")
 
 FEW, MANY = "lenet5-conv2", "vgg16-conv1_1"
-VGG = Layer(input=(3, 224, 224), kernels=64, kernel_shape=(3, 3), pads=(1, 1, 1, 1))
 LENET = Layer(input=(6, 14, 14), kernels=16, kernel_shape=(5, 5))
 MEGABYTES = 10
 
@@ -143,10 +141,11 @@ def test_a_link_leads_to_its_step(
 def test_play_scrub_and_buttons_move_the_step(shown: tuple[Opened, Made]) -> None:
     page, made = shown
     steps = len(made.trace)
-    page.page.get_by_label("speed").select_option("60")
+    # So slow that a slow machine has time to press the button before the last step.
+    page.page.get_by_label("speed").select_option("1")
     play = page.page.locator("[data-control=play]")
     play.click()
-    page.wait_for("offload.player.step >= 6")
+    page.wait_for("offload.player.step >= 3")
     play.click()
     at = page.evaluate("offload.player.step")
     page.page.wait_for_timeout(60)
@@ -166,6 +165,7 @@ def test_play_scrub_and_buttons_move_the_step(shown: tuple[Opened, Made]) -> Non
 def test_the_keyboard_is_enough(shown: tuple[Opened, Made]) -> None:
     page, made = shown
     steps, keyboard = len(made.trace), page.page.keyboard
+    page.page.get_by_label("speed").select_option("1")
     page.evaluate("document.getElementById('player').scrollIntoView({ behavior: 'instant' })")
     for key, step in (
         ("End", steps),
@@ -202,35 +202,11 @@ def test_the_keyboard_is_enough(shown: tuple[Opened, Made]) -> None:
     } <= reached
 
 
-def test_a_large_layer_is_quick_and_its_file_small(
-    reports: dict[str, Made], chrome: Browser
-) -> None:
+def test_the_file_of_a_large_layer_is_small(reports: dict[str, Made]) -> None:
+    # How soon it opens and goes to a step is measured by the suite `quick` of the bench.
     made = reports[MANY]
     assert len(made.trace) > 3000
     assert made.path.stat().st_size < MEGABYTES * 10**6
-    # From the start of the navigation to the player's first frame, and until the charts follow;
-    # the better of two, since the machine may do other things as well.
-    found = []
-    for _ in range(2):
-        with opened(chrome, made.path, charts=True) as page:
-            marks = (
-                "['player', 'charts'].map(name => performance.getEntriesByName(name)[0].startTime)"
-            )
-            found.append(max(page.evaluate(marks)))
-            if found[-1] < 3000:
-                break
-    assert min(found) < 3000
-    with opened(chrome, made.path) as page:
-        times = page.evaluate(
-            """() => [1, 2, 3, 1000, 999, 3000, 3001, 1, 1500, 1501, 1502, 2999].map((step) => {
-              const start = performance.now();
-              offload.player.go(step);
-              return performance.now() - start;
-            })"""
-        )
-        assert statistics.median(times) < 50
-        # The longest one may have met something else on the machine.
-        assert sorted(times)[-2] < 100
 
 
 def test_every_chart_has_a_title_and_units(shown: tuple[Opened, Made]) -> None:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from fractions import Fraction
 from itertools import combinations, pairwise
 
 import numpy as np
@@ -14,11 +15,14 @@ from offloadasp.base.arrays import IntArray
 from offloadasp.judge.by_rules import check
 from offloadasp.model.instance import Layer, Precision, Resolved
 from offloadasp.model.problem import Problem
+from offloadasp.search.answer import Answer
 from offloadasp.search.construct.order import NESTS, Order, order_of
 from offloadasp.search.construct.residency import Schedule, plan_of, schedule
 from offloadasp.search.construct.steps import steps_of_order
 from offloadasp.search.construct.strips import evens
 from offloadasp.search.construct.traversal import ROW_BY_ROW, ZIGZAG, visits
+from offloadasp.search.source import LeastMemory
+from offloadasp.search.words import method_words
 from tests.support.layers import (
     accelerator,
     problem_with,
@@ -153,6 +157,9 @@ def test_no_choice_of_kept_pixels_is_cheaper(
     # The one kernel block stays, resident or not: every step uses it.
     found = schedule(problem, order, step, data.draw(st.integers(0, 1)))
     assert (None if found is None else found.cost) == least_cost(problem, order, step)
+    if found is not None:
+        answer = Answer(plan_of(problem, found), LeastMemory(), (), Fraction(0))
+        assert method_words(answer).endswith("what to keep: optimal for this order")
 
 
 @st.composite

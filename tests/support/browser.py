@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.support.invoking import PATIENCE
+
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_PATIENCE = 20
 _OPTIONS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -42,7 +43,7 @@ def browser() -> Iterator[Browser]:
     path = chromium()
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(
-            executable_path=path, headless=True, args=list(_OPTIONS)
+            executable_path=path, headless=True, args=list(_OPTIONS), timeout=PATIENCE * 1000
         )
         yield launched
         launched.close()
@@ -73,7 +74,7 @@ class Opened:
 
     def wait_for(self, condition: str) -> None:
         """Wait until an expression is true. The page's own rules forbid the driver's way to."""
-        end = time.monotonic() + _PATIENCE
+        end = time.monotonic() + PATIENCE
         while not self.evaluate(condition):
             assert time.monotonic() < end, condition
             time.sleep(0.01)
@@ -100,6 +101,7 @@ def opened(
         viewport={"width": width, "height": 900},
         color_scheme="dark" if scheme == "dark" else "light",
     )
+    context.set_default_timeout(PATIENCE * 1000)
     page = context.new_page()
     found = Opened(page, path.as_uri())
     page.on(

@@ -54,6 +54,11 @@ compute_cycles = 16
 macs_per_step = 9600
 """
 
+# Seconds after which something counts as hanging, on a machine however slow or busy.
+PATIENCE = 600
+# For a run that ends with its proof, however long that takes.
+UNTIL_PROVED = ("--time-limit", "86400")
+
 _ABOUT_TERMINALS = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "TERM")
 
 
@@ -135,7 +140,7 @@ class Terminal:
             os.close(self.theirs)
             self.theirs = -1
         while until is None or until not in self.text:
-            assert select.select([self._ours], [], [], 60)[0], self.text
+            assert select.select([self._ours], [], [], PATIENCE)[0], self.text
             try:
                 self.text += os.read(self._ours, 65536).decode()
             except OSError:  # Linux says so when the other side is closed

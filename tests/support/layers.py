@@ -177,6 +177,10 @@ def strategy_of(problem: Problem, plan: Plan) -> Strategy:
     )
 
 
+# Its plan along one traversal has thousands of steps.
+VGG = Layer(input=(3, 224, 224), kernels=64, kernel_shape=(3, 3), pads=(1, 1, 1, 1))
+
+
 def plan_by_one_traversal(layer: Layer, memory: int, macs_per_step: int) -> Strategy:
     """Return a strategy along the traversal that looks best, without any further search."""
     resolved = Resolved(kernel_groups=((0, layer.kernels),), channel_groups=((0, layer.input[0]),))

@@ -1,6 +1,6 @@
 """The simulator: executes a strategy on tensors and checks every rule of the model.
 
-One of two independent readings of the model's semantics; ``encodings/check.lp`` is the other.
+One of two independent readings of the model's semantics; ``encodings/check`` is the other.
 """
 
 from offloadasp.judge.simulator.books import Books, Loads, TraceRow, Writes, keep_books

@@ -1,4 +1,4 @@
-"""A replayed strategy as arrays: what the player of the page replays, and what its charts show."""
+"""A replayed strategy as arrays, for the step player and the charts of the page."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -39,7 +39,7 @@ def history(instance: ResolvedInstance, books: Books) -> dict[str, Any]:
         Sizes of the grids and the blocks, and ``packed``: arrays with, for every list of
         actions, its number of boxes in each step (``NAME.count``) and their coordinates
         (``NAME.boxes``); bytes moved and held by kind in each step; its cycles by cause; and
-        which of the exact texts under ``cycles`` says the step's cycles.
+        the index of its exact duration among the texts under ``cycles``.
     """
     blocks, accelerator = Blocks(instance), instance.accelerator
     arrays: dict[str, NDArray[Any]] = {"used": blocks.pixels.positions, "pairs": blocks.pairs}

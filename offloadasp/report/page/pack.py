@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# What none of them holds is a double, exact up to 2^53.
+# Arrays that fit none of these are stored as doubles, which are exact up to 2^53.
 _UNSIGNED = (np.uint8, np.uint16, np.uint32)
 
 

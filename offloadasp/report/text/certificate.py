@@ -1,4 +1,4 @@
-"""What proves a lower bound, in sentences."""
+"""Sentences on what proves a lower bound: the arguments of its certificate, and how sure it is."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from offloadasp.bounds.argument import Quantity
 from offloadasp.bounds.entry import sentence
 from offloadasp.judge.certificate import Proof
+from offloadasp.model.instance import Described
 from offloadasp.report.text.words import amount, given_words, objective_words
 
 _TITLES = {
@@ -16,14 +17,16 @@ _TITLES = {
 }
 
 
-def proof_sentences(proof: Proof, certificate: Mapping[str, Any]) -> list[str]:
-    """Return what the bound is, for what it holds, by which arguments, and how sure that is."""
-    given = given_words((part.name, part.value) for part in proof.given)
-    stated = amount(proof.name, proof.stated)
+def proof_sentences(
+    described: Described, proof: Proof, certificate: Mapping[str, Any]
+) -> list[str]:
+    """Return the bound, its arguments, and whether it was computed again, a sentence each."""
+    given = given_words(described, ((part.name, part.value) for part in proof.given))
+    stated = amount(described, proof.name, proof.stated)
     head = f"No strategy has less than {stated} of {objective_words(proof.name)}{given}."
     if proof.stated == 0:
         return [f"Nothing is proved of the {objective_words(proof.name)}."]
-    return [head, *_arguments(certificate), _standing(proof)]
+    return [head, *_arguments(certificate), _standing(described, proof)]
 
 
 def _arguments(certificate: Mapping[str, Any]) -> list[str]:
@@ -34,18 +37,18 @@ def _arguments(certificate: Mapping[str, Any]) -> list[str]:
             found.append(f"{title}: {sentence(quantity, entry) or name} (bound “{name}”).")
     if "weight" in certificate:
         found.append(
-            f"These bounds are on {certificate['weight']} times the earlier objective plus this "
-            "one; what the earlier one may take is subtracted."
+            f"These arguments bound {certificate['weight']} times the earlier objective plus this "
+            "one; the most that the earlier one may take is subtracted."
         )
     return found
 
 
-def _standing(proof: Proof) -> str:
+def _standing(described: Described, proof: Proof) -> str:
     if proof.verified:
         return f"Computed again from the certificate for this page; it holds for {proof.scope}."
     again = "the certificate alone proves nothing of it"
     if proof.proved is not None:
-        proved = amount(proof.name, proof.proved)
+        proved = amount(described, proof.name, proof.proved)
         again = f"computed again for this page: {proved}, for {proof.scope}"
     if proof.complete_search:
         return f"The rest is by complete search, which is not repeated here; {again}."

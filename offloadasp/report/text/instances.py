@@ -58,6 +58,6 @@ def instances_object(instances: Sequence[Instance]) -> list[dict[str, Any]]:
 
 def data_bytes(instance: Instance) -> int:
     """Return the bytes of all data, each moved once: used pixels, kernels, biases and outputs."""
-    # They are the same however the layer is decomposed, and one block each is the least to count.
+    # The sum does not depend on the decomposition; with one block of each kind it is quick.
     problem: Problem = problem_of(instance, undivided(instance.layer))
     return problem.input_total + problem.kernel_total + problem.output_total

@@ -1,4 +1,4 @@
-"""The live line: incumbent, bound, gap and time left while the search runs."""
+"""The line of progress: incumbent, bound, gap and time left while the search runs."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ _REFRESHES_PER_SECOND = 8
 
 
 class LiveLine:
-    """A line on standard error that shows what the search knows, if anybody watches it."""
+    """A line on standard error that shows what the search knows, if that is a terminal."""
 
     def __init__(self, clock: Clock, *, shown: bool) -> None:
         self._clock = clock
@@ -25,7 +25,7 @@ class LiveLine:
         self._shown = shown and self._console.is_terminal
 
     def tell(self, status: Status) -> None:
-        """Take news from the search."""
+        """Take a progress message from the search."""
         self._status = status
 
     def __rich__(self) -> Text:

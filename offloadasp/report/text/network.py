@@ -1,6 +1,6 @@
 """What the commands on whole networks print: the layers, their plans, totals, and the check.
 
-Needs the package onnx, as what it reports on does.
+Needs the package onnx.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -84,7 +84,7 @@ def import_object(imported: Imported, files: Mapping[Path, Instance]) -> dict[st
 
 @contextmanager
 def progress(*, shown: bool) -> Iterator[Callable[[State], None]]:
-    """Keep a bar on standard error, if anybody watches it; yield what is told of every layer."""
+    """Show a bar of progress on standard error, if that is a terminal; yield what updates it."""
     screen = Console(stderr=True, highlight=False, markup=False, emoji=False)
     bar = Progress(
         TextColumn("layers"),

@@ -32,7 +32,7 @@ from offloadasp.report.text.words import (
     objective_words,
 )
 
-# More findings only repeat the verdict; --json lists all.
+# Of more violations the text says only how many; --json lists all.
 _SHOWN = 50
 
 _TRACE = ("step", "freed", "written", "loaded", "on chip", "MACs", "cycles")
@@ -68,14 +68,15 @@ def simulation_object(strategy: Strategy, replay: Replay, *, trace: bool) -> dic
 
 
 def show_audit(strategy: Strategy, found: Audit) -> None:
-    """Print the verdict of both readings, the bound's, and every finding."""
+    """Print the verdicts of both replays and on the bounds, and every violation."""
     screen = console()
     head = _head(strategy, found.replay)
     rules = rules_text(strategy, found.verdict)
-    bounds: Rows = [("lower bound", _bound_words(found.proof))]
+    bounds: Rows = [("lower bound", _bound_words(strategy, found.proof))]
     if strategy.objective is not None and strategy.objective.name != DURATION:
         bounds += [
-            (f"of {objective_words(proof.name)}", _bound_words(proof)) for proof in found.proofs
+            (f"of {objective_words(proof.name)}", _bound_words(strategy, proof))
+            for proof in found.proofs
         ]
     show_rows(screen, [*head, ("check.lp", rules), *bounds])
     counted = {"check.lp": found.verdict.measured, "the simulator": found.replay.measured}
@@ -141,12 +142,13 @@ def _proof_object(proof: Proof) -> dict[str, Any]:
     }
 
 
-def _bound_words(proof: Proof) -> Text:
-    given = given_words((part.name, part.value) for part in proof.given)
-    stated = f"{amount(proof.name, proof.stated)} stated{given}"
+def _bound_words(strategy: Strategy, proof: Proof) -> Text:
+    instance = strategy.instance
+    given = given_words(instance, ((part.name, part.value) for part in proof.given))
+    stated = f"{amount(instance, proof.name, proof.stated)} stated{given}"
     proved = ""
     if proof.proved is not None:
-        proved = f"; {amount(proof.name, proof.proved)} proved for {proof.scope}"
+        proved = f"; {amount(instance, proof.name, proof.proved)} proved for {proof.scope}"
     if proof.verified:
         verdict = ("verified", "green")
     elif proof.complete_search:

@@ -9,7 +9,7 @@ from rich.text import Text
 Rows = list[tuple[str, str | Text]]
 
 _WIDTH = 80
-# In a pipe nothing says how wide a line may be: a row of a table should stay one line.
+# A pipe has no width: a row of a table stays one line.
 _PIPED_TABLE_WIDTH = 1000
 NARROWEST = 12
 LABEL = "cyan"
@@ -22,7 +22,7 @@ def console(*, wide: bool = False) -> Console:
     Parameters
     ----------
     wide
-        Whether lines may be of any length where no terminal limits it.
+        Whether lines may be long where standard output is no terminal.
     """
     width = None if sys.stdout.isatty() else _PIPED_TABLE_WIDTH if wide else _WIDTH
     return Console(highlight=False, markup=False, emoji=False, width=width)

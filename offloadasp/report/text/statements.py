@@ -1,4 +1,4 @@
-"""What a strategy file states of itself beside what was counted: what is right, what is false."""
+"""Sentences that compare the values and bounds in a strategy file with what the replays counted."""
 
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
@@ -9,18 +9,19 @@ from offloadasp.base.wording import plural
 from offloadasp.judge.by_rules import Verdict
 from offloadasp.judge.simulator import Replay
 from offloadasp.model.cost import DURATION
+from offloadasp.model.instance import Described
 from offloadasp.model.strategy import Strategy
 from offloadasp.report.text.words import amount, error_words, objective_words
 
-# The rules that a file breaks by a statement, and not by a step.
+# Violations of these rules are false statements of the file; all others are of its steps.
 _STATED = ("duration", "objective", "bound")
 
-# Of each reading its name, and the value of each objective that it counted.
+# Values of the objectives by the replay that counted them.
 Counted = Mapping[str, Mapping[str, Fraction]]
 
 
 def false_values(strategy: Strategy, counted: Counted) -> dict[tuple[str, str], str]:
-    """Return a sentence for every stated value that some reading does not count.
+    """Return a sentence for every stated value from which some replay differs.
 
     Keys are the rule and the objective, as violations name them.
     """
@@ -31,33 +32,37 @@ def false_values(strategy: Strategy, counted: Counted) -> dict[tuple[str, str], 
         counts = {who: values[name] for who, values in counted.items() if name in values}
         if any(count != value for count in counts.values()):
             key = ("duration", "") if name == DURATION else ("objective", name)
-            words = f"a {objective_words(name)} of {amount(name, value)}"
-            words = f"{words} where {_who(name, counts)}"
+            words = f"a {objective_words(name)} of {amount(strategy.instance, name, value)}"
+            words = f"{words} where {_who(strategy.instance, name, counts)}"
             found[key] = (
                 f"{found[key]}, and {words}" if key in found else f"the file states {words}"
             )
     return found
 
 
-def _who(name: str, counts: Mapping[str, Fraction]) -> str:
+def _who(described: Described, name: str, counts: Mapping[str, Fraction]) -> str:
     amounts = list(dict.fromkeys(counts.values()))
     if len(counts) > 1 and len(amounts) == 1:
-        return f"both readings count {amount(name, amounts[0])}"
-    return " and ".join(f"{who} counts {amount(name, count)}" for who, count in counts.items())
+        return f"both readings count {amount(described, name, amounts[0])}"
+    return " and ".join(
+        f"{who} counts {amount(described, name, count)}" for who, count in counts.items()
+    )
 
 
 def false_bounds(strategy: Strategy, replay: Replay) -> str:
-    """Return a sentence on bounds that contradict a value or the status; empty if none does."""
+    """Return a sentence on bounds that contradict a value or the status; else nothing."""
     parts = list(dict.fromkeys(_contradictions(strategy, replay)))
     return f"the file states {', and '.join(parts)}" if parts else ""
 
 
 def _contradictions(strategy: Strategy, replay: Replay) -> Iterator[str]:
-    least = amount(DURATION, strategy.lower_bound)
+    instance = strategy.instance
+    least = amount(instance, DURATION, strategy.lower_bound)
     if strategy.lower_bound > replay.duration:
-        yield f"a lower bound of {least} above the duration of {amount(DURATION, replay.duration)}"
+        duration = amount(instance, DURATION, replay.duration)
+        yield f"a lower bound of {least} above the duration of {duration}"
     for part in strategy.ranking:
-        bound, value = (amount(part.name, one) for one in (part.lower_bound, part.value))
+        bound, value = (amount(instance, part.name, one) for one in (part.lower_bound, part.value))
         name = objective_words(part.name)
         if part.lower_bound > part.value:
             yield f"a lower bound of {bound} above the {name} of {value}"
@@ -66,7 +71,7 @@ def _contradictions(strategy: Strategy, replay: Replay) -> Iterator[str]:
 
 
 def simulator_text(replay: Replay) -> Text:
-    """Return the simulator's verdict: on the steps, on the output, and on what the file states."""
+    """Return the simulator's verdict on the steps, the output and the stated values."""
     output = error_words(replay.max_abs_error, replay.tolerance)
     if replay.verified:
         return Text.assemble(("verified", "green"), f": {output}")
@@ -76,7 +81,7 @@ def simulator_text(replay: Replay) -> Text:
 
 
 def rules_text(strategy: Strategy, verdict: Verdict) -> Text:
-    """Return the verdict of the rules: on the steps, and on what the file states."""
+    """Return the verdict of check.lp on the steps and the stated values."""
     false = any(verdict.contradicted(strategy))
     if verdict.accepted and not false:
         return Text("accepted", "green")
@@ -85,7 +90,7 @@ def rules_text(strategy: Strategy, verdict: Verdict) -> Text:
 
 
 def _verdict(broken: int, output: str, *, false: bool) -> str:
-    """Say what is right and what is not, of a strategy that is not all right."""
+    """Describe a strategy in which something is wrong: in its steps, its output or its file."""
     if broken:
         steps = f"{plural(broken, 'violation')} in the steps"
         return f"{steps}; {output}" if output else steps

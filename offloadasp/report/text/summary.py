@@ -1,4 +1,4 @@
-"""The summary of a run: what was found, how good it is, and that it was verified."""
+"""The summary of a run: the strategy found, its gap, and its verification."""
 
 import json
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from offloadasp.base.wording import plural
 from offloadasp.judge.simulator import Replay
 from offloadasp.model.claim import Claim
 from offloadasp.model.cost import DURATION
-from offloadasp.model.instance import Instance, exact_number
+from offloadasp.model.instance import Described, Instance, exact_number
 from offloadasp.model.plan import Plan
 from offloadasp.model.strategy import Strategy, dumps
 from offloadasp.report.text.screen import Rows, console, show_path, show_rows
@@ -42,7 +42,7 @@ def show_run(result: Result, instance: Instance, *, edited: bool, written: bool 
     rows: Rows = [
         ("layer", f"{layer_words(instance.layer)}; output {_output(instance)}"),
         ("status", _status(result)),
-        *_objectives(result.claims),
+        *_objectives(instance, result.claims),
         ("duration", cycles(result.strategy.duration)),
         *_bound(result, instance, edited=edited),
         *moved_rows(result.strategy, result.replay),
@@ -149,16 +149,17 @@ def _list_words(claims: Sequence[Claim]) -> str:
     return ", then ".join(objective_words(claim.objective) for claim in claims)
 
 
-def _objectives(claims: Sequence[Claim]) -> Rows:
-    """Return a row an objective: value, bound and gap. The duration alone has rows of its own."""
+def _objectives(described: Described, claims: Sequence[Claim]) -> Rows:
+    """Return a row for each objective: value, bound and gap; none if that is the duration alone."""
     rows: Rows = []
     for k, claim in enumerate(() if _only_duration(claims) else claims):
-        given = given_words((other.objective, other.value) for other in claims[:k])
-        words = f"{objective_words(claim.objective)}: {amount(claim.objective, claim.value)}, "
+        given = given_words(described, ((other.objective, other.value) for other in claims[:k]))
+        value = amount(described, claim.objective, claim.value)
+        words = f"{objective_words(claim.objective)}: {value}, "
         if claim.proved:
             words += f"optimal{given}"
         else:
-            least = amount(claim.objective, claim.lower_bound)
+            least = amount(described, claim.objective, claim.lower_bound)
             words += f"at least {least}{given}, gap {percent(claim.gap)}"
         rows.append(("then" if k else "objective", words))
     return rows

@@ -10,10 +10,10 @@ from rich.text import Text
 
 from offloadasp.report.text.screen import GAP, LABEL, NARROWEST, print_line
 
-# Columns are left out before the one that is folded gets narrower than this.
+# Before the folded column gets narrower than this, other columns are left out.
 _COMFORTABLE = 24
 _INDENT = "  "
-# A blank at which no line is broken.
+# Stands for a blank at which a line is not broken.
 _JOINED = "\N{NO-BREAK SPACE}"
 
 
@@ -81,7 +81,7 @@ def _is_number(cell: str) -> bool:
 
 
 def aligned(cells: Sequence[str]) -> tuple[str, ...]:
-    """Leave room for fractions behind the numbers that have none, as others of a column have."""
+    """Pad whole numbers, so that they line up with the whole parts of mixed ones in a column."""
     parts = [re.fullmatch(r"(.*?)(?:(?:^| )(\d+/\d+))?", cell) for cell in cells]
     pairs = [(part[1], f" {part[2]}" if part[2] else "") for part in parts if part]
     room = max((len(fraction) for _, fraction in pairs), default=0)
@@ -115,7 +115,7 @@ def _print(screen: Console, columns: list[_Column], folded: _Column, *, above: b
 
 
 def _lines(text: str, width: int) -> list[str]:
-    """Fold a text at its commas, and only where that is too wide at other blanks."""
+    """Fold a text at its commas; a phrase that is still too wide is folded at its blanks."""
     if len(text) <= width:
         return [text]
     phrases = (p.replace(" ", _JOINED) if len(p) < width else p for p in text.split(", "))

@@ -5,8 +5,8 @@ from decimal import Decimal
 from fractions import Fraction
 
 from offloadasp.base.wording import plural
-from offloadasp.model.cost import DURATION, OBJECTIVES
-from offloadasp.model.instance import Accelerator, Choice, Layer, Resolved, exact_number
+from offloadasp.model.cost import OBJECTIVES
+from offloadasp.model.instance import Accelerator, Choice, Described, Layer, Resolved, exact_number
 
 BASELINES = {
     "row_by_row": "row by row",
@@ -43,12 +43,12 @@ def cycles(value: Fraction | int) -> str:
     return f"{mixed(value)} {'cycle' if value == 1 else 'cycles'}"
 
 
-def amount(name: str, value: Fraction) -> str:
-    """Return the value of an objective in its unit, exactly."""
-    unit = "cycles" if name == DURATION else "bytes" if name in OBJECTIVES else ""
+def amount(described: Described, name: str, value: Fraction) -> str:
+    """Return the value of an objective for an instance in its unit, exactly."""
+    unit = OBJECTIVES[name].unit(described) if name in OBJECTIVES else ""
     if unit == "bytes" and value.denominator == 1:
         return plural(int(value), "byte")
-    return cycles(value) if unit == "cycles" else str(exact_number(value))
+    return cycles(value) if unit == "cycles" else f"{exact_number(value)} {unit}".rstrip()
 
 
 def objective_words(name: str) -> str:
@@ -56,12 +56,15 @@ def objective_words(name: str) -> str:
     return name.replace("_", " ") if name in OBJECTIVES else "the edited rules' own"
 
 
-def given_words(earlier: Iterable[tuple[str, Fraction]]) -> str:
+def given_words(described: Described, earlier: Iterable[tuple[str, Fraction]]) -> str:
     """Return the condition under which the bound of a later objective holds; empty if none."""
     known = list(earlier)
     if len(known) > _LISTED_OBJECTIVES:
         return f" where the {len(known)} objectives before are at most what they are here"
-    parts = [f"{objective_words(name)} is at most {amount(name, v)}" for name, v in known]
+    parts = [
+        f"{objective_words(name)} is at most {amount(described, name, value)}"
+        for name, value in known
+    ]
     return f" where {' and '.join(parts)}" if parts else ""
 
 

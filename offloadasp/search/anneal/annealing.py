@@ -9,60 +9,33 @@ arrangement so far, some with the first one. The result is never worse than the 
 
 import time
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from offloadasp.model.problem import Problem
-from offloadasp.search.anneal.arrangement import arrange, schedule_of
-from offloadasp.search.anneal.compiled import Ints, compiled, ints
-from offloadasp.search.anneal.evaluation import (
-    AGE,
-    BEST,
-    COST,
-    CYCLE,
-    HIGH,
-    LENGTH,
-    LOW,
-    LUBY_U,
-    LUBY_V,
-    SAVE,
-    SINGLE,
-    TRY,
-    Layout,
-    Sizes,
-    sweep,
-)
-from offloadasp.search.anneal.moves import (
-    DIVIDE,
-    FLIP,
-    JOIN,
-    PASS,
-    REVERSE,
-    REVERSE_STEPS,
-    SWAP,
-    TURN,
-    TURN_STEPS,
-    below,
-    change,
-    settle,
-    undo,
-)
+from offloadasp.search.anneal.arrangement import no_operations, schedule_of, search_from
+from offloadasp.search.anneal.compiled import Ints, compiled, ints, record
+from offloadasp.search.anneal.evaluation import Purpose, evaluate
+from offloadasp.search.anneal.moves import Move, apply_move, below, note_positions, undo_move
+from offloadasp.search.anneal.state import Arrangement, State
 from offloadasp.search.construct.residency import Schedule
 
-# How often each kind of change is tried. A kernel block's takes two sweeps over all steps.
+# How often each move is tried. One of a kernel block takes two evaluations of all steps.
 _SHARES = {
-    SWAP: 32,
-    PASS: 24,
-    JOIN: 16,
-    REVERSE: 16,
-    TURN: 8,
-    REVERSE_STEPS: 8,
-    TURN_STEPS: 16,
-    DIVIDE: 8,
-    FLIP: 4,
+    Move.SWAP: 32,
+    Move.PASS: 24,
+    Move.JOIN: 16,
+    Move.REVERSE: 16,
+    Move.TURN: 8,
+    Move.REVERSE_STEPS: 8,
+    Move.TURN_STEPS: 16,
+    Move.DIVIDE: 8,
+    Move.FLIP: 4,
 }
 # Temperatures at the beginning of cycles, in turn, and at their end, in loads of a smallest block.
 _HOT, _COLD = (0.5, 4.0, 1.0, 15.0), 0.15
+# Temperatures of a cycle.
 _LEVELS = 64
 # Every so many-th cycle begins with the first arrangement.
 _ANEW = 4
@@ -77,60 +50,99 @@ _MOMENT_SECONDS, _FIRST_MOMENT = 0.05, 64
 _PATIENCE = 10
 
 
+class Tables(NamedTuple):
+    """What is drawn from or looked up while annealing.
+
+    Attributes
+    ----------
+    moves
+        Moves, each as often as it is to be tried.
+    chances
+        Values of −log(chance) for evenly spread chances, times 2 ** _BITS.
+    heat
+        Temperatures of one kind of cycle after the other, times 2 ** _BITS.
+    """
+
+    moves: Ints
+    chances: Ints
+    heat: Ints
+
+
+@dataclass
+class Cooling:
+    """Where the search is in its cycles.
+
+    Attributes
+    ----------
+    cycle, length, age
+        The number of the cycle, from 1 on; how many changes it tries, and how many it has tried.
+    luby_u, luby_v
+        The state of Luby's sequence.
+    """
+
+    cycle: int = 0
+    length: int = 0
+    age: int = 0
+    luby_u: int = 1
+    luby_v: int = 1
+
+
 @compiled
-def _run(
-    cells: Ints, at: Layout, of: Sizes, kinds: Ints, chances: Ints, heat: Ints, count: int
-) -> None:
+def anneal(state: State, cooling: Cooling, tables: Tables, count: int) -> None:
     """Try so many changes more."""
-    mode, limit = TRY, 0
-    while count > 0 or mode == SAVE:
-        if mode == TRY:
+    costs, random = state.costs, state.random
+    purpose, limit = Purpose.TRY, 0
+    while count > 0 or purpose == Purpose.SAVE:
+        if purpose == Purpose.TRY:
             count -= 1
-            if cells[AGE] == cells[LENGTH]:
-                _begin_cycle(cells, at, of)
-                mode = SAVE
+            if cooling.age == cooling.length:
+                _begin_cycle(state, cooling)
+                purpose = Purpose.SAVE
             else:
-                level = (cells[CYCLE] - 1) * _LEVELS % len(heat)
-                level += cells[AGE] * _LEVELS // cells[LENGTH]
-                cells[AGE] += 1
-                if not change(cells, at, of, kinds[below(cells, len(kinds))]):
+                level = (cooling.cycle - 1) * _LEVELS % len(tables.heat)
+                level += cooling.age * _LEVELS // cooling.length
+                cooling.age += 1
+                if not apply_move(state, tables.moves[below(random, len(tables.moves))]):
                     continue
-                chance = chances[below(cells, len(chances))]
-                limit = cells[COST] + ((chance * heat[level]) >> (2 * _BITS))
-        cost = sweep(cells, at, of, mode)
-        if mode == SAVE:
-            cells[COST] = cost
-            mode = TRY
+                chance = tables.chances[below(random, len(tables.chances))]
+                limit = costs.present + ((chance * tables.heat[level]) >> (2 * _BITS))
+        cost = evaluate(state, purpose)
+        if purpose == Purpose.SAVE:
+            costs.present = cost
+            purpose = Purpose.TRY
         elif 0 <= cost <= limit:
-            if cost < cells[BEST]:
-                cells[BEST] = cost
-                _copy(cells, at.sequence, at.best, at.first - at.best)
-            mode = SAVE
+            if cost < costs.best:
+                costs.best = cost
+                _copy(state.arrangement, state.best)
+            purpose = Purpose.SAVE
         else:
-            undo(cells, at)
+            undo_move(state)
 
 
 @compiled
-def _begin_cycle(cells: Ints, at: Layout, of: Sizes) -> None:
+def _begin_cycle(state: State, cooling: Cooling) -> None:
     """Set the length of the next cycle, and the arrangement with which it begins."""
-    cells[CYCLE] += 1
-    cells[AGE], cells[LENGTH] = 0, cells[LUBY_V] * _CYCLE * of.operations
+    cooling.cycle += 1
+    cooling.age, cooling.length = 0, cooling.luby_v * _CYCLE * state.layer.operations
     # Luby's sequence 1, 1, 2, 1, 1, 2, 4, …, by Knuth's recurrence.
-    if cells[LUBY_U] & -cells[LUBY_U] == cells[LUBY_V]:
-        cells[LUBY_U] += 1
-        cells[LUBY_V] = 1
+    if cooling.luby_u & -cooling.luby_u == cooling.luby_v:
+        cooling.luby_u += 1
+        cooling.luby_v = 1
     else:
-        cells[LUBY_V] *= 2
-    source = at.first if cells[CYCLE] % _ANEW == 0 else at.best
-    _copy(cells, source, at.sequence, at.first - at.best)
-    cells[LOW], cells[HIGH] = 1, of.steps
-    settle(cells, at)
+        cooling.luby_v *= 2
+    _copy(state.first if cooling.cycle % _ANEW == 0 else state.best, state.arrangement)
+    state.change.first_step, state.change.last_step = 1, state.steps
+    note_positions(state)
 
 
 @compiled
-def _copy(cells: Ints, source: int, target: int, count: int) -> None:
-    for k in range(count):
-        cells[target + k] = cells[source + k]
+def _copy(source: Arrangement, target: Arrangement) -> None:
+    for k in range(len(source.sequence)):
+        target.sequence[k] = source.sequence[k]
+    for k in range(len(source.start)):
+        target.start[k] = source.start[k]
+    for k in range(len(source.resident)):
+        target.resident[k] = source.resident[k]
 
 
 @dataclass
@@ -155,24 +167,25 @@ class Annealer:
     _moment: int = _FIRST_MOMENT
 
     def __post_init__(self) -> None:
-        self._found = arrange(self.problem, self.start, self.seed)
-        of = self._found.of
-        counted = of.blocks > of.pixels
-        shares = [share if kind != FLIP or counted else 0 for kind, share in _SHARES.items()]
+        self._search = search_from(self.problem, self.start, self.seed)
+        self._cooling = record(Cooling())
+        layer = self._search.state.layer
+        counted = layer.blocks > layer.pixels
+        shares = [share if move != Move.FLIP or counted else 0 for move, share in _SHARES.items()]
         middle = (np.arange(_CHANCES) + 0.5) / _CHANCES
-        unit = of.load * of.least or of.compute or 1
+        unit = layer.load_cost * layer.smallest or layer.step_cost or 1
         cooling = (_COLD / np.array(_HOT))[:, None] ** (np.arange(_LEVELS) / (_LEVELS - 1))
         heat = unit * np.array(_HOT)[:, None] * cooling
-        self._tables = (
-            ints(np.repeat(list(_SHARES), shares)),
-            ints(np.rint(-np.log(middle) * 2**_BITS).astype(np.int64)),
-            ints(np.rint(heat.ravel() * 2**_BITS).astype(np.int64)),
+        self._tables = Tables(
+            moves=ints(np.repeat(list(_SHARES), shares)),
+            chances=ints(np.rint(-np.log(middle) * 2**_BITS).astype(np.int64)),
+            heat=ints(np.rint(heat.ravel() * 2**_BITS).astype(np.int64)),
         )
 
     def run(self, changes: int) -> None:
         """Try so many changes more."""
-        found, before = self._found, self.cost
-        _run(found.cells, found.at, found.of, *self._tables, changes)
+        before = self.cost
+        anneal(self._search.state, self._cooling, self._tables, changes)
         self.done += changes
         if self.cost < before:
             self.gained = self.done
@@ -197,12 +210,12 @@ class Annealer:
     @property
     def cost(self) -> int:
         """The least cost so far, in units of the rules."""
-        return min(self.start.cost, self._found.cost)
+        return min(self.start.cost, self._search.cost)
 
     @property
     def best(self) -> Schedule:
         """The best schedule so far: the start, if nothing is better."""
-        return schedule_of(self._found) if self.cost < self.start.cost else self.start
+        return schedule_of(self._search) if self.cost < self.start.cost else self.start
 
 
 def compile_all() -> None:
@@ -210,8 +223,5 @@ def compile_all() -> None:
 
     Compiling takes some seconds, once.
     """
-    cells, at = ints(np.zeros(SINGLE, dtype=np.int64)), Layout(*[0] * len(Layout._fields))
-    of = Sizes(*[1] * len(Sizes._fields))._replace(steps=0)
-    settle(cells, at)
-    sweep(cells, at, of, TRY)
-    _run(cells, at, of, cells, cells, cells, 0)
+    state, none = no_operations(), ints([])
+    anneal(state, record(Cooling()), Tables(none, none, none), 0)

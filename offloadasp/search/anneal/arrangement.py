@@ -1,103 +1,151 @@
-"""A schedule as an arrangement that the local search can change, and back."""
+"""From a schedule to the state of the local search, and from its best arrangement back to one."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from offloadasp.base.arrays import BoolArray, IntArray
 from offloadasp.model.problem import Problem
-from offloadasp.search.anneal.compiled import Ints, ints
-from offloadasp.search.anneal.evaluation import (
-    BEST,
-    COST,
-    HIGH,
-    KEPT,
-    LOW,
-    LUBY_U,
-    LUBY_V,
-    RANDOM,
-    RECORD,
-    SAVE,
-    SINGLE,
-    Layout,
-    Sizes,
-    sweep,
-)
-from offloadasp.search.anneal.moves import settle
+from offloadasp.search.anneal.compiled import Ints, ints, record
+from offloadasp.search.anneal.evaluation import Origin, Purpose, evaluate
+from offloadasp.search.anneal.moves import note_positions
 from offloadasp.search.anneal.numbering import Numbering
+from offloadasp.search.anneal.state import (
+    Arrangement,
+    Change,
+    Checkpoints,
+    Costs,
+    LayerData,
+    Memory,
+    Positions,
+    Random,
+    State,
+    Totals,
+    Undo,
+)
 from offloadasp.search.construct.residency import Schedule, Uses
 
 # Empty steps beside those of the schedule, so that steps may divide: one for so many steps.
 _SPARE = 4
+# Steps from one checkpoint to the next, at least; else the root of their number.
+_NEXT_CHECKPOINT = 4
 
 
 @dataclass
-class Arrangement:
-    """A problem's operations in steps, as one array for compiled functions.
+class Search:
+    """The state of a local search, with what its numbers mean.
 
     Attributes
     ----------
     numbering
-        Of the problem.
-    cells, at, of
-        See :mod:`offloadasp.search.anneal.evaluation`.
+        Of the problem's operations and blocks.
+    state
+        What compiled functions change.
     """
 
     numbering: Numbering
-    cells: Ints
-    at: Layout
-    of: Sizes
+    state: State
 
     @property
     def cost(self) -> int:
         """The least cost so far, in units of the rules."""
-        return int(self.cells[BEST]) + self.numbering.fixed
+        return int(self.state.costs.best) + self.numbering.fixed
 
 
-def arrange(problem: Problem, start: Schedule, seed: int) -> Arrangement:
-    """Arrange a schedule's operations, with some empty steps in between."""
-    numbering, steps = Numbering(problem), _spread(start)
-    of = numbering.sizes(len(steps) - 2)
-    changing = {
-        "sequence": numbering.numbers(start.order),
-        "start": steps,
-        "resident": _staying(numbering, start),
-    }
-    whole = np.concatenate(list(changing.values()))
-    saves, counted = (of.steps - 1) // of.stride + 1, of.blocks - of.pixels
-    working = {
-        "place": of.operations,
-        "step": of.operations,
-        "last": of.blocks,
-        "slack": of.steps + 1,
-        "done": counted,
-        "begun": counted,
-        "saved": 3 * saves + 1,
-        "saved_slack": saves * (of.steps + 1),
-        "saved_done": saves * counted,
-        "saved_begun": saves * counted,
-        "old_sequence": of.operations,
-        "old_start": of.steps + 2,
-    }
-    parts = {
-        **numbering.parts,
-        **changing,
-        **{name: np.zeros(count, dtype=np.int64) for name, count in working.items()},
-        "best": whole,
-        "first": whole,
-        "record": np.zeros(of.operations * of.taps, dtype=np.int64),
-    }
-    single = np.zeros(SINGLE, dtype=np.int64)
+def search_from(problem: Problem, start: Schedule, seed: int) -> Search:
+    """Return a search that begins with a schedule, with some empty steps in between."""
+    numbering = Numbering(problem)
+    arrangement = Arrangement(
+        sequence=ints(numbering.numbers(start.order)),
+        start=ints(_spread(start)),
+        resident=ints(_resident(numbering, start)),
+    )
     # Any number but 0 will do for xorshift; neighbouring seeds must not begin alike.
-    single[RANDOM] = (seed * 2654435761 + 40503) % (2**32 - 1) + 1
-    single[LOW], single[HIGH] = 1, of.steps
-    single[LUBY_U] = single[LUBY_V] = 1
-    ends = np.cumsum([SINGLE, *map(len, parts.values())]).tolist()
-    cells = ints(np.concatenate([single, *parts.values()]))
-    made = Arrangement(numbering, cells, Layout(**dict(zip(parts, ends, strict=False))), of)
-    settle(cells, made.at)
-    cells[COST] = cells[BEST] = sweep(cells, made.at, of, SAVE)
-    return made
+    random = (seed * 2654435761 + 40503) % (2**32 - 1) + 1
+    state = new_state(numbering.layer, arrangement, random)
+    state.costs.present = state.costs.best = evaluate(state, Purpose.SAVE)
+    return Search(numbering, state)
+
+
+def new_state(layer: LayerData, first: Arrangement, random: int = 1) -> State:
+    """Return a state with copies of an arrangement, all of which is to be evaluated.
+
+    Parameters
+    ----------
+    random
+        The first state of the random numbers, from 1 to 2 ** 32 − 1.
+    """
+    steps, counted = len(first.start) - 2, layer.blocks - layer.pixels
+    every = max(_NEXT_CHECKPOINT, math.isqrt(steps))
+    checkpoints = (steps - 1) // every + 1
+    state = State(
+        layer=layer,
+        steps=steps,
+        arrangement=_copy(first),
+        positions=Positions(place=_zeros(layer.operations), step=_zeros(layer.operations)),
+        change=record(Change(first_step=1, last_step=steps)),
+        undo=Undo(sequence=_zeros(layer.operations), start=_zeros(steps + 2)),
+        memory=Memory(
+            totals=record(Totals()),
+            last_use=_zeros(layer.blocks),
+            free=_zeros(steps + 1),
+            done=_zeros(counted),
+            begun=_zeros(counted),
+            origin=_zeros(layer.operations * layer.taps),
+        ),
+        checkpoints=Checkpoints(
+            every=every,
+            cost=_zeros(checkpoints + 1),
+            full_step=_zeros(checkpoints),
+            held=_zeros(checkpoints),
+            free=_zeros(checkpoints * (steps + 1)),
+            done=_zeros(checkpoints * counted),
+            begun=_zeros(checkpoints * counted),
+        ),
+        random=record(Random(random)),
+        costs=record(Costs()),
+        best=_copy(first),
+        first=_copy(first),
+    )
+    note_positions(state)
+    return state
+
+
+def no_operations() -> State:
+    """Return a state of the same types as any other, with one empty step and nothing else."""
+    none = ints([])
+    layer = LayerData(
+        operations=0,
+        pixels=0,
+        kernels=0,
+        blocks=0,
+        taps=0,
+        rows=0,
+        columns=0,
+        memory=0,
+        macs_per_step=0,
+        load_cost=0,
+        spill_cost=0,
+        step_cost=0,
+        smallest=0,
+        sizes_differ=0,
+        needs=none,
+        macs=none,
+        output_bytes=none,
+        size=none,
+        complete_size=none,
+        users=none,
+    )
+    return new_state(layer, Arrangement(sequence=none, start=ints([0, 0, 0]), resident=none))
+
+
+def _copy(arrangement: Arrangement) -> Arrangement:
+    return Arrangement(*map(ints, arrangement))
+
+
+def _zeros(count: int) -> Ints:
+    return ints(np.zeros(count, dtype=np.int64))
 
 
 def _spread(start: Schedule) -> IntArray:
@@ -109,7 +157,7 @@ def _spread(start: Schedule) -> IntArray:
     return np.concatenate([[0, 0], np.cumsum(np.insert(sizes, behind, 0))])
 
 
-def _staying(numbering: Numbering, start: Schedule) -> IntArray:
+def _resident(numbering: Numbering, start: Schedule) -> IntArray:
     """Return of each block whether it is an output, or a kernel block that is loaded only once."""
     kernels, outputs = start.kernels, np.ones(len(numbering.output), dtype=np.int64)
     loads = np.bincount(kernels.block[kernels.starts], minlength=numbering.problem.exists.size)
@@ -117,23 +165,18 @@ def _staying(numbering: Numbering, start: Schedule) -> IntArray:
     return np.concatenate([0 * numbering.pixel, once, outputs])
 
 
-def schedule_of(found: Arrangement) -> Schedule:
+def schedule_of(search: Search) -> Schedule:
     """Return the best arrangement so far as a schedule."""
-    numbering, at, of = found.numbering, found.at, found.of
-    cells = np.array(found.cells)
-    cells[at.sequence : at.place] = cells[at.best : at.first]
-    cells[LOW], cells[HIGH] = 1, of.steps
-    copy = ints(cells)
-    settle(copy, at)
-    cost = sweep(copy, at, of, RECORD)
-    cells = np.array(copy)
-    operations, number = cells[at.sequence : at.start], cells[at.step : at.last]
+    numbering, layer = search.numbering, search.state.layer
+    state = new_state(layer, search.state.best)
+    cost = evaluate(state, Purpose.RECORD)
+    sequence, number = np.array(state.arrangement.sequence), np.array(state.positions.step)
     # Empty steps do not count.
     step = np.cumsum(np.diff(number, prepend=number[0]) > 0) + 1
-    order = numbering.order(operations)
-    record = cells[at.record :].reshape(-1, of.taps)
-    place, need = np.nonzero(record)
-    block, kept = numbering.needs[operations[place], need], record[place, need] == KEPT
+    order = numbering.order(sequence)
+    origin = np.array(state.memory.origin).reshape(-1, layer.taps)
+    place, nth = np.nonzero(origin != Origin.SAME_STEP)
+    block, kept = numbering.needs[sequence[place], nth], origin[place, nth] == Origin.KEPT
     kernel, output, end = numbering.firsts
 
     def uses(first: int, end: int, names: IntArray) -> Uses:

@@ -1,207 +1,277 @@
-"""Small changes of an arrangement: each one rearranges the operations of a few consecutive steps.
+"""Moves: small changes of an arrangement, each in the operations of a few consecutive steps.
 
 Most begin with an operation and one near it: near on the output, in the same or in other groups.
 Such operations share blocks, so it pays to compute them together or soon after each other.
 """
 
-from offloadasp.search.anneal.compiled import Ints, compiled
-from offloadasp.search.anneal.evaluation import FLIPPED, HIGH, LOW, RANDOM, Layout, Sizes
+from enum import IntEnum
 
-# Two operations change places; one passes through the steps to another's place, each step between
-# giving one on; one joins the step of another; operations in a row are reversed, or their first
-# ones come last; the same with steps; two steps divide their operations anew; a kernel or output
-# block becomes resident, or no longer is.
-SWAP, PASS, JOIN, REVERSE, TURN, REVERSE_STEPS, TURN_STEPS, DIVIDE, FLIP = range(9)
+from offloadasp.search.anneal.compiled import compiled
+from offloadasp.search.anneal.state import LayerData, Random, State
 
-# Every so many-th partner is one in the sequence, not on the output.
+
+class Move(IntEnum):
+    """What a move does with two operations or their steps, or with a block."""
+
+    SWAP = 0  # two operations change places
+    PASS = 1  # one moves to another's place; each step between gives an operation on
+    JOIN = 2  # one joins the step of another
+    REVERSE = 3  # the operations in a row are reversed
+    TURN = 4  # the first ones of operations in a row come last
+    REVERSE_STEPS = 5  # steps in a row are reversed
+    TURN_STEPS = 6  # the first ones of steps in a row come last
+    DIVIDE = 7  # two consecutive steps divide their operations anew
+    FLIP = 8  # a kernel or output block becomes resident, or no longer is
+
+
+# One of so many partners is one near in the sequence, not on the output.
 _ALONG = 8
-_MASK = 0xFFFFFFFF
+_32_BITS = 0xFFFFFFFF
 
 
 @compiled
-def below(cells: Ints, limit: int) -> int:
+def below(random: Random, limit: int) -> int:
     """Return a random number from 0 to limit − 1 (xorshift of 32 bits; Marsaglia, 2003)."""
-    x = cells[RANDOM]
-    x ^= (x << 13) & _MASK
+    x = random.state
+    x ^= (x << 13) & _32_BITS
     x ^= x >> 17
-    x ^= (x << 5) & _MASK
-    cells[RANDOM] = x
+    x ^= (x << 5) & _32_BITS
+    random.state = x
     return (x * limit) >> 32
 
 
 @compiled
-def change(cells: Ints, at: Layout, of: Sizes, kind: int) -> bool:
-    """Change an arrangement at random; return False where nothing came of it."""
-    cells[FLIPPED] = -1
-    o = below(cells, of.operations)
-    if kind == FLIP:
-        return _flip(cells, at, of, o)
-    x = cells[at.place + o]
-    along = below(cells, _ALONG) == 0
-    y = _along(cells, of, x) if along else cells[at.place + _near(cells, of, o)]
-    a = cells[at.step + x]
-    b = _other_step(cells, of, a, cells[at.step + y], kind)
-    if a == b:
-        return False
-    _open(cells, at, min(a, b), max(a, b))
-    if kind == SWAP:
-        cells[at.sequence + x] = cells[at.sequence + y]
-        cells[at.sequence + y] = o
-    elif kind in (PASS, JOIN):
-        _pass(cells, at, x, y, b, kind == JOIN)
-    elif kind in (REVERSE, TURN):
-        _rearrange(cells, at, min(x, y), max(x, y) + 1, kind == REVERSE)
-    elif kind == DIVIDE:
-        _divide(cells, at, a)
+def apply_move(state: State, move: int) -> bool:
+    """Change the arrangement by a :class:`Move` at random; return False where nothing came of it.
+
+    ``state.change`` says in which steps, and :func:`undo_move` takes it back.
+    """
+    layer, random, positions = state.layer, state.random, state.positions
+    state.change.flipped = -1
+    operation = below(random, layer.operations)
+    if move == Move.FLIP:
+        return _flip(state, operation)
+    here = positions.place[operation]
+    along = below(random, _ALONG) == 0
+    if along:
+        there = _place_behind(random, layer, here)
     else:
-        _rearrange_steps(cells, at, _cut(cells, a - b, along, kind == REVERSE_STEPS))
-    settle(cells, at)
+        there = positions.place[_operation_near(random, layer, operation)]
+    step = positions.step[here]
+    other = _other_step(random, step, positions.step[there], state.steps, move)
+    if step == other:
+        return False
+    _open(state, min(step, other), max(step, other))
+    if move == Move.DIVIDE:
+        _divide(state, step)
+    elif move == Move.JOIN:
+        _join(state, here, other)
+    elif move == Move.REVERSE_STEPS:
+        _rearrange_steps(state, 0)
+    elif move == Move.TURN_STEPS:
+        _rearrange_steps(state, _first_steps(random, step - other, along))
+    else:
+        _rearrange_operations(state, move, here, there)
+    note_positions(state)
     return True
 
 
 @compiled
-def settle(cells: Ints, at: Layout) -> None:
-    """Take note of where the operations of the changed steps are now."""
-    for t in range(cells[LOW], cells[HIGH] + 1):
-        for x in range(cells[at.start + t], cells[at.start + t + 1]):
-            cells[at.place + cells[at.sequence + x]] = x
-            cells[at.step + x] = t
-
-
-@compiled
-def undo(cells: Ints, at: Layout) -> None:
-    """Take the last change back."""
-    if cells[FLIPPED] >= 0:
-        flipped = at.resident + cells[FLIPPED]
-        cells[flipped] = 1 - cells[flipped]
+def undo_move(state: State) -> None:
+    """Take the last move back."""
+    sequence, start, resident = state.arrangement
+    flipped, first, last = state.change.flipped, state.change.first_step, state.change.last_step
+    if flipped >= 0:
+        resident[flipped] = 1 - resident[flipped]
         return
-    low, high = cells[LOW], cells[HIGH]
-    for k in range(high - low + 2):
-        cells[at.start + low + k] = cells[at.old_start + k]
-    first = cells[at.start + low]
-    for k in range(cells[at.start + high + 1] - first):
-        cells[at.sequence + first + k] = cells[at.old_sequence + k]
-    settle(cells, at)
+    for k in range(last - first + 2):
+        start[first + k] = state.undo.start[k]
+    place = start[first]
+    for k in range(start[last + 1] - place):
+        sequence[place + k] = state.undo.sequence[k]
+    note_positions(state)
 
 
 @compiled
-def _other_step(cells: Ints, of: Sizes, a: int, b: int, kind: int) -> int:
-    """Return the step beside step a that a change concerns: step b, or one near either."""
-    if kind == DIVIDE:
-        return min(a + 1, of.steps)
-    if kind == JOIN:
-        # Now and then the step beside b, which may be empty: then the operation gets its own.
-        aside = below(cells, 8)
+def note_positions(state: State) -> None:
+    """Take note of where the operations of the changed steps are now."""
+    sequence, start, _ = state.arrangement
+    for step in range(state.change.first_step, state.change.last_step + 1):
+        for place in range(start[step], start[step + 1]):
+            state.positions.place[sequence[place]] = place
+            state.positions.step[place] = step
+
+
+@compiled
+def _operation_near(random: Random, layer: LayerData, operation: int) -> int:
+    """Return an operation at most two rows and columns away, often in the same groups."""
+    tiles = layer.rows * layer.columns
+    pair, tile = operation // tiles, operation % tiles
+    pairs = layer.operations // tiles
+    if pairs > 1 and below(random, 2):
+        pair = below(random, pairs)
+    row = min(max(tile // layer.columns + below(random, 5) - 2, 0), layer.rows - 1)
+    column = min(max(tile % layer.columns + below(random, 5) - 2, 0), layer.columns - 1)
+    return pair * tiles + row * layer.columns + column
+
+
+@compiled
+def _place_behind(random: Random, layer: LayerData, place: int) -> int:
+    """Return a place behind another one: at every distance, near ones more often."""
+    distance = 1 + below(random, 2 << below(random, 8))
+    return min(place + distance, layer.operations - 1)
+
+
+@compiled
+def _other_step(random: Random, step: int, partner: int, steps: int, move: int) -> int:
+    """Return the other step that a move concerns: the partner's, or one near either."""
+    if move == Move.DIVIDE:
+        return min(step + 1, steps)
+    if move == Move.JOIN:
+        # Now and then the step beside it, which may be empty: then the operation gets its own.
+        aside = below(random, 8)
         if aside == 0:
-            return min(b + 1, of.steps)
+            return min(partner + 1, steps)
         if aside == 1:
-            return max(b - 1, 1)
-    return b
+            return max(partner - 1, 1)
+    return partner
 
 
 @compiled
-def _cut(cells: Ints, distance: int, along: bool, reverse: bool) -> int:
-    """Return how many of the first steps come last; 0: reverse all."""
-    if reverse:
-        return 0
+def _open(state: State, first: int, last: int) -> None:
+    """Copy the steps that a move may rearrange."""
+    sequence, start, _ = state.arrangement
+    place = start[first]
+    for k in range(start[last + 1] - place):
+        state.undo.sequence[k] = sequence[place + k]
+    for k in range(last - first + 2):
+        state.undo.start[k] = start[first + k]
+    state.change.first_step, state.change.last_step = first, last
+
+
+@compiled
+def _rearrange_operations(state: State, move: int, here: int, there: int) -> None:
+    """Make a move that changes the order of the operations from one place to another."""
+    if move == Move.SWAP:
+        _swap(state, here, there)
+    elif move == Move.PASS:
+        _pass(state, here, there)
+    elif move == Move.REVERSE:
+        _reverse(state, min(here, there), max(here, there) + 1)
+    else:
+        _turn(state, min(here, there), max(here, there) + 1)
+
+
+@compiled
+def _swap(state: State, here: int, there: int) -> None:
+    """Let the operations at two places change places."""
+    sequence = state.arrangement.sequence
+    operation = sequence[here]
+    sequence[here] = sequence[there]
+    sequence[there] = operation
+
+
+@compiled
+def _pass(state: State, here: int, there: int) -> None:
+    """Move the operation at one place to another; the operations between make way."""
+    sequence = state.arrangement.sequence
+    operation = sequence[here]
+    way = 1 if here < there else -1
+    for place in range(here, there, way):
+        sequence[place] = sequence[place + way]
+    sequence[there] = operation
+
+
+@compiled
+def _join(state: State, here: int, other: int) -> None:
+    """Move the operation at a place to the end of another step, which then grows."""
+    start, step = state.arrangement.start, state.positions.step[here]
+    earlier = step < other
+    there = start[other + 1] - (1 if earlier else 0)
+    for moved in range(min(step, other) + 1, max(step, other) + 1):
+        start[moved] += -1 if earlier else 1
+    _pass(state, here, there)
+
+
+@compiled
+def _reverse(state: State, first: int, end: int) -> None:
+    """Reverse the operations at the places from the first to before the end."""
+    # This number is not used. It is drawn so that the ones after it stay what they were.
+    below(state.random, end - first - 1)
+    old = state.undo.sequence
+    mirror = end - 1 - state.arrangement.start[state.change.first_step]
+    for k in range(end - first):
+        state.arrangement.sequence[first + k] = old[mirror - k]
+
+
+@compiled
+def _turn(state: State, first: int, end: int) -> None:
+    """Let the first ones of the operations from one place to before the end come last."""
+    old, count = state.undo.sequence, end - first
+    shift = first - state.arrangement.start[state.change.first_step]
+    cut = 1 + below(state.random, count - 1)
+    for k in range(count):
+        state.arrangement.sequence[first + k] = old[shift + (k + cut) % count]
+
+
+@compiled
+def _first_steps(random: Random, distance: int, along: bool) -> int:
+    """Return how many of the first steps come last."""
     if along:
-        return 1 + below(cells, abs(distance))
+        return 1 + below(random, abs(distance))
     # The operation's own step moves beside the other one.
     return 1 if distance < 0 else distance
 
 
 @compiled
-def _near(cells: Ints, of: Sizes, o: int) -> int:
-    """Return an operation at most two rows and columns away, often in the same groups."""
-    tiles = of.rows * of.columns
-    pair, tile = o // tiles, o % tiles
-    pairs = of.operations // tiles
-    if pairs > 1 and below(cells, 2):
-        pair = below(cells, pairs)
-    i = min(max(tile // of.columns + below(cells, 5) - 2, 0), of.rows - 1)
-    j = min(max(tile % of.columns + below(cells, 5) - 2, 0), of.columns - 1)
-    return pair * tiles + i * of.columns + j
-
-
-@compiled
-def _along(cells: Ints, of: Sizes, x: int) -> int:
-    """Return a place behind another one: of every distance, near ones more often."""
-    distance = 1 + below(cells, 2 << below(cells, 8))
-    return min(x + distance, of.operations - 1)
-
-
-@compiled
-def _open(cells: Ints, at: Layout, low: int, high: int) -> None:
-    """Copy the steps that a change may rearrange."""
-    first = cells[at.start + low]
-    for k in range(cells[at.start + high + 1] - first):
-        cells[at.old_sequence + k] = cells[at.sequence + first + k]
-    for k in range(high - low + 2):
-        cells[at.old_start + k] = cells[at.start + low + k]
-    cells[LOW], cells[HIGH] = low, high
-
-
-@compiled
-def _pass(cells: Ints, at: Layout, x: int, y: int, b: int, joins: bool) -> None:
-    """Move the operation at place x to place y, or to the end of step b, which then grows."""
-    a = cells[at.step + x]
-    if joins:
-        y = cells[at.start + b + 1] - (1 if a < b else 0)
-        for t in range(min(a, b) + 1, max(a, b) + 1):
-            cells[at.start + t] += -1 if a < b else 1
-    o = cells[at.sequence + x]
-    way = 1 if x < y else -1
-    for z in range(at.sequence + x, at.sequence + y, way):
-        cells[z] = cells[z + way]
-    cells[at.sequence + y] = o
-
-
-@compiled
-def _rearrange(cells: Ints, at: Layout, x: int, y: int, reverse: bool) -> None:
-    """Reverse the operations at places x to y − 1, or let some of the first ones come last."""
-    old, count = at.old_sequence + x - cells[at.start + cells[LOW]], y - x
-    cut = 1 + below(cells, count - 1)
-    for k in range(count):
-        cells[at.sequence + x + k] = cells[old + (count - 1 - k if reverse else (k + cut) % count)]
-
-
-@compiled
-def _rearrange_steps(cells: Ints, at: Layout, cut: int) -> None:
+def _rearrange_steps(state: State, cut: int) -> None:
     """Let as many of the first steps come last as cut says; 0: reverse their order."""
-    low, count = cells[LOW], cells[HIGH] - cells[LOW] + 1
-    first = cells[at.old_start]
-    x = first
+    sequence, start, _ = state.arrangement
+    old_sequence, old_start = state.undo
+    first, count = state.change.first_step, state.change.last_step - state.change.first_step + 1
+    place = old_start[0]
+    shift = place
     for k in range(count):
-        t = at.old_start + ((k + cut) % count if cut else count - 1 - k)
-        cells[at.start + low + k] = x
-        for y in range(cells[t] - first, cells[t + 1] - first):
-            cells[at.sequence + x] = cells[at.old_sequence + y]
-            x += 1
+        moved = (k + cut) % count if cut else count - 1 - k
+        start[first + k] = place
+        for old in range(old_start[moved] - shift, old_start[moved + 1] - shift):
+            sequence[place] = old_sequence[old]
+            place += 1
 
 
 @compiled
-def _divide(cells: Ints, at: Layout, a: int) -> None:
-    """Divide the operations of steps a and a + 1 anew."""
-    first, middle, end = cells[at.start + a], cells[at.start + a + 1], cells[at.start + a + 2]
-    place = first + below(cells, end - first)
-    cells[at.start + a + 1] = place if place < middle else place + 1
+def _divide(state: State, step: int) -> None:
+    """Divide the operations of a step and the next one anew."""
+    start = state.arrangement.start
+    first, middle, end = start[step], start[step + 1], start[step + 2]
+    place = first + below(state.random, end - first)
+    start[step + 1] = place if place < middle else place + 1
 
 
 @compiled
-def _flip(cells: Ints, at: Layout, of: Sizes, o: int) -> bool:
-    """Let a kernel or output block of an operation stay from its first to its last use, or not."""
-    nth = below(cells, 2)
-    b = cells[at.needs + o * of.taps + nth]
-    if b < of.pixels:
+def _flip(state: State, operation: int) -> bool:
+    """Let a kernel or output block of an operation be resident, or no longer."""
+    layer, resident = state.layer, state.arrangement.resident
+    nth = below(state.random, 2)
+    block = layer.needs[operation * layer.taps + nth]
+    if block < layer.pixels:
         return False
-    low, high = 1, of.steps
-    if b >= of.pixels + of.kernels:
-        tiles = of.rows * of.columns
-        low, high = of.steps, 1
-        for other in range(o % tiles, of.operations, tiles):
-            if cells[at.needs + other * of.taps + nth] == b:
-                step = cells[at.step + cells[at.place + other]]
-                low, high = min(low, step), max(high, step)
-    cells[at.resident + b] = 1 - cells[at.resident + b]
-    cells[FLIPPED], cells[LOW], cells[HIGH] = b, low, high
+    resident[block] = 1 - resident[block]
+    first, last = 1, state.steps
+    if block >= layer.pixels + layer.kernels:
+        first, last = _span(state, operation, block, nth)
+    state.change.flipped, state.change.first_step, state.change.last_step = block, first, last
     return True
+
+
+@compiled
+def _span(state: State, operation: int, block: int, nth: int) -> tuple[int, int]:
+    """Return the first and the last step that use an output, the nth need of an operation."""
+    layer, positions = state.layer, state.positions
+    tiles = layer.rows * layer.columns
+    first, last = state.steps, 1
+    for other in range(operation % tiles, layer.operations, tiles):
+        if layer.needs[other * layer.taps + nth] == block:
+            step = positions.step[positions.place[other]]
+            first, last = min(first, step), max(last, step)
+    return first, last

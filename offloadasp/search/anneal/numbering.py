@@ -5,7 +5,6 @@ then kernels, then outputs. A kernel block that is the only one stays on chip fo
 that one operation completes leave in the next step: neither has a number.
 """
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,7 +13,8 @@ import numpy as np
 from offloadasp.asp.facts import scale_of
 from offloadasp.base.arrays import IntArray
 from offloadasp.model.problem import Problem
-from offloadasp.search.anneal.evaluation import Sizes
+from offloadasp.search.anneal.compiled import ints
+from offloadasp.search.anneal.state import LayerData
 from offloadasp.search.construct.order import Order, order_at
 from offloadasp.search.construct.residency import patches
 
@@ -79,49 +79,52 @@ class Numbering:
         return np.concatenate(rows)
 
     @cached_property
-    def parts(self) -> dict[str, IntArray]:
-        """The parts of :class:`~offloadasp.search.anneal.evaluation.Layout` that do not change."""
-        problem, positions = self.problem, _tile_positions(self.problem)
+    def layer(self) -> LayerData:
+        """The problem as compiled functions read it."""
+        problem, scale = self.problem, scale_of(self.problem)
+        (rows, columns), size = problem.tile_grid, np.concatenate(self._sizes)
+        least, most = (int(size.min()), int(size.max())) if len(size) else (0, 0)
+        positions = _tile_positions(problem)
         tiles = len(positions)
         n, tile = np.repeat(self.pairs[:, 0], tiles), np.tile(np.arange(tiles), len(self.pairs))
-        pixels = np.repeat(problem.pixel_bytes, int(problem.used.sum()))
-        kernels = problem.kernel_bytes.ravel()[self.kernel]
         of_tile, of_n = np.divmod(self.output, len(problem.kernel_sizes))
-        partial = problem.partial_bytes[of_n] * positions[of_tile]
+        macs = problem.operation_macs[problem.exists].repeat(tiles) * positions[tile]
+        own = 0 * n if len(self.output) else problem.output_bytes[n] * positions[tile]
         complete = problem.output_bytes[of_n] * positions[of_tile]
-        terms = [0 * pixels, 0 * kernels + tiles, problem.exists.sum(axis=1)[of_n]]
-        return {
-            "needs": self.needs.ravel(),
-            "work": problem.operation_macs[problem.exists].repeat(tiles) * positions[tile],
-            "own": 0 * n if len(self.output) else problem.output_bytes[n] * positions[tile],
-            "size": np.concatenate([pixels, kernels, partial]),
-            "complete": np.concatenate([pixels, kernels, complete]),
-            "terms": np.concatenate(terms),
-        }
-
-    def sizes(self, steps: int) -> Sizes:
-        """Return how much there is of everything, in so many steps."""
-        problem, scale = self.problem, scale_of(self.problem)
-        (rows, columns), size = problem.tile_grid, self.parts["size"]
-        least, most = (int(size.min()), int(size.max())) if len(size) else (0, 0)
-        return Sizes(
+        users = [0 * self.kernel + tiles, problem.exists.sum(axis=1)[of_n]]
+        return LayerData(
             operations=len(self.needs),
-            steps=steps,
             pixels=len(self.pixel),
             kernels=len(self.kernel),
             blocks=len(size),
             taps=self.needs.shape[1],
             rows=rows,
             columns=columns,
-            stride=max(4, math.isqrt(steps)),
             memory=problem.memory - self._staying,
-            limit=min(problem.accelerator.macs_per_step, problem.total_macs),
-            load=scale.load,
-            spill=scale.load + scale.write,
-            compute=scale.compute,
-            least=least,
-            mixed=int(least < most),
+            macs_per_step=min(problem.accelerator.macs_per_step, problem.total_macs),
+            load_cost=scale.load,
+            spill_cost=scale.load + scale.write,
+            step_cost=scale.compute,
+            smallest=least,
+            sizes_differ=int(least < most),
+            needs=ints(self.needs.ravel()),
+            macs=ints(macs),
+            output_bytes=ints(own),
+            size=ints(size),
+            complete_size=ints(np.concatenate([*self._sizes[:2], complete])),
+            users=ints(np.concatenate(users)),
         )
+
+    @property
+    def _sizes(self) -> list[IntArray]:
+        """Bytes of the pixel blocks, the kernel blocks, and the outputs as partial sums."""
+        problem = self.problem
+        tile, n = np.divmod(self.output, len(problem.kernel_sizes))
+        return [
+            np.repeat(problem.pixel_bytes, int(problem.used.sum())),
+            problem.kernel_bytes.ravel()[self.kernel],
+            problem.partial_bytes[n] * _tile_positions(problem)[tile],
+        ]
 
     @property
     def fixed(self) -> int:

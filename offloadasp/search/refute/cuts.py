@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-_PATTERNS = ("evict/*_cut.lp", "evict/symmetry.lp")
+_PATTERNS = ("proof/*_cut.lp", "proof/symmetry.lp")
 
 
 def cut_files(folder: Path) -> dict[str, str]:

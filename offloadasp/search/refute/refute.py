@@ -1,4 +1,4 @@
-"""Complete search by refutation: which budgets permit a strategy? See ``encodings/evict/``.
+"""Complete search by refutation: which budgets permit a strategy? See ``encodings/proof/``.
 
 One attempt after the other raises the lower bound: a budget that is unsatisfiable is refuted, and
 the next achievable cost is a bound. Beside them other attempts look for a better strategy.
@@ -21,7 +21,7 @@ from offloadasp.model.problem import Problem
 from offloadasp.search.anneal.improve import Improver, units
 from offloadasp.search.refute.cuts import cut_files
 
-_ENTRY = "evict/refute.lp"
+_ENTRY = "proof/refute.lp"
 # Measured on flat layers: with the default configuration this is as good or better.
 _ARGUMENTS = ("--trans-ext=dynamic",)
 _POLL_SECONDS = 0.02
@@ -244,7 +244,7 @@ class Refuter:
         steps = self.ledger.steps(target)
         if not fits_clingo(self.problem, steps):
             return None
-        extra = f"budget({target - self.ledger.base}). least_steps({self.ledger.least_steps})."
+        extra = f"slack({target - self.ledger.base}). least_steps({self.ledger.least_steps})."
         cuts = [
             path for name, path in cut_files(self.rules.folder).items() if name not in self.without
         ]

@@ -14,7 +14,7 @@ from fractions import Fraction
 from typing import Any, NoReturn
 
 from offloadasp.asp.facts import facts, fits_clingo, scale_of
-from offloadasp.asp.rules import GroundingStoppedError, Meter, Rules, ground
+from offloadasp.asp.rules import DEFINITION, GroundingStoppedError, Meter, Rules, ground
 from offloadasp.asp.solving import Outcome, Progress, Solving, minimise, plan_of_model
 from offloadasp.base.errors import InfeasibleError, NoStrategyError
 from offloadasp.base.wording import plural
@@ -29,8 +29,6 @@ from offloadasp.search.effort import Effort
 from offloadasp.search.pool import Listener, Status
 from offloadasp.search.size_limits import GROUND_LIMIT, operations, require_feasible, rules_estimate
 from offloadasp.search.source import UnderRules
-
-_DEFINITION = "definition.lp"
 
 
 @dataclass
@@ -87,7 +85,11 @@ class EditedSearch:
         """The rules in force, for messages."""
         names = ", ".join(path.name for path in self.rules.added)
         added = [f"added rules ({names})"] if names else []
-        edited = [f"edited rules ({self.rules.folder})"] if self.rules.edited_in_folder else []
+        edited = (
+            [f"edited rules ({self.rules.copy or self.rules.folder})"]
+            if self.rules.edited_in_folder
+            else []
+        )
         return " and ".join([*edited, *added])
 
     @property
@@ -156,7 +158,7 @@ class EditedSearch:
         try:
             control = ground(
                 self.rules,
-                [_DEFINITION, *(f"objective/{name}.lp" for name in self.names)],
+                [DEFINITION, *(f"model/objective/{name}.lp" for name in self.names)],
                 facts(problem, steps),
                 arguments=[*effort.arguments, *self._priorities],
                 meter=meter,
