@@ -1,4 +1,7 @@
-"""Compute actions by the memory: it has room for few operations. docs/bounds.md, section 6."""
+"""Compute actions, by the operations whose data fit into the memory at once.
+
+Derivation: docs/bounds.md, section 6.
+"""
 
 from collections.abc import Iterator
 
