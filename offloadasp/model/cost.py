@@ -12,13 +12,13 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from offloadasp.base.errors import InputError
-from offloadasp.base.wording import did_you_mean
+from offloadasp.base.messages import did_you_mean
 
 # For types only: the command line knows the objectives before it loads NumPy and pydantic.
 if TYPE_CHECKING:
     from offloadasp.model.instance import Described
 
-DURATION, TRAFFIC, PEAK = "duration", "traffic", "peak_memory"
+DURATION, TRAFFIC, PEAK, ENERGY = "duration", "traffic", "peak_memory", "energy"
 
 EDITED = "edited"
 """Stands for an objective that edited rules define."""
@@ -127,12 +127,26 @@ def _traffic(_: "Described") -> Prices:
     return Prices(Fraction(1), Fraction(1), Fraction(0))
 
 
+def _energy(described: "Described") -> Prices:
+    """Return what bytes and actions take, the static energy of their cycles included."""
+    table = described.energy
+    assert table is not None
+    own = Prices(table.load, table.write, table.compute, table.mac * described.layer.macs)
+    return own.plus(table.static, _duration(described))
+
+
+def _energy_unit(described: "Described") -> str:
+    assert described.energy is not None
+    return described.energy.unit
+
+
 OBJECTIVES = {
     objective.name: objective
     for objective in (
         Objective(DURATION, "cycles", lambda _: "cycles", _duration),
         Objective(TRAFFIC, "bytes moved", lambda _: "bytes", _traffic),
         Objective(PEAK, "most bytes on chip", lambda _: "bytes", None),
+        Objective(ENERGY, "by the table [energy]", _energy_unit, _energy, table="energy"),
     )
 }
 """Every objective by its name."""

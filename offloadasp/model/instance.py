@@ -26,9 +26,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from offloadasp.base.errors import InputError
-from offloadasp.base.explain import explain
 from offloadasp.base.files import read_toml
-from offloadasp.base.wording import plural
+from offloadasp.base.messages import explain, plural
 
 # Channel counts and the like, and sides of the input; with the limit on bytes in `problem` every
 # sum that clingo forms over one layer stays within its 32-bit integers.
@@ -101,6 +100,13 @@ class Layer(_Table):
         ]
         return self.kernels, out[0], out[1]
 
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates, padded taps included."""
+        kernels, height, width = self.output_shape
+        taps = self.kernel_shape[0] * self.kernel_shape[1]
+        return kernels * height * width * (self.input[0] // self.group) * taps
+
     @model_validator(mode="after")
     def _consistent(self) -> "Layer":
         if self.input[0] % self.group:
@@ -137,6 +143,20 @@ class Precision(_Table):
     weight: Bytes = 1
     output: Annotated[int, Field(strict=True, ge=0, le=64)] = 1
     partial_sum: Bytes = 4
+
+
+class Energy(_Table):
+    """Energy of a byte loaded, a byte written, a MAC, a compute action, and a cycle of duration.
+
+    MACs count padded taps: the array does them.
+    """
+
+    unit: Annotated[str, StringConstraints(pattern=r"^[A-Za-zµ]{1,10}$", strict=True)] = "pJ"
+    load: Rate = Fraction(0)
+    write: Rate = Fraction(0)
+    mac: Rate = Fraction(0)
+    compute: Rate = Fraction(0)
+    static: Rate = Fraction(0)
 
 
 Auto = Literal["auto"]
@@ -196,6 +216,7 @@ class Described(_Table):
     layer: Layer
     accelerator: Accelerator
     precision: Precision = Precision()
+    energy: Energy | None = None
 
     @property
     def described(self) -> dict[str, Any]:

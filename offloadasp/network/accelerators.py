@@ -6,9 +6,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from offloadasp.base.errors import InputError
-from offloadasp.base.explain import explain
 from offloadasp.base.files import read_toml
-from offloadasp.model.instance import Accelerator, Described, Name, Precision
+from offloadasp.base.messages import explain
+from offloadasp.model.instance import Accelerator, Described, Energy, Name, Precision
 
 
 class Machine(BaseModel):
@@ -21,6 +21,8 @@ class Machine(BaseModel):
     precision
         Bytes per element to which the machine's toolchain converts a model's floating-point
         convolutions; None: these keep the model's own types. Convolutions of integers always do.
+    energy
+        As in an instance file.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -28,6 +30,7 @@ class Machine(BaseModel):
     name: Name
     accelerator: Accelerator
     precision: Precision | None = None
+    energy: Energy | None = None
 
     @property
     def tables(self) -> dict[str, Any]:

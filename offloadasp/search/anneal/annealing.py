@@ -1,10 +1,12 @@
 """Local search from a schedule: simulated annealing over the order and the division into steps.
 
-Changes (see `moves`) that cost less are taken, others by chance: one that costs d more with
-probability exp(−d / temperature) (Kirkpatrick, Gelatt and Vecchi, 1983). The search goes through
-cycles of cooling, short and long ones after Luby's sequence, so that it needs no time limit to plan
-by: a longer search begins with all that a shorter one does. Most cycles begin with the best
-arrangement so far, some with the first one. The result is never worse than the start.
+The search makes one small change after another (a move, see :mod:`.moves`) and evaluates each
+(see :mod:`.evaluation`). A change that costs no more is kept. One that costs d more is kept with
+probability exp(−d / temperature), else undone (Kirkpatrick, Gelatt and Vecchi, 1983).
+
+The temperature falls in cycles. Their lengths follow Luby's sequence, so the search needs no time
+limit to plan by: a longer search begins with all that a shorter one does. Most cycles begin with
+the best arrangement so far, some with the first one. The result is never worse than the start.
 """
 
 import time
@@ -21,7 +23,7 @@ from offloadasp.search.anneal.moves import Move, apply_move, below, note_positio
 from offloadasp.search.anneal.state import Arrangement, State
 from offloadasp.search.construct.residency import Schedule
 
-# How often each move is tried. One of a kernel block takes two evaluations of all steps.
+# How often each move is tried, of 132 times. To flip a kernel block is slow: all steps change.
 _SHARES = {
     Move.SWAP: 32,
     Move.PASS: 24,
@@ -33,20 +35,23 @@ _SHARES = {
     Move.DIVIDE: 8,
     Move.FLIP: 4,
 }
-# Temperatures at the beginning of cycles, in turn, and at their end, in loads of a smallest block.
+# Temperatures in costs of loading a smallest block: cycles begin at these, in turn, and all end at
+# the last one.
 _HOT, _COLD = (0.5, 4.0, 1.0, 15.0), 0.15
-# Temperatures of a cycle.
+# How often the temperature changes in a cycle, its beginning included.
 _LEVELS = 64
-# Every so many-th cycle begins with the first arrangement.
+# Every fourth cycle begins with the first arrangement.
 _ANEW = 4
 # Changes in the shortest cycle, per operation.
 _CYCLE = 200
-# Logarithms of so many chances, and the bits of fractions in them and in temperatures.
-_CHANCES, _BITS = 4096, 10
+# Chances are drawn from a table of this length.
+_CHANCES = 4096
+# Bits after the binary point of temperatures and of logarithms of chances, which are integers.
+_BITS = 10
 
-# How long a moment is, and how many changes the first one tries.
+# How long a moment is, and how many changes are tried in the first one.
 _MOMENT_SECONDS, _FIRST_MOMENT = 0.05, 64
-# A search gives up after so many times as many changes as led to the last gain.
+# A search gives up after ten times as many changes as led to the last gain, and some more.
 _PATIENCE = 10
 
 
@@ -89,7 +94,7 @@ class Cooling:
 
 @compiled
 def anneal(state: State, cooling: Cooling, tables: Tables, count: int) -> None:
-    """Try so many changes more."""
+    """Try this many changes more."""
     costs, random = state.costs, state.random
     purpose, limit = Purpose.TRY, 0
     while count > 0 or purpose == Purpose.SAVE:
@@ -152,11 +157,11 @@ class Annealer:
     Attributes
     ----------
     problem, start
-        Whose schedule to improve.
+        The problem, and the schedule to improve.
     seed
-        Of the random numbers. The same seed and number of changes give the same result.
+        A seed of the random numbers. The same seed and number of changes give the same result.
     done, gained
-        Changes tried so far, and until the last gain.
+        Changes tried so far, and changes tried when the last better schedule was found.
     """
 
     problem: Problem
@@ -183,7 +188,7 @@ class Annealer:
         )
 
     def run(self, changes: int) -> None:
-        """Try so many changes more."""
+        """Try this many changes more."""
         before = self.cost
         anneal(self._search.state, self._cooling, self._tables, changes)
         self.done += changes
@@ -203,7 +208,8 @@ class Annealer:
         Parameters
         ----------
         changes
-            After how many without gain to give up, beside ten times as many as led to the last one.
+            The search gives up after this many changes without a gain, plus ten times as many as
+            led to the last gain.
         """
         return self.done - self.gained < changes + _PATIENCE * self.gained
 

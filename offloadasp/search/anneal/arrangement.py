@@ -26,9 +26,9 @@ from offloadasp.search.anneal.state import (
 )
 from offloadasp.search.construct.residency import Schedule, Uses
 
-# Empty steps beside those of the schedule, so that steps may divide: one for so many steps.
+# One empty step is added for this many steps of the schedule, so that steps may divide.
 _SPARE = 4
-# Steps from one checkpoint to the next, at least; else the root of their number.
+# Between checkpoints lie as many steps as the root of their number, or this many if that is more.
 _NEXT_CHECKPOINT = 4
 
 

@@ -33,19 +33,24 @@ COMPILES = numba is not None and not numba.config.DISABLE_JIT
 def compiled(function: Function) -> Function:
     """Compile a function of integers, arrays and records, once and for all on this machine.
 
-    It must not make arrays, and only compiled functions can call one whose name begins with ``_``.
+    The function must not make arrays. Python can call it only if its name does not begin with
+    ``_``; other compiled functions can always.
     """
     if not COMPILES:
         return function
+    inner = function.__name__.startswith("_")
     options = {
         "cache": True,
         "nogil": True,
-        # A way to call each function from C, and from Python, takes a third of the time to compile.
+        # Ways to call every function from C and from Python would take a third of the compiling.
         "no_cfunc_wrapper": True,
-        "no_cpython_wrapper": function.__name__.startswith("_"),
+        "no_cpython_wrapper": inner,
+        # A call hands on every array of a tuple, which takes as long as some functions themselves.
+        "forceinline": inner,
     }
-    # Without this, numba counts the references to each array of a tuple wherever the tuple goes,
-    # and the search is 15 times as slow. Nothing here makes an array, so there is none to free.
+    # By default numba counts the references to each array of a tuple wherever the tuple is passed,
+    # and the search is more than ten times as slow. What makes no array needs no such counts; numba
+    # refuses to compile a function that does make one.
     if hasattr(DefaultOptions, "_nrt"):
         options["_nrt"] = False
     return cast(Function, numba.njit(**options)(function))

@@ -1,13 +1,15 @@
 """What an arrangement of operations in steps costs: decide step by step what stays on chip.
 
-A block used in step t and before in step s stays on chip in between if it fits beside all that was
-decided before, in every step between. So of blocks that compete the one needed soonest is kept
-(Belady's rule, KTNS). For blocks of one size that is optimal: one that fits displaces at most one
-of those needed later. Blocks of several sizes make it a heuristic: pixels and kernels cost the same
-per byte, so the soonest need still comes first, but a small block may be kept where a large one no
-longer fits. What is marked resident stays from its first to its last use whatever the others do:
-kernel blocks, and partial sums until they are complete. A partial sum that is not resident and does
-not fit is written and loaded again.
+The cost counts steps, and blocks that are loaded or spilled. Steps are taken in their order. A
+block used in step t and before in step s stays on chip in between if it fits there beside all that
+was decided before. So of the blocks that compete the one needed soonest is kept (Belady's rule,
+KTNS). For blocks of one size that is optimal: one that fits displaces at most one of those needed
+later. For blocks of several sizes it is a heuristic: pixels and kernels cost the same per byte, so
+the soonest need still comes first, but a small block may be kept where a large one no longer fits.
+
+Resident blocks stay from their first to their last use whatever the others do: kernel blocks, and
+partial sums until they are complete. A partial sum that is not resident and does not fit is
+spilled: written, and loaded again.
 
 The evaluation of the present arrangement leaves checkpoints before some steps. For a changed
 arrangement it starts from the last checkpoint before the change, and ends at the first one after

@@ -24,7 +24,7 @@ class Move(IntEnum):
     FLIP = 8  # a kernel or output block becomes resident, or no longer is
 
 
-# One of so many partners is one near in the sequence, not on the output.
+# One of eight partners is near the operation in the sequence, the others are near on the output.
 _ALONG = 8
 _32_BITS = 0xFFFFFFFF
 
