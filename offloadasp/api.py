@@ -14,7 +14,7 @@ from offloadasp.base.errors import InputError, NoStrategyError
 from offloadasp.bounds import Bound, lower_bound
 from offloadasp.judge.simulator import Replay
 from offloadasp.judge.simulator import simulate as replay
-from offloadasp.judge.verdict import Audit, audit
+from offloadasp.judge.verdict import Verdict, judge
 from offloadasp.limits.given import Limits
 from offloadasp.limits.interrupt import Interrupts
 from offloadasp.model.catalogue import find_instance
@@ -121,7 +121,7 @@ def solve(
 
 def check(
     strategy: AnyStrategy, *, encoding: Sequence[PathText] = (), encodings: PathText | None = None
-) -> Audit:
+) -> Verdict:
     """Read a strategy by the rules and by the simulator, and verify its bounds.
 
     Raises
@@ -130,7 +130,7 @@ def check(
         The file of the strategy or of rules is wrong.
     """
     rules = rules_in_force(_path(encodings), [Path(name) for name in encoding])
-    return audit(_strategy(strategy), rules)
+    return judge(_strategy(strategy), rules)
 
 
 def simulate(

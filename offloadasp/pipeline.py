@@ -6,7 +6,7 @@ from pathlib import Path
 from offloadasp.asp.rules import Rules
 from offloadasp.base.errors import InputError
 from offloadasp.judge.earlier import better
-from offloadasp.judge.readings import read, require_verified
+from offloadasp.judge.verdict import read, require_verified
 from offloadasp.model.cost import DURATION
 from offloadasp.model.instance import Instance
 from offloadasp.model.strategy import save
@@ -14,7 +14,7 @@ from offloadasp.result import Result, UnwrittenError, strategy_of
 from offloadasp.search.effort import Effort
 from offloadasp.search.objectives.lexicographic import Lexicographic
 from offloadasp.search.pool import Listener
-from offloadasp.search.rules_in_force.edited import EditedSearch
+from offloadasp.search.rules_in_force import EditedSearch
 
 
 def run(

@@ -7,9 +7,9 @@ from typing import Literal
 
 from offloadasp.base.errors import InputError
 from offloadasp.drawing import drawn
-from offloadasp.judge.by_rules import Verdict
-from offloadasp.judge.readings import Readings
+from offloadasp.judge.by_rules import RuleReading
 from offloadasp.judge.simulator import Replay
+from offloadasp.judge.verdict import Readings
 from offloadasp.model.claim import Claim
 from offloadasp.model.cost import Counts, gap
 from offloadasp.model.plan import Plan
@@ -28,7 +28,7 @@ class Result:
         The strategy, and the file that holds it; None: none was asked for.
     answer
         The plan, where it comes from, and what is claimed of it.
-    verdict, replay
+    by_rules, replay
         The two readings: by the rules and by the simulator.
     seconds
         Wall-clock time of ``ground``, ``solve``, ``simulate`` and ``total``.
@@ -39,7 +39,7 @@ class Result:
     strategy: Strategy
     path: Path | None
     answer: Answer
-    verdict: Verdict
+    by_rules: RuleReading
     replay: Replay
     seconds: dict[str, float]
     interrupted: bool
@@ -52,7 +52,7 @@ class Result:
             readings.strategy,
             path,
             answer,
-            readings.verdict,
+            readings.by_rules,
             readings.replay,
             effort.seconds | seconds,
             effort.clock.interrupted,

@@ -21,7 +21,7 @@ from offloadasp.asp.rules import shipped_rules
 from offloadasp.base.resources import encodings_folder
 from offloadasp.bounds import arguments
 from offloadasp.bounds.view import View
-from offloadasp.judge.by_rules import check
+from offloadasp.judge.by_rules import read_by_rules
 from offloadasp.judge.simulator import RULES, simulate
 from offloadasp.model import cost
 from offloadasp.model.catalogue import find_instance
@@ -241,7 +241,7 @@ def test_the_example_by_hand_is_valid_and_costs_what_the_table_says() -> None:
     reading, replay = read(strategy), simulate(strategy)
     assert reading.step is None
     assert replay.verified
-    assert check(strategy, shipped_rules()).accepted
+    assert read_by_rules(strategy, shipped_rules()).accepted
     rows = table("docs/model.md", "An example to follow by hand")
     on_chip = [int(row[5].split()[0]) for row in rows]
     cycles = [int(row[6].split("=")[-1]) for row in rows]

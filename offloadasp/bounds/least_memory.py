@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from offloadasp.base.arrays import BoolArray, IntArray
-from offloadasp.base.wording import plural
+from offloadasp.base.messages import plural
 from offloadasp.model.problem import Problem
 
 

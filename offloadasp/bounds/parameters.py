@@ -7,10 +7,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import PydanticCustomError
 
 from offloadasp.base.errors import InputError
-from offloadasp.base.explain import explain
+from offloadasp.base.messages import explain
 
-# What the arrays of the bounds hold.
-_COUNT_LIMIT = 2**62
+# What the arrays of the bounds hold; also what the size relaxation proves where no strategy exists.
+_MOST = 2**62
 
 
 class Params(BaseModel):
@@ -38,12 +38,12 @@ class Params(BaseModel):
 
 
 def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < _COUNT_LIMIT
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _MOST
 
 
 def _count(value: object) -> object:
     if not _is_count(value):
-        raise PydanticCustomError("count", "must be a positive integer below 2^62")
+        raise PydanticCustomError("count", "must be a positive integer of at most 2^62")
     return value
 
 

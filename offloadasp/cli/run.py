@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from offloadasp.base.errors import InputError
+from offloadasp.base.messages import did_you_mean
 from offloadasp.base.resources import encodings_folder
-from offloadasp.base.wording import did_you_mean
 from offloadasp.cli.options import (
     BudgetOption,
     EncodingsOption,

@@ -39,7 +39,7 @@ def simulate(
     for path in (strategy, input, weights, bias):
         require_file(path)
 
-    from offloadasp.base.tensor_files import load_tensor, save_tensor
+    from offloadasp.base.files import load_tensor, save_tensor
     from offloadasp.judge import simulator
     from offloadasp.model.strategy import load
     from offloadasp.report.text.replay import show_simulation, simulation_object
@@ -67,13 +67,13 @@ def check(
     require_rules_folder(encodings)
 
     from offloadasp.asp.rules import rules_in_force
-    from offloadasp.judge.verdict import audit
+    from offloadasp.judge.verdict import judge
     from offloadasp.model.strategy import load
     from offloadasp.report.text.replay import audit_object, show_audit
     from offloadasp.report.text.screen import print_json
 
     loaded = load(strategy)
-    found = audit(loaded, rules_in_force(encodings, ()))
+    found = judge(loaded, rules_in_force(encodings, ()))
     if json:
         print_json(audit_object(loaded, found))
     else:

@@ -26,7 +26,7 @@ class Violation:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class RuleReading:
     """What the rules say of a strategy.
 
     Attributes
@@ -68,7 +68,7 @@ class Verdict:
                 yield name, measured[name], value
 
 
-def check(strategy: Strategy, rules: Rules) -> Verdict:
+def read_by_rules(strategy: Strategy, rules: Rules) -> RuleReading:
     """Replay a strategy by the rules.
 
     Raises
@@ -106,7 +106,7 @@ def box_facts(steps: tuple[Step, ...]) -> Iterator[str]:
                 yield f"entry({t},{action},{number},kernel({n},{q}))."
 
 
-def _verdict(control: clingo.Control, instance: ResolvedInstance) -> Verdict:
+def _verdict(control: clingo.Control, instance: ResolvedInstance) -> RuleReading:
     atoms = control.symbolic_atoms
     violations = sorted(
         Violation(step.number, rule.name, "" if str(block) == "none" else str(block))
@@ -119,4 +119,4 @@ def _verdict(control: clingo.Control, instance: ResolvedInstance) -> Verdict:
         _, read, wrote, held = (argument.number for argument in atom.symbol.arguments)
         loaded, written, peak = loaded + read, written + wrote, max(peak, held)
     computing = sum(1 for _ in atoms.by_signature("computing", 1))
-    return Verdict(tuple(violations), instance, Counts(loaded, written, computing, peak))
+    return RuleReading(tuple(violations), instance, Counts(loaded, written, computing, peak))

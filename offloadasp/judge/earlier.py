@@ -4,7 +4,7 @@ from pathlib import Path
 
 from offloadasp.asp.rules import Rules
 from offloadasp.base.errors import InputError
-from offloadasp.judge.readings import Readings, read
+from offloadasp.judge.verdict import Readings, read
 from offloadasp.model.instance import Instance
 from offloadasp.model.strategy import Ranked, Strategy, load
 
@@ -33,7 +33,7 @@ def better(path: Path, found: Strategy, instance: Instance, rules: Rules) -> Rea
 
 def _valid(kept: Readings) -> bool:
     """Whether neither reading objects to the steps, nor to what the file says of them."""
-    verdict, replay = kept.verdict, kept.replay
+    verdict, replay = kept.by_rules, kept.replay
     if not verdict.accepted or any(verdict.contradicted(kept.strategy)):
         return False
     # A bound above what a valid strategy takes is a bug of this run, which it must not pass over.

@@ -1,14 +1,94 @@
-"""A strategy file on trial: both readings of its steps, and what its certificate proves."""
+"""The verdict on a strategy: both readings of its steps, and what its certificates prove."""
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from offloadasp.asp.rules import Rules
-from offloadasp.judge.by_rules import Verdict
+from offloadasp.base.errors import VerificationError
+from offloadasp.judge.by_rules import RuleReading, read_by_rules
 from offloadasp.judge.certificate import Proof, prove
-from offloadasp.judge.readings import read
-from offloadasp.judge.simulator import Replay
+from offloadasp.judge.simulator import Replay, simulate
 from offloadasp.model.cost import DURATION
 from offloadasp.model.strategy import Strategy
+
+# Violations named in the message of a failed verification; `check` lists all.
+_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Readings:
+    """A strategy, and what both readings say of it.
+
+    Attributes
+    ----------
+    seconds
+        Wall-clock time of the simulation.
+    """
+
+    strategy: Strategy
+    by_rules: RuleReading
+    replay: Replay
+    seconds: float
+
+
+def read(
+    strategy: Strategy, rules: Rules, seed: int, tell: Callable[[str], None] = lambda _: None
+) -> Readings:
+    """Read a strategy by the rules, then by the simulator on tensors drawn from a seed.
+
+    Parameters
+    ----------
+    tell
+        Told of the reading that begins.
+
+    Raises
+    ------
+    InputError
+        A file of rules is wrong.
+    """
+    tell("check.lp")
+    by_rules = read_by_rules(strategy, rules)
+    tell("simulator")
+    started = time.monotonic()
+    replay = simulate(strategy, seed=seed)
+    return Readings(strategy, by_rules, replay, time.monotonic() - started)
+
+
+def require_verified(readings: Readings, *, edited: bool) -> None:
+    """Refuse a strategy to which either reading objects.
+
+    Parameters
+    ----------
+    edited
+        Whether the rules are not the shipped ones.
+
+    Raises
+    ------
+    VerificationError
+        Names the first violations of each reading.
+    """
+    strategy, by_rules, replay = readings.strategy, readings.by_rules, readings.replay
+    complaints = [
+        f"{reading}: step {entry.step}: {entry.rule} {entry.block}".rstrip()
+        for reading, entries in (
+            ("check.lp", by_rules.violations),
+            ("simulator", replay.violations),
+        )
+        for entry in entries[:_NAMED]
+    ]
+    if by_rules.accepted:
+        complaints += [
+            f"check.lp: {name} {measured}, not {stated}"
+            for name, measured, stated in by_rules.contradicted(strategy)
+        ]
+    if not complaints and not replay.verified:
+        complaints.append(f"simulator: wrong result, error {replay.max_abs_error}")
+    if complaints:
+        whose = "the edited rules permit a plan that is refused" if edited else "a bug"
+        raise VerificationError(
+            f"{strategy.instance.name}: VERIFICATION FAILED ({whose}): {'; '.join(complaints)}"
+        )
 
 
 @dataclass(frozen=True, order=True)
@@ -34,8 +114,8 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Audit:
-    """The verdict of both readings, and the bounds'.
+class Verdict:
+    """What both readings say of a strategy, and what its certificates prove.
 
     Attributes
     ----------
@@ -45,7 +125,7 @@ class Audit:
         Of the bound of each objective that was minimised, in order.
     """
 
-    verdict: Verdict
+    by_rules: RuleReading
     replay: Replay
     proof: Proof
     proofs: tuple[Proof, ...]
@@ -54,10 +134,10 @@ class Audit:
     @property
     def accepted(self) -> bool:
         """Whether nothing was found, and the output is the convolution's."""
-        return not self.findings and self.replay.verified and self.verdict.accepted
+        return not self.findings and self.replay.verified and self.by_rules.accepted
 
 
-def audit(strategy: Strategy, rules: Rules) -> Audit:
+def judge(strategy: Strategy, rules: Rules) -> Verdict:
     """Read a strategy by the rules and by the simulator, and verify its bounds.
 
     Raises
@@ -66,12 +146,12 @@ def audit(strategy: Strategy, rules: Rules) -> Audit:
         A file of rules is wrong.
     """
     readings = read(strategy, rules, strategy.instance.search.seed)
-    verdict, replay = readings.verdict, readings.replay
+    by_rules, replay = readings.by_rules, readings.replay
     proof, *proofs = prove(strategy)
     named: dict[tuple[int, str, str], list[str]] = {}
-    for entry in verdict.violations:
+    for entry in by_rules.violations:
         named.setdefault((entry.step, entry.rule, entry.block), []).append("check.lp")
-    for name, _, _ in verdict.contradicted(strategy):
+    for name, _, _ in by_rules.contradicted(strategy):
         place = (0, "duration", "") if name == DURATION else (0, "objective", name)
         named.setdefault(place, []).append("check.lp")
     for violation in replay.violations:
@@ -83,4 +163,4 @@ def audit(strategy: Strategy, rules: Rules) -> Audit:
             names = named.setdefault(place, [])
             names += [] if "certificate" in names else ["certificate"]
     findings = sorted(Finding(*place, tuple(names)) for place, names in named.items())
-    return Audit(verdict, replay, proof, tuple(proofs), tuple(findings))
+    return Verdict(by_rules, replay, proof, tuple(proofs), tuple(findings))

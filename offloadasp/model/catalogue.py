@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offloadasp.base.errors import InputError
+from offloadasp.base.messages import nearest
 from offloadasp.base.resources import (
     accelerators_folder,
     instances_folder,
     network_instances_folder,
 )
-from offloadasp.base.wording import nearest
 
 # A wrong name is refused before pydantic is loaded, which reads instances.
 if TYPE_CHECKING:

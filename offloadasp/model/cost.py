@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from offloadasp.base.errors import InputError
-from offloadasp.base.wording import did_you_mean
+from offloadasp.base.messages import did_you_mean
 
 # For types only: the command line knows the objectives before it loads NumPy and pydantic.
 if TYPE_CHECKING:

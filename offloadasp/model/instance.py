@@ -26,9 +26,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from offloadasp.base.errors import InputError
-from offloadasp.base.explain import explain
 from offloadasp.base.files import read_toml
-from offloadasp.base.wording import plural
+from offloadasp.base.messages import explain, plural
 
 # Channel counts and the like, and sides of the input; with the limit on bytes in `problem` every
 # sum that clingo forms over one layer stays within its 32-bit integers.

@@ -6,8 +6,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from offloadasp.base.errors import InputError
-from offloadasp.base.explain import explain
 from offloadasp.base.files import read_toml
+from offloadasp.base.messages import explain
 from offloadasp.model.instance import Accelerator, Described, Energy, Name, Precision
 
 

@@ -8,7 +8,7 @@ from onnx import NodeProto, helper
 from pydantic import ValidationError
 
 from offloadasp.base.errors import InputError
-from offloadasp.base.explain import explain
+from offloadasp.base.messages import explain
 from offloadasp.model.instance import Instance, Layer, Precision, SearchOptions
 from offloadasp.model.problem import problem_of, undivided
 from offloadasp.network.accelerators import Machine

@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 from onnx import TensorProto, ValueInfoProto, helper, numpy_helper
 
 from offloadasp.base.errors import InputError
-from offloadasp.base.wording import plural, sizes
+from offloadasp.base.messages import plural, sizes
 from offloadasp.judge.simulator.tensors import Array
 from offloadasp.network.model import Model, first_line
 

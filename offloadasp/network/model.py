@@ -13,7 +13,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto,
 from onnx.external_data_helper import ExternalDataInfo, uses_external_data
 
 from offloadasp.base.errors import InputError
-from offloadasp.base.wording import plural
+from offloadasp.base.messages import plural
 
 # None for a dimension that is only known when the model runs.
 Shape = tuple[int | None, ...]

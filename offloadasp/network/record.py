@@ -12,7 +12,7 @@ from offloadasp.base.files import read_text, write_text
 from offloadasp.model.instance import Instance, Resolved
 from offloadasp.model.strategy import Duration, load
 from offloadasp.result import Result
-from offloadasp.search.words import method_words
+from offloadasp.search.source import method_words
 
 _SUFFIX = ".layer.json"
 

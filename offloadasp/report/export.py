@@ -7,7 +7,7 @@ from dataclasses import asdict
 from itertools import groupby
 from typing import Any, TextIO
 
-from offloadasp.base.wording import plural
+from offloadasp.base.messages import plural
 from offloadasp.judge.simulator import Books
 from offloadasp.model.instance import exact_number
 from offloadasp.model.strategy import Strategy

@@ -1,4 +1,8 @@
-"""A search within a budget: the same every time, and never worse with more memory or budget."""
+"""A search within a budget: the same every time, and never worse with more memory or budget.
+
+A heuristic may do worse with more memory. So everything that is not monotone by itself runs at
+fixed memories, the same for every capacity, and its plans count at every capacity they fit.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -6,14 +10,44 @@ from fractions import Fraction
 from functools import cache
 
 from offloadasp.bounds import Bound, least_memory, lower_bound
+from offloadasp.model.problem import Problem, granularity
 from offloadasp.search.anneal.improve import starts_of
 from offloadasp.search.construct.construct import Best, Candidate, evaluate
 from offloadasp.search.construct.traversal import visits
 from offloadasp.search.effort import Effort
-from offloadasp.search.memories import rungs
 from offloadasp.search.pool import Listener, Pool, Status
 from offloadasp.search.question import Question
 from offloadasp.search.workers import Construct, Refute, baselines_of, improver_of
+
+_DENSE = 32
+_GROWTH = 1.35
+
+
+def rungs(problem: Problem, least: int) -> tuple[list[int], bool]:
+    """Return the memories, ascending, at or below the problem's own, and whether they are all.
+
+    Parameters
+    ----------
+    problem
+        Its blocks' sizes set the distance of the rungs; its memory only cuts the ladder off.
+    least
+        The least memory with which a strategy exists, in bytes.
+
+    Returns
+    -------
+    rungs
+        Bytes. If the flag is set, the last one is worth as much as the problem's memory.
+    """
+    unit = granularity(problem)
+    lowest, highest = -(-least // unit) * unit, problem.all_bytes // unit * unit
+    if (highest - lowest) // unit < _DENSE:
+        ladder = list(range(lowest, highest + 1, unit))
+        return [memory for memory in ladder if memory <= problem.memory], True
+    ladder, gap = [lowest], float(unit)
+    while ladder[-1] < highest:
+        ladder.append(min(highest, ladder[-1] + int(gap) // unit * unit))
+        gap *= _GROWTH
+    return [memory for memory in ladder if memory <= problem.memory], False
 
 
 def climb(question: Question, effort: Effort, tell: Listener) -> Pool:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from offloadasp.asp.facts import scale_of
 from offloadasp.base.errors import InfeasibleError
-from offloadasp.base.wording import plural
+from offloadasp.base.messages import plural
 from offloadasp.bounds import least_macs, least_memory
 from offloadasp.model.problem import Problem
 

@@ -1,7 +1,9 @@
-"""Where plans come from: data, of which ``report/`` makes sentences."""
+"""Where plans come from, as data and in a reader's words."""
 
 from dataclasses import dataclass
 
+from offloadasp.model.plan import Plan
+from offloadasp.search.answer import Answer
 from offloadasp.search.construct.blocking import Blocking
 from offloadasp.search.construct.traversal import Traversal
 
@@ -60,3 +62,65 @@ class EarlierFile:
 
 
 Source = Constructed | LeastMemory | Annealed | Refuted | UnderRules | EarlierFile
+
+
+_UNSEARCHED = {
+    "too many rules": "; too large for a complete search",
+    "beyond 32 bits": "; no complete search: its sums could leave clingo's 32 bits",
+}
+
+
+def method_words(answer: Answer) -> str:
+    """Return how the plan of an answer was found."""
+    ending = _UNSEARCHED[answer.unsearched] if answer.unsearched else ""
+    return _source_words(answer.source, answer.plan) + ending
+
+
+def _source_words(source: Source, plan: Plan) -> str:
+    if isinstance(source, Constructed | LeastMemory | Annealed):
+        # Blocks of one size: keeping the block needed soonest is optimal.
+        optimal = int(plan.problem.exists.sum()) == 1
+        keeping = "optimal" if optimal else "a heuristic"
+        return f"{_start_words(source)}; what to keep: {keeping} for this order"
+    if isinstance(source, Refuted):
+        return "complete search by clingo"
+    if isinstance(source, UnderRules):
+        how = "complete search" if source.exhausted else "search cut short"
+        return f"{how} by clingo under the {source.rules}"
+    return "an earlier run, whose file held a better strategy than this run found"
+
+
+def _start_words(source: Source) -> str:
+    if isinstance(source, Annealed):
+        return f"local search from {_start_words(source.start)}"
+    if isinstance(source, Constructed):
+        return f"{_traversal_words(source.traversal)}, {_blocking_words(source.blocking)}"
+    return "row by row, one output at a time"
+
+
+def _traversal_words(traversal: Traversal) -> str:
+    if traversal.name != "strips":
+        return traversal.name.replace("_", " ")
+    side, count = "row" if traversal.transposed else "column", len(traversal.strips)
+    widths = {strip.width for strip in traversal.strips}
+    wide = f"{min(widths)} to {max(widths)} wide" if len(widths) > 1 else f"{max(widths)} wide"
+    ways = {strip.turning for strip in traversal.strips}
+    lines = "" if ways == {True} else ", lines one way" if ways == {False} else ", lines mixed"
+    return f"{count} {side} strip{'s' if count > 1 else ''} {wide}{lines}"
+
+
+def _blocking_words(blocking: Blocking) -> str:
+    problem = blocking.problem
+    kernel_groups, channel_groups = problem.exists.shape
+    rows, columns = problem.tile_grid
+    words = {
+        "s": (blocking.sets, f"{blocking.sets} sets of kernel groups"),
+        "n": (kernel_groups, "kernel groups"),
+        "q": (channel_groups, "channel groups"),
+        "c": (-(-rows * columns // blocking.cells), f"regions of {blocking.cells}"),
+    }
+    loops = [words[loop][1] for loop in f"s{blocking.nest}" if words[loop][0] > 1]
+    if loops and loops[-1] == words["c"][1]:
+        loops.pop()  # innermost, the loop over regions is one with the loop over their tiles
+    nested = f", loops over {', '.join(loops)}" if loops else ""
+    return f"up to {blocking.size} operation{'s' if blocking.size > 1 else ''} a step{nested}"

@@ -12,7 +12,7 @@ from offloadasp.asp.facts import fits_clingo, scale_of
 from offloadasp.asp.rules import shipped_rules
 from offloadasp.base.errors import InputError
 from offloadasp.bounds import lower_bound
-from offloadasp.judge.by_rules import check
+from offloadasp.judge.by_rules import read_by_rules
 from offloadasp.judge.simulator import simulate
 from offloadasp.model.instance import Instance, Layer, Precision, Resolved
 from offloadasp.model.problem import CLINGO_LIMIT, Problem, problem_of, undivided
@@ -85,7 +85,7 @@ def test_durations_are_exact_and_optimal_at_any_rates(name: str, tmp_path: Path)
     strategy = load(out / "tiny.strategy.json")
     assert Fraction(found["duration"]) == strategy.duration
     assert simulate(strategy).duration == strategy.duration
-    assert check(strategy, RULES).duration == strategy.duration
+    assert read_by_rules(strategy, RULES).duration == strategy.duration
     exact = found["loads"]["bytes"] * Fraction(RATES[name][0])
     exact += found["writes"]["bytes"] * Fraction(RATES[name][1])
     assert strategy.duration == exact + found["steps"] * Fraction(RATES[name][2])
@@ -170,7 +170,7 @@ def test_the_rules_count_bytes_up_to_the_edge(tmp_path: Path) -> None:
     }  # fmt: skip
     path = tmp_path / "large.json"
     path.write_text(json.dumps(data))
-    verdict = check(load(path), RULES)
+    verdict = read_by_rules(load(path), RULES)
     assert verdict.accepted
     assert verdict.counts.peak == problem.all_bytes == 2**15 + 2**30 + 2**21
     assert verdict.duration == problem.all_bytes + 1

@@ -8,7 +8,7 @@ from pathlib import Path
 import clingo
 import clingo.ast
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offloadasp.asp.rules import rules_in_force
@@ -187,6 +187,7 @@ NUMBERS = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(left=NUMBERS, right=NUMBERS, sign=st.sampled_from("+-*"))
 def test_an_operation_is_refused_where_its_exact_result_leaves(
     left: int, right: int, sign: str

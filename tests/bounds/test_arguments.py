@@ -125,9 +125,9 @@ def test_an_entry_that_proves_nothing_has_no_sentence(said: dict[str, Any]) -> N
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        (0, "group: must be a positive integer below 2^62, not 0"),
-        (None, "group: must be a positive integer below 2^62"),
-        ("many\nlines", r'group: must be a positive integer below 2^62, not "many\nlines"'),
+        (0, "group: must be a positive integer of at most 2^62, not 0"),
+        (None, "group: must be a positive integer of at most 2^62"),
+        ("many\nlines", r'group: must be a positive integer of at most 2^62, not "many\nlines"'),
     ],
 )
 def test_a_wrong_parameter_is_named_with_what_is_allowed_and_the_value(

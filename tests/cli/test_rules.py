@@ -419,7 +419,7 @@ def cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
 
         return minimise(control, clock, effort, on_progress=told)
 
-    monkeypatch.setattr("offloadasp.search.rules_in_force.edited.minimise", cut)
+    monkeypatch.setattr("offloadasp.search.rules_in_force.minimise", cut)
 
 
 @pytest.mark.usefixtures("cut_short")

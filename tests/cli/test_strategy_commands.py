@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.signal import correlate
 
 from offloadasp.base.errors import InputError
-from offloadasp.base.tensor_files import load_tensor
+from offloadasp.base.files import load_tensor
 from tests.support.invoking import TINY, Ran, instance, offload_asp, steps_in
 
 SPARE = TINY.replace("memory = 9", "memory = 100").replace("macs_per_step = 4", "macs_per_step = 8")

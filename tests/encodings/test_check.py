@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from offloadasp.asp.rules import Rules, shipped_rules
-from offloadasp.judge.by_rules import Violation, check
+from offloadasp.judge.by_rules import Violation, read_by_rules
 from offloadasp.judge.simulator import RULES as NAMES
 from offloadasp.model.instance import Resolved
 from offloadasp.model.plan import Plan
@@ -58,7 +58,7 @@ def test_a_valid_plan_is_accepted_at_the_cost_counted_block_by_block(
 ) -> None:
     problem, plan = drawn
     counted = cost(problem, plan)
-    verdict = check(strategy_of(fitted(problem, plan), plan), RULES)
+    verdict = read_by_rules(strategy_of(fitted(problem, plan), plan), RULES)
     assert verdict.violations == ()
     assert verdict.accepted
     assert Cost(verdict.duration, verdict.counts.peak, counted.macs) == counted
@@ -73,7 +73,7 @@ def test_a_byte_less_is_too_little_memory_and_nothing_else(drawn: tuple[Problem,
     problem, plan = drawn
     least = cost(problem, plan)
     assume(least.memory > 1)
-    verdict = check(strategy_of(with_memory(problem, least.memory - 1), plan), RULES)
+    verdict = read_by_rules(strategy_of(with_memory(problem, least.memory - 1), plan), RULES)
     assert {(violation.rule, violation.block) for violation in verdict.violations} == {
         ("memory", "")
     }
@@ -90,7 +90,7 @@ def test_a_window_less_is_too_few_multiply_accumulates_and_nothing_else(
     assume(most > 1)
     chip = problem.accelerator.model_copy(update={"macs_per_step": most - 1})
     problem = problem_with(problem.layer, chip, problem.precision, problem.decomposition)
-    verdict = check(strategy_of(problem, plan), RULES)
+    verdict = read_by_rules(strategy_of(problem, plan), RULES)
     assert {violation.rule for violation in verdict.violations} == {"macs"}
     assert [v.step for v in verdict.violations] == [
         t for t in range(1, plan.steps + 1) if macs_in(problem, plan, t) == most
@@ -105,13 +105,13 @@ def macs_in(problem: Problem, plan: Plan, step: int) -> int:
 @pytest.mark.parametrize("name", VALID)
 def test_a_strategy_made_by_hand_is_accepted_at_the_duration_counted_by_hand(name: str) -> None:
     strategy = Strategy.model_validate(VALID[name])
-    verdict = check(strategy, RULES)
+    verdict = read_by_rules(strategy, RULES)
     assert verdict.accepted
     assert verdict.duration == strategy.duration
 
 
 def test_a_strategy_without_a_step_computes_nothing() -> None:
-    verdict = check(Strategy.model_validate({**VALID["gap"], "steps": []}), RULES)
+    verdict = read_by_rules(Strategy.model_validate({**VALID["gap"], "steps": []}), RULES)
     assert {violation.rule for violation in verdict.violations} == {"never_computed"}
     assert (verdict.duration, verdict.counts.peak) == (Fraction(0), 0)
 
@@ -137,7 +137,7 @@ def expectation(broken: Mutant) -> str:
 
 
 def found(strategy: Strategy) -> set[tuple[int, str]]:
-    return {(v.step, v.rule) for v in check(strategy, RULES).violations}
+    return {(v.step, v.rule) for v in read_by_rules(strategy, RULES).violations}
 
 
 @pytest.mark.parametrize("broken", BROKEN, ids=expectation)
@@ -160,7 +160,7 @@ def test_every_rule_is_broken_by_some_strategy_and_named() -> None:
 
 def test_a_violation_names_the_block() -> None:
     strategy = mutant(HALO, "", put(1, "load.kernels", [])).strategy
-    assert check(strategy, RULES).violations == (
+    assert read_by_rules(strategy, RULES).violations == (
         Violation(1, "use_absent", "kernel(0,0)"),
         Violation(2, "use_absent", "kernel(0,0)"),
         Violation(3, "free_absent", "kernel(0,0)"),
@@ -207,7 +207,7 @@ SAMPLES = [
 
 @cache
 def verdicts(folder: Path) -> list[object]:
-    return [check(strategy, Rules(folder)) for strategy in SAMPLES]
+    return [read_by_rules(strategy, Rules(folder)) for strategy in SAMPLES]
 
 
 @pytest.mark.parametrize("deleted", range(len(STATEMENTS)), ids=lambda k: STATEMENTS[k].text)
@@ -219,4 +219,4 @@ def test_no_rule_of_the_check_can_go(deleted: int, tmp_path: Path) -> None:
     defined = ["#defined box/8.", "#defined entry/4.", gone.defined]
     (folder / gone.file).write_text("\n".join(left + defined), encoding="utf-8")
     pairs = zip(SAMPLES, verdicts(RULES.folder), strict=True)
-    assert any(check(strategy, Rules(folder)) != verdict for strategy, verdict in pairs)
+    assert any(read_by_rules(strategy, Rules(folder)) != verdict for strategy, verdict in pairs)

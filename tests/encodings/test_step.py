@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from offloadasp.asp.facts import scale_of
 from offloadasp.asp.rules import shipped_rules
-from offloadasp.judge.by_rules import check
+from offloadasp.judge.by_rules import read_by_rules
 from offloadasp.model.instance import Layer, Precision, Resolved
 from offloadasp.model.problem import Problem
 from tests.engines.exhaustive import optimal_duration
@@ -156,7 +156,7 @@ def test_an_optimal_model_is_a_strategy_that_the_checking_rules_accept(
     found = optimum(files, drawn)
     assert (found is None) == (name == "too little memory")
     if found is not None:
-        verdict = check(strategy_of(drawn, found.plan), RULES)
+        verdict = read_by_rules(strategy_of(drawn, found.plan), RULES)
         assert verdict.violations == ()
         assert verdict.duration == found.cost * scale_of(drawn).unit
 
@@ -230,7 +230,7 @@ def test_lean_rules_lose_no_optimum(drawn: Problem) -> None:
     assert not has_oracle(drawn) or cost(lean) == oracle(drawn)
     for found in (defined, lean):
         if found is not None:
-            verdict = check(strategy_of(drawn, found.plan), RULES)
+            verdict = read_by_rules(strategy_of(drawn, found.plan), RULES)
             assert verdict.violations == ()
             assert verdict.duration == found.cost * scale_of(drawn).unit
 
@@ -333,7 +333,7 @@ def outcome(folder: Path, probe: Probe) -> tuple[int | None, bool]:
     found = solve(folder, DEFINITION, probe.problem, probe.steps, probe.more)
     if found is None:
         return None, True
-    return found.cost, check(strategy_of(probe.problem, found.plan), RULES).accepted
+    return found.cost, read_by_rules(strategy_of(probe.problem, found.plan), RULES).accepted
 
 
 @cache

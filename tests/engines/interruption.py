@@ -19,7 +19,7 @@ from pathlib import Path
 
 from offloadasp.asp.rules import shipped_rules
 from offloadasp.base.errors import InputError
-from offloadasp.judge.by_rules import check
+from offloadasp.judge.by_rules import read_by_rules
 from offloadasp.judge.simulator import simulate
 from offloadasp.model.strategy import Strategy, load
 from tests.support.invoking import LARGE, TINY, start
@@ -170,7 +170,7 @@ def _file(path: Path, before: bytes | None) -> tuple[str, str]:
         found = load(path)
     except InputError as error:
         return "broken", str(error)
-    if not check(found, shipped_rules()).accepted or not simulate(found).verified:
+    if not read_by_rules(found, shipped_rules()).accepted or not simulate(found).verified:
         return "broken", "refused"
     if before is not None and before != b"{}":
         earlier = Strategy.model_validate_json(before)

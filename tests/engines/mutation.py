@@ -15,9 +15,9 @@ from typing import Any
 
 from offloadasp.asp.rules import Rules, shipped_rules
 from offloadasp.bounds import lower_bound
-from offloadasp.judge.by_rules import check
+from offloadasp.judge import verdict as full_verdict
+from offloadasp.judge.by_rules import read_by_rules
 from offloadasp.judge.simulator import simulate
-from offloadasp.judge.verdict import audit
 from offloadasp.model.instance import Layer, Precision
 from offloadasp.model.problem import Problem
 from offloadasp.model.reference import read
@@ -339,7 +339,7 @@ def judge(mutant: Mutant, rules: Rules) -> Judgement:
     if mutant.kind.startswith("state"):
         return _judge_statement(mutant, rules)
     expected = read(mutant.strategy)
-    verdict, replay = check(mutant.strategy, rules), simulate(mutant.strategy)
+    verdict, replay = read_by_rules(mutant.strategy, rules), simulate(mutant.strategy)
     by_step = {
         "check.lp": [(v.step, v.rule) for v in verdict.violations],
         "simulator": [(v.step, v.rule) for v in replay.violations if v.rule not in STATED],
@@ -371,7 +371,7 @@ _EXPECTED = {
 
 
 def _judge_statement(mutant: Mutant, rules: Rules) -> Judgement:
-    found = audit(mutant.strategy, rules)
+    found = full_verdict.judge(mutant.strategy, rules)
     named = {finding.rule for finding in found.findings if finding.step == 0}
     rule = _EXPECTED[mutant.kind]
     if mutant.kind == "state an objective":

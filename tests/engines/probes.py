@@ -12,7 +12,7 @@ import clingo.ast
 from offloadasp.asp.facts import facts
 from offloadasp.asp.rules import Meter, Rules, ground
 from offloadasp.base.resources import encodings_folder
-from offloadasp.judge.by_rules import check
+from offloadasp.judge.by_rules import read_by_rules
 from offloadasp.model.instance import Layer, Precision, Resolved
 from offloadasp.model.plan import Plan
 from offloadasp.model.problem import Problem
@@ -95,7 +95,7 @@ def _verdicts() -> list[Probe]:
         made += [m.strategy for m in drawn if not m.kind.startswith("state")]
 
     def probe(one: Strategy) -> Probe:
-        return lambda folder: check(one, Rules(folder))
+        return lambda folder: read_by_rules(one, Rules(folder))
 
     return [probe(one) for one in made]
 
@@ -123,7 +123,7 @@ def _plans(names: Sequence[str], *arguments: str) -> list[Probe]:
             if not found:
                 return None
             costs, plan = found[-1]
-            return costs, check(strategy_of(asked.problem, plan), Rules(SHIPPED)).accepted
+            return costs, read_by_rules(strategy_of(asked.problem, plan), Rules(SHIPPED)).accepted
 
         return ask
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from offloadasp.judge import readings
+from offloadasp.judge import verdict
 from offloadasp.model.strategy import Strategy, load
 from offloadasp.result import strategy_of
 from offloadasp.search.answer import Answer
@@ -83,18 +83,18 @@ def test_a_file_that_is_kept_is_read_once_by_each_reading(
     read: list[str] = []
 
     def counting(name: str) -> None:
-        reading = getattr(readings, name)
+        reading = getattr(verdict, name)
 
         def counted(*arguments: Any, **more: Any) -> Any:
             read.append(name)
             return reading(*arguments, **more)
 
-        monkeypatch.setattr(readings, name, counted)
+        monkeypatch.setattr(verdict, name, counted)
 
-    for name in ("check", "simulate"):
+    for name in ("read_by_rules", "simulate"):
         counting(name)
     assert run(solved, "--json").json["duration"] == 38
-    assert sorted(read) == ["check", "simulate"]
+    assert sorted(read) == ["read_by_rules", "simulate"]
 
 
 def test_a_worse_file_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

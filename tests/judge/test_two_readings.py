@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offloadasp.asp.rules import shipped_rules
-from offloadasp.judge.by_rules import Verdict, check
+from offloadasp.judge.by_rules import RuleReading, read_by_rules
 from offloadasp.judge.simulator import Replay, simulate
 from offloadasp.model.instance import Accelerator, Resolved
 from offloadasp.model.strategy import Strategy
@@ -186,9 +186,9 @@ def spoilt(draw: st.DrawFn, strategy: Strategy) -> Strategy:
     return Strategy.model_validate(data)
 
 
-def read_both_ways(strategy: Strategy) -> tuple[Verdict, Replay]:
+def read_both_ways(strategy: Strategy) -> tuple[RuleReading, Replay]:
     """Let both read it, and hold them together."""
-    verdict, replay = check(strategy, RULES), simulate(strategy)
+    verdict, replay = read_by_rules(strategy, RULES), simulate(strategy)
     rules = [violation.step for violation in verdict.violations]
     simulated = [v.step for v in replay.violations if v.rule not in STATED]
     assert verdict.accepted == (not simulated), f"{verdict.violations}\n{replay.violations}"

@@ -18,7 +18,7 @@ from offloadasp.asp.facts import scale_of
 from offloadasp.asp.rules import shipped_rules
 from offloadasp.asp.solving import plan_of_model
 from offloadasp.bounds import least_memory, lower_bound
-from offloadasp.judge.by_rules import check
+from offloadasp.judge.by_rules import read_by_rules
 from offloadasp.judge.simulator import simulate
 from offloadasp.limits.clock import Clock
 from offloadasp.model.instance import Layer, Precision, Resolved
@@ -95,7 +95,7 @@ def test_the_result_is_a_plan_that_both_readings_accept_at_its_cost_and_no_worse
     found = annealer.best
     assert found.cost == annealer.cost <= start.cost
     strategy = strategy_of(problem, plan_of(problem, found))
-    verdict = check(strategy, shipped_rules())
+    verdict = read_by_rules(strategy, shipped_rules())
     assert verdict.violations == ()
     assert verdict.duration == found.cost * scale_of(problem).unit
     # It states no duration that could be right; everything else must be.

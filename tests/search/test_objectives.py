@@ -12,7 +12,7 @@ from offloadasp.asp.rules import shipped_rules
 from offloadasp.base.errors import InputError
 from offloadasp.base.resources import encodings_folder
 from offloadasp.bounds import least_macs, least_memory
-from offloadasp.judge.by_rules import check
+from offloadasp.judge.by_rules import read_by_rules
 from offloadasp.judge.simulator import simulate
 from offloadasp.limits.clock import Clock
 from offloadasp.model.catalogue import find_instance
@@ -234,7 +234,7 @@ def by_clingo(problem: Problem, names: tuple[str, ...], *more: str) -> tuple[Fra
     for name, value in zip(names, found.costs, strict=True):
         if name == "peak_memory":
             read = strategy_of(problem, found.plan)
-            assert check(read, shipped_rules()).counts.peak == value
+            assert read_by_rules(read, shipped_rules()).counts.peak == value
             assert simulate(read).peak_memory == value
     return tuple(
         Fraction(value) if name == "peak_memory" else in_units(problem, name, value)
@@ -282,7 +282,7 @@ def test_all_readings_agree_on_the_peak(
     read = strategy_of(fitted(problem, plan), plan)
     peak = plan.counts.peak
     assert peak == cost(problem, plan).memory
-    assert peak == check(read, shipped_rules()).counts.peak == simulate(read).peak_memory
+    assert peak == read_by_rules(read, shipped_rules()).counts.peak == simulate(read).peak_memory
 
 
 @settings(max_examples=150, deadline=None)

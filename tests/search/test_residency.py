@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from offloadasp.asp.facts import scale_of
 from offloadasp.asp.rules import shipped_rules
 from offloadasp.base.arrays import IntArray
-from offloadasp.judge.by_rules import check
+from offloadasp.judge.by_rules import read_by_rules
 from offloadasp.model.instance import Layer, Precision, Resolved
 from offloadasp.model.problem import Problem
 from offloadasp.search.answer import Answer
@@ -21,8 +21,7 @@ from offloadasp.search.construct.residency import Schedule, plan_of, schedule
 from offloadasp.search.construct.steps import steps_of_order
 from offloadasp.search.construct.strips import evens
 from offloadasp.search.construct.traversal import ROW_BY_ROW, ZIGZAG, visits
-from offloadasp.search.source import LeastMemory
-from offloadasp.search.words import method_words
+from offloadasp.search.source import LeastMemory, method_words
 from tests.support.layers import (
     accelerator,
     problem_with,
@@ -242,7 +241,7 @@ def test_a_schedule_with_just_enough_memory_is_accepted(
 
 def assert_accepted(problem: Problem, found: Schedule) -> int:
     """Check the schedule's plan by the rules; return its peak memory."""
-    verdict = check(strategy_of(problem, plan_of(problem, found)), shipped_rules())
+    verdict = read_by_rules(strategy_of(problem, plan_of(problem, found)), shipped_rules())
     assert verdict.violations == ()
     assert verdict.duration == found.cost * scale_of(problem).unit
     assert verdict.counts.peak <= problem.capacity

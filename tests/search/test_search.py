@@ -191,9 +191,9 @@ def test_every_reported_plan_is_accepted_by_both_readings(
     given_ = instance(case, least(case) + more)
     out = tmp_path_factory.mktemp("out")
     result = pipeline.run(given_, shipped_rules(), Effort(Clock(0.3), threads=1), out)
-    assert result.verdict.accepted
+    assert result.by_rules.accepted
     assert result.replay.verified
-    assert result.verdict.duration == result.replay.duration == result.strategy.duration
+    assert result.by_rules.duration == result.replay.duration == result.strategy.duration
     assert result.strategy.lower_bound <= result.strategy.duration
     assert all(
         result.strategy.duration <= other.duration for other in result.answer.baselines.values()
@@ -218,7 +218,7 @@ def test_however_short_the_time_a_shipped_layer_gets_a_verified_plan_and_every_b
 ) -> None:
     given_ = load_instance(path)
     result = pipeline.run(given_, shipped_rules(), Effort(Clock(1e-6), threads=1), tmp_path)
-    assert result.verdict.accepted
+    assert result.by_rules.accepted
     assert result.replay.verified
     assert set(result.answer.baselines) == {"row_by_row", "zigzag", "strips"}
     assert all(

@@ -1,8 +1,11 @@
-"""Compute actions by the memory: it has room for few operations. docs/bounds.md, section 6."""
+"""Compute actions, by the operations whose data fit into the memory at once.
+
+Derivation: docs/bounds.md, section 6.
+"""
 
 from collections.abc import Iterator
 
-from offloadasp.base.wording import plural
+from offloadasp.base.messages import plural
 from offloadasp.bounds.argument import Argument, Quantity
 from offloadasp.bounds.geometry.operations import OperationFootprint
 from offloadasp.bounds.parameters import Count, Params

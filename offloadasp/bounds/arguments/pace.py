@@ -12,7 +12,7 @@ from fractions import Fraction
 import numpy as np
 
 from offloadasp.base.arrays import IntArray
-from offloadasp.base.wording import plural
+from offloadasp.base.messages import plural
 from offloadasp.bounds.argument import Floor, JointArgument
 from offloadasp.bounds.parameters import Count, Params
 from offloadasp.bounds.view import View

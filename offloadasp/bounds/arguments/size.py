@@ -5,7 +5,7 @@ Derivation: docs/bounds.md, section 6.
 
 from collections.abc import Iterator
 
-from offloadasp.base.wording import plural
+from offloadasp.base.messages import plural
 from offloadasp.bounds.argument import Argument, Quantity
 from offloadasp.bounds.geometry.sizes import Sizes
 from offloadasp.bounds.parameters import Count, Params

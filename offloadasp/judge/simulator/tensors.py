@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from offloadasp.base.errors import InputError
-from offloadasp.base.wording import sizes
+from offloadasp.base.messages import sizes
 from offloadasp.model.instance import Layer
 
 Array = NDArray[Any]

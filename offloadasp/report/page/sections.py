@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from offloadasp.base.wording import plural
+from offloadasp.base.messages import plural
 from offloadasp.judge.certificate import Proof
 from offloadasp.judge.simulator import Books, Replay
 from offloadasp.model.cost import gap

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from offloadasp.base.wording import plural
+from offloadasp.base.messages import plural
 from offloadasp.model.cost import gap
 from offloadasp.model.instance import Instance, Precision, Resolved, exact_number
 from offloadasp.network.convolutions import Convolution, Imported, Skipped

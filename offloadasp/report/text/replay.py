@@ -8,7 +8,7 @@ from rich.text import Text
 
 from offloadasp.judge.certificate import Proof
 from offloadasp.judge.simulator import RULES, Replay, TraceRow
-from offloadasp.judge.verdict import Audit, Finding
+from offloadasp.judge.verdict import Finding, Verdict
 from offloadasp.model.cost import DURATION
 from offloadasp.model.instance import exact_number
 from offloadasp.model.strategy import Strategy
@@ -67,11 +67,11 @@ def simulation_object(strategy: Strategy, replay: Replay, *, trace: bool) -> dic
     return found
 
 
-def show_audit(strategy: Strategy, found: Audit) -> None:
+def show_audit(strategy: Strategy, found: Verdict) -> None:
     """Print the verdicts of both replays and on the bounds, and every violation."""
     screen = console()
     head = _head(strategy, found.replay)
-    rules = rules_text(strategy, found.verdict)
+    rules = rules_text(strategy, found.by_rules)
     bounds: Rows = [("lower bound", _bound_words(strategy, found.proof))]
     if strategy.objective is not None and strategy.objective.name != DURATION:
         bounds += [
@@ -79,15 +79,15 @@ def show_audit(strategy: Strategy, found: Audit) -> None:
             for proof in found.proofs
         ]
     show_rows(screen, [*head, ("check.lp", rules), *bounds])
-    counted = {"check.lp": found.verdict.measured, "the simulator": found.replay.measured}
+    counted = {"check.lp": found.by_rules.measured, "the simulator": found.replay.measured}
     false = _false(strategy, found.replay, counted)
     rows = [(f.step, f.rule, f.block, ", ".join(f.readings)) for f in found.findings]
     _show_findings(rows, false)
 
 
-def audit_object(strategy: Strategy, found: Audit) -> dict[str, Any]:
+def audit_object(strategy: Strategy, found: Verdict) -> dict[str, Any]:
     """Return the audit as JSON."""
-    proof, verdict = found.proof, found.verdict
+    proof, verdict = found.proof, found.by_rules
     return {
         "name": strategy.instance.name,
         "accepted": found.accepted,

@@ -5,8 +5,8 @@ from fractions import Fraction
 
 from rich.text import Text
 
-from offloadasp.base.wording import plural
-from offloadasp.judge.by_rules import Verdict
+from offloadasp.base.messages import plural
+from offloadasp.judge.by_rules import RuleReading
 from offloadasp.judge.simulator import Replay
 from offloadasp.model.cost import DURATION
 from offloadasp.model.instance import Described
@@ -80,7 +80,7 @@ def simulator_text(replay: Replay) -> Text:
     return Text.assemble(("NOT VERIFIED", "bold red"), f": {_verdict(broken, output, false=false)}")
 
 
-def rules_text(strategy: Strategy, verdict: Verdict) -> Text:
+def rules_text(strategy: Strategy, verdict: RuleReading) -> Text:
     """Return the verdict of check.lp on the steps and the stated values."""
     false = any(verdict.contradicted(strategy))
     if verdict.accepted and not false:

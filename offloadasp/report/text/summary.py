@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.text import Text
 
-from offloadasp.base.wording import plural
+from offloadasp.base.messages import plural
 from offloadasp.judge.simulator import Replay
 from offloadasp.model.claim import Claim
 from offloadasp.model.cost import DURATION
@@ -31,7 +31,7 @@ from offloadasp.report.text.words import (
     scope_words,
 )
 from offloadasp.result import Result
-from offloadasp.search.words import method_words
+from offloadasp.search.source import method_words
 
 
 def show_run(result: Result, instance: Instance, *, edited: bool, written: bool = True) -> None:
@@ -75,7 +75,7 @@ def run_object(result: Result, *, edited: bool, written: bool = True) -> dict[st
         "gap": float(result.gap),
         "objective": _objective_object(result.claims),
         **moved_object(strategy, replay),
-        "verified": replay.verified and result.verdict.accepted,
+        "verified": replay.verified and result.by_rules.accepted,
         "max_abs_error": replay.max_abs_error,
         "baselines": {name: exact_number(one.duration) for name, one in answer.baselines.items()},
         "decomposition": decomposition.model_dump(mode="json"),

@@ -4,7 +4,7 @@ from typing import Any
 
 from rich.text import Text
 
-from offloadasp.base.wording import plural
+from offloadasp.base.messages import plural
 from offloadasp.network.verify import Compared, Verification
 from offloadasp.report.text.screen import Rows
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from fractions import Fraction
 
-from offloadasp.base.wording import plural
+from offloadasp.base.messages import plural
 from offloadasp.model.cost import OBJECTIVES
 from offloadasp.model.instance import Accelerator, Choice, Described, Layer, Resolved, exact_number
 

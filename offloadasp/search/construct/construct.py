@@ -13,10 +13,9 @@ from offloadasp.base.arrays import IntArray
 from offloadasp.limits.clock import Clock
 from offloadasp.model.problem import Problem
 from offloadasp.search.construct.blocking import Blocking, most_operations
-from offloadasp.search.construct.explore import near, sparse
 from offloadasp.search.construct.order import order_of
 from offloadasp.search.construct.residency import Schedule, plan_of, schedule
-from offloadasp.search.construct.shortlist import blockings, set_counts
+from offloadasp.search.construct.shortlist import blockings, near, set_counts, sparse
 from offloadasp.search.construct.steps import steps_of_order
 from offloadasp.search.construct.strips import evens, trials
 from offloadasp.search.construct.traversal import ROW_BY_ROW, ZIGZAG, Traversal, visits

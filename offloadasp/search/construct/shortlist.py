@@ -1,5 +1,6 @@
-"""The most promising blockings of a decomposition, by the estimate of what they cost."""
+"""Which decompositions and which blockings of them to look at, by an estimate of what they cost."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -9,6 +10,37 @@ from offloadasp.search.construct.blocking import Blocking, most_operations
 from offloadasp.search.construct.estimate import Estimator
 from offloadasp.search.construct.grid import FloatArray, axis_of, grid_of
 from offloadasp.search.construct.order import NESTS
+
+# Every so many-th number of kernel groups and of channel groups is in the sparse choice.
+_STRIDE = 3
+# Problems that are looked at together.
+_BATCH = 24
+
+
+def _groups(problem: Problem) -> tuple[int, int]:
+    return len(problem.kernel_sizes), len(problem.channel_sizes)
+
+
+def sparse(problems: Sequence[Problem]) -> list[Problem]:
+    """Return problems with every few-th number of kernel groups and of channel groups."""
+    counts = zip(*map(_groups, problems), strict=True)
+    kernels, channels = (
+        {*every[::_STRIDE], every[-1]} for every in (sorted(set(axis)) for axis in counts)
+    )
+    chosen = [p for p in problems if _groups(p)[0] in kernels and _groups(p)[1] in channels]
+    return chosen or list(problems[:_BATCH])
+
+
+def near(good: Sequence[Problem], problems: Sequence[Problem]) -> list[Problem]:
+    """Return the problems whose numbers of groups are the nearest to those of good ones."""
+    centres = {tuple(map(math.log, _groups(problem))) for problem in good}
+
+    def distance(problem: Problem) -> float:
+        x, y = map(math.log, _groups(problem))
+        return min(((x - a) ** 2 + (y - b) ** 2 for a, b in centres), default=0.0)
+
+    return sorted(problems, key=distance)[:_BATCH]
+
 
 # Kernel groups are gathered in sets if there are so many.
 _FINE = 8

@@ -17,7 +17,7 @@ from offloadasp.asp.facts import facts, fits_clingo, scale_of
 from offloadasp.asp.rules import DEFINITION, GroundingStoppedError, Meter, Rules, ground
 from offloadasp.asp.solving import Outcome, Progress, Solving, minimise, plan_of_model
 from offloadasp.base.errors import InfeasibleError, NoStrategyError
-from offloadasp.base.wording import plural
+from offloadasp.base.messages import plural
 from offloadasp.model.claim import Claim
 from offloadasp.model.cost import DURATION, EDITED, OBJECTIVES, is_linear, prices_of
 from offloadasp.model.instance import Instance

@@ -1,14 +1,40 @@
-"""Says in one line what is wrong with a file's content: key, value, and what is allowed."""
+"""What messages share: counts and shapes in words, nearest names, and what is wrong in a file."""
 
+import difflib
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from offloadasp.base.wording import did_you_mean, plural
+# How alike two names must be, from 0 to 1, for one to be taken for the other misspelt.
+_ALIKE = 0.5
+
+
+def plural(count: int, word: str) -> str:
+    """Return a count with its noun."""
+    return f"{count} {word}{'' if count == 1 else 's'}"
+
+
+def sizes(shape: Sequence[int | str | None]) -> str:
+    """Return a shape, as in ``6 x 14 x 14``; an axis of any size is None."""
+    if not shape:
+        return "a single number"
+    return " x ".join("any" if size is None else str(size) for size in shape)
+
+
+def nearest(name: str, allowed: Iterable[str], most: int = 1) -> list[str]:
+    """Return the allowed names that are close to a misspelt one."""
+    return difflib.get_close_matches(name.lower(), allowed, n=most, cutoff=_ALIKE)
+
+
+def did_you_mean(name: str, allowed: Iterable[str]) -> str:
+    """Return the end of a message about an unknown name: ``; did you mean …?``, or nothing."""
+    near = nearest(name, allowed)
+    return f"; did you mean '{near[0]}'?" if near else ""
+
 
 # With unions pydantic reports every branch; the branch tags are no keys of the file.
 _TAGS = {"tuple", "literal", "int", "str", "constrained"}

@@ -1,1 +1,0 @@
-"""Search under edited or added rules."""
