@@ -285,7 +285,9 @@ def test_the_parts_of_a_bound_add_up_to_it(problem: Problem) -> None:
     assert bound.value > total if "together" in bound.certificate else bound.value == total
 
 
-@pytest.mark.parametrize("row", [{"patches": 2}, {"side": [3, 3], "patches": 2, "pixles": 9}])
+@pytest.mark.parametrize(
+    "row", [{"side": [3, 3], "patches": 2}, {"side": [3, 3], "patches": 2, "pixels": 9, "pad_": 1}]
+)
 def test_a_row_of_a_file_of_cases_has_all_values_and_no_others(
     row: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
