@@ -4,6 +4,7 @@ import json
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -127,10 +128,6 @@ class Memory(Case):
         )
 
 
-def _memories() -> list[Memory]:
-    return load("zigzag", Memory)
-
-
 def _zigzag(children: Children, case: Memory, limits: Limits) -> Row:
     """Run ZigZag, then ours in the time that ZigZag took."""
     ended = children.run("bench.zigzag_layer", case.name)
@@ -213,6 +210,6 @@ ZIGZAG = Suite(
         Column("limit", cell("time_limit", "{:.2f}")),
     ),
     summary=_zigzag_summary,
-    cases=_memories,
+    cases=partial(load, "zigzag", Memory),
     work=_zigzag,
 )

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from bench.case import Case, load
@@ -51,10 +52,6 @@ class Size(Case):
             compute=_TAPS,
             decomposition=_DECOMPOSITIONS[self.groups],
         )
-
-
-def _cases() -> list[Size]:
-    return load("scale", Size)
 
 
 def _work(children: Children, case: Size, limits: Limits) -> Row:
@@ -116,6 +113,6 @@ SUITE = Suite(
         PEAK,
     ),
     summary=_summary,
-    cases=_cases,
+    cases=partial(load, "scale", Size),
     work=_work,
 )

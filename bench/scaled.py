@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import partial
 
 from bench.case import Case, load
 from bench.child import Children
@@ -55,10 +56,6 @@ class Shape(Case):
                 "channel_groups": self.channels,
             },
         )
-
-
-def _cases() -> list[Shape]:
-    return load("scaled", Shape)
 
 
 def _work(children: Children, case: Shape, limits: Limits) -> Row:
@@ -120,6 +117,6 @@ SUITE = Suite(
         SECONDS,
     ),
     summary=_summary,
-    cases=_cases,
+    cases=partial(load, "scaled", Shape),
     work=_work,
 )

@@ -5,6 +5,7 @@ import math
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from bench.case import Case, load
@@ -49,10 +50,6 @@ class Replay(Case):
             compute=1,
             decomposition={"kernel_groups": 1, "channel_groups": 1},
         )
-
-
-def _cases() -> list[Replay]:
-    return load("simulate", Replay)
 
 
 def _work(children: Children, case: Replay, limits: Limits) -> Row:
@@ -113,6 +110,6 @@ SUITE = Suite(
         PEAK,
     ),
     summary=_summary,
-    cases=_cases,
+    cases=partial(load, "simulate", Replay),
     work=_work,
 )

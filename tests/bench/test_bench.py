@@ -65,7 +65,7 @@ TINY: dict[str, tuple[str, str]] = {
     "ablation": ("^3x4-2-kernels-13 without all", "row['found'] == row['proven'] == 61"),
     "mutants": ("^layer 2$", "row['mutants'] > 300 and row['wrong'] == 0"),
     "quick": ("bound", "0 < row['taken'] and row['goal'] == 10"),
-    "deletions": ("^show.lp$", "row['noticed'] == 4 and row['unseen'] == 0"),
+    "deletions": ("^model/show.lp$", "row['noticed'] == 4 and row['unseen'] == 0"),
 }
 
 
