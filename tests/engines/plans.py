@@ -290,9 +290,9 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Cost:
-    """Cycles of a plan, its most bytes on chip, its most multiply-accumulates in a step, its energy.
+    """Cycles of a plan, most bytes on chip, most multiply-accumulates in a step, and energy.
 
-    The energy is 0 where the instance does not say any.
+    The energy is 0 where the instance has no table of it.
     """
 
     duration: Fraction
