@@ -16,9 +16,10 @@ from offloadasp.base.errors import InputError
 from offloadasp.bounds import Bound, least_memory, lower_bound, verify_certificate
 from offloadasp.bounds.geometry.operations import OperationFootprint
 from offloadasp.bounds.view import View
+from offloadasp.model.cost import prices_of
 from offloadasp.model.instance import Layer, Precision, Resolved
 from offloadasp.model.problem import Problem, finest
-from tests.engines.exhaustive import optimal_duration
+from tests.engines.exhaustive import game_of, optimal_duration, optimum
 from tests.support.bounds_cases import small_layers, tight_problems
 from tests.support.layers import accelerator, problem_with, problems, with_memory
 
@@ -40,6 +41,21 @@ def test_bound_never_exceeds_the_optimum(problem: Problem) -> None:
     optimum = optimal_duration(problem)
     if optimum is not None:
         assert lower_bound(problem).value <= optimum
+
+
+@given(tight_problems())
+@settings(max_examples=80, deadline=None)
+def test_a_bound_on_the_energy_never_exceeds_the_optimum_and_holds_all_macs(
+    problem: Problem,
+) -> None:
+    energy = problem.instance.energy
+    assert energy is not None
+    bound = lower_bound(problem.at(prices_of("energy", problem.instance)))
+    all_macs = energy.mac * sum(operation.macs for operation in game_of(problem).operations)
+    assert bound.value >= all_macs
+    found = optimum(problem, ["energy"])
+    if found is not None:
+        assert bound.value <= found[0]
 
 
 @pytest.mark.parametrize(("height", "width"), [(3, 3), (3, 4)])

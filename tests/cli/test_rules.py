@@ -271,8 +271,8 @@ def test_a_rule_of_what_a_block_occupies_changes_the_peak_and_not_the_duration(
 
 def test_only_the_shipped_objectives_can_be_named(tmp_path: Path) -> None:
     copy = copied(tmp_path)
-    shutil.copy(copy / "objective" / "duration.lp", copy / "objective" / "energy.lp")
-    ran = run(instance(tmp_path), "--encodings", copy, "--objective", "energy", "--json")
+    shutil.copy(copy / "objective" / "duration.lp", copy / "objective" / "power.lp")
+    ran = run(instance(tmp_path), "--encodings", copy, "--objective", "power", "--json")
     assert ran.code == 2
     assert "must be one of duration, traffic, peak_memory" in ran.error_line
 

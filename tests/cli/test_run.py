@@ -244,7 +244,11 @@ def test_one_thread_writes_the_same_file_in_every_process(
         (["--time-limit", "nan"], "--time-limit: must be greater than 0"),
         (["--time-limit", "inf"], "--time-limit: must be less than or equal to"),
         (["--time-limit", "soon"], "--time-limit"),
-        (["--objective", "energy"], "must be one of duration, traffic, peak_memory, or several"),
+        (["--objective", "power"], "must be one of duration, traffic, peak_memory, energy, or"),
+        (
+            ["--objective", "energy"],
+            "--objective: energy needs the table [energy], which tiny does",
+        ),
         (["--objective", "duration,,traffic"], "--objective: must be one of"),
         (["--objective", "duration,duration"], "each once; 'duration' is repeated"),
         (["--fast"], "No such option"),

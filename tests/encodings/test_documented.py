@@ -1,6 +1,7 @@
 """The head of every ``.lp`` file and encodings/README.md say what the rules are."""
 
 import re
+from fractions import Fraction
 from pathlib import Path
 
 import clingo
@@ -8,7 +9,7 @@ import pytest
 
 from offloadasp.asp.facts import facts
 from offloadasp.judge.simulator import RULES
-from offloadasp.model.instance import Layer, Precision, Resolved
+from offloadasp.model.instance import Energy, Layer, Precision, Resolved
 from tests.support.dictionary import FACTS, FILES, FOLDER, dictionary, head_of, program_of
 from tests.support.layers import accelerator, problem_with
 
@@ -109,7 +110,10 @@ def test_files_of_rules_include_nothing_and_files_that_include_have_no_rules() -
 def test_the_facts_of_an_instance_are_those_that_python_writes() -> None:
     layer = Layer(input=(1, 1, 2), kernels=1, kernel_shape=(1, 1), bias=True)
     whole = Resolved(kernel_groups=((0, 1),), channel_groups=((0, 1),))
-    text = facts(problem_with(layer, accelerator(), Precision(), whole), 3)
+    problem = problem_with(
+        layer, accelerator(), Precision(), whole, energy=Energy(load=Fraction(1))
+    )
+    text = facts(problem, 3)
     written = {
         f"{symbol.name}/{len(symbol.arguments)}"
         for symbol in (clingo.parse_term(line.rstrip(".")) for line in text.splitlines())

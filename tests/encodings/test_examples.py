@@ -12,10 +12,11 @@ import pytest
 
 from offloadasp.asp.facts import facts
 from offloadasp.base.resources import encodings_folder
-from offloadasp.model.instance import Layer, Precision, Resolved
+from offloadasp.model.instance import Energy, Layer, Precision, Resolved
 from offloadasp.model.plan import Plan
 from offloadasp.model.problem import Problem
 from offloadasp.model.strategy import Strategy, load, plan_of
+from tests.engines import exhaustive
 from tests.engines.mutants import VALID
 from tests.support.invoking import offload_asp
 from tests.support.layers import accelerator, problem_with
@@ -93,6 +94,24 @@ def test_the_commands_of_the_guide_find_the_cost_of_the_tiny_layer(name: str) ->
     assert "OPTIMUM FOUND" in ran.stdout
     found = re.findall(r"^Optimization : ([\d ]+)", ran.stdout, re.MULTILINE)
     assert tuple(map(int, found[-1].split())) == COSTS.get(name, (46,))
+
+
+def test_clingo_finds_the_least_energy_of_the_tiny_layer() -> None:
+    layer = Layer(input=(2, 4, 1), kernels=1, kernel_shape=(2, 1), strides=(2, 1))
+    tiny = problem_with(
+        layer,
+        accelerator(17, compute=2, macs=2),
+        Precision(weight=5, output=2, partial_sum=3),
+        Resolved(kernel_groups=ONE, channel_groups=TWO),
+        energy=Energy(load=Fraction(6), write=Fraction(7), compute=Fraction(3)),
+    )
+    control = clingo.Control([*SOON])
+    for file in (TINY, "model/definition.lp", "model/objective/energy.lp"):
+        control.load(str(FOLDER / file))
+    control.ground([("base", [])])
+    costs: list[list[int]] = []
+    control.solve(on_model=lambda model: costs.append(list(model.cost)))
+    assert exhaustive.optimum(tiny, ["energy"]) == tuple(costs[-1])
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

@@ -11,6 +11,7 @@ from fractions import Fraction
 
 from offloadasp.model.instance import (
     Accelerator,
+    Energy,
     Layer,
     Precision,
     Resolved,
@@ -289,18 +290,23 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Cost:
-    """Cycles of a plan, its most bytes on chip, and its most multiply-accumulates in a step."""
+    """Cycles of a plan, most bytes on chip, most multiply-accumulates in a step, and energy.
+
+    The energy is 0 where the instance has no table of it.
+    """
 
     duration: Fraction
     memory: int
     macs: int
+    energy: Fraction
 
 
 def cost(problem: Problem, plan: Plan) -> Cost:
     """Add up a valid plan's costs block by block."""
     accelerator, sizes = problem.accelerator, Sizes(problem)
+    table = problem.instance.energy or Energy()
     on_chip: dict[tuple[str, Block], int] = {}
-    duration, memory, most_macs = Fraction(0), 0, 0
+    duration, energy, memory, most_macs = Fraction(0), Fraction(0), 0, 0
     for step in range(1, plan.steps + 1):
         rows = {
             name: [tuple(row[1:]) for row in getattr(plan, name).tolist() if row[0] == step]
@@ -329,7 +335,9 @@ def cost(problem: Problem, plan: Plan) -> Cost:
         duration += accelerator.compute_cycles * bool(touched)
         macs = sum(int(problem.operation_macs[n, q]) for n, q, _, _ in rows["compute"])
         most_macs = max(most_macs, macs)
-    return Cost(duration, memory, most_macs)
+        energy += table.load * sum(loads.values()) + table.write * written
+        energy += table.compute * bool(touched) + table.mac * macs
+    return Cost(duration, memory, most_macs, energy + table.static * duration)
 
 
 def fitted(problem: Problem, plan: Plan) -> Problem:

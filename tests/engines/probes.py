@@ -13,7 +13,7 @@ from offloadasp.asp.facts import facts
 from offloadasp.asp.rules import Meter, Rules, ground
 from offloadasp.base.resources import encodings_folder
 from offloadasp.judge.by_rules import read_by_rules
-from offloadasp.model.instance import Layer, Precision, Resolved
+from offloadasp.model.instance import Energy, Layer, Precision, Resolved
 from offloadasp.model.plan import Plan
 from offloadasp.model.problem import Problem
 from offloadasp.model.strategy import Strategy
@@ -22,10 +22,12 @@ from tests.encodings.test_step import DEFINITION, PROBES, TINY
 from tests.engines import mutants as by_hand
 from tests.engines import mutation
 from tests.engines.plans import problem
-from tests.support.layers import strategy_of
+from tests.support.layers import strategy_of, with_energy
 from tests.support.solving import operations, plan_of_model
 
 SHIPPED = encodings_folder()
+# Other prices than the duration's.
+ENERGY = Energy(load=Fraction(4), write=Fraction(9), compute=Fraction(7))
 _MOST_MODELS, _MOST_RULES, _PATIENCE = 3000, 200_000, 3
 Probe = Callable[[Path], object]
 
@@ -106,7 +108,7 @@ def _plans(names: Sequence[str], *arguments: str) -> list[Probe]:
     def probe(name: str) -> Probe:
         def ask(folder: Path) -> object:
             asked = PROBES[name]
-            given = facts(asked.problem, asked.steps) + asked.more
+            given = facts(with_energy(asked.problem, ENERGY), asked.steps) + asked.more
             meter = Meter(_MOST_RULES, lambda: False)
             control = ground(Rules(folder), names, given, arguments=arguments, meter=meter)
             found: list[tuple[tuple[int, ...], Plan]] = []
@@ -339,6 +341,7 @@ def probes(file: str) -> list[Probe]:
         "model/objective/traffic.lp": lambda: _plans(
             ("definition.lp", "model/objective/traffic.lp")
         ),
+        "model/objective/energy.lp": lambda: _plans(("definition.lp", "model/objective/energy.lp")),
         "model/objective/peak_memory.lp": lambda: [
             *_plans(("definition.lp", "model/objective/peak_memory.lp")),
             *_models(

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from hypothesis import given, settings
@@ -10,12 +11,22 @@ from hypothesis import strategies as st
 
 from offloadasp.asp.rules import shipped_rules
 from offloadasp.judge.by_rules import RuleReading, read_by_rules
-from offloadasp.judge.simulator import Replay, simulate
-from offloadasp.model.instance import Accelerator, Resolved
+from offloadasp.judge.simulator import Replay, Violation, simulate
+from offloadasp.model.instance import Accelerator, Energy, Resolved, exact_number
+from offloadasp.model.problem import Problem
 from offloadasp.model.strategy import Strategy
 from tests.engines.mutation import LISTS, STATED
-from tests.engines.plans import fitted, random_plan, strategy_of
-from tests.support.layers import PRECISIONS, RATES, layers, problem_with, splits
+from tests.engines.plans import cost, fitted, random_plan, strategy_of
+from tests.support.layers import (
+    ENERGIES,
+    PRECISIONS,
+    RATES,
+    layers,
+    problem_with,
+    problems,
+    splits,
+    with_energy,
+)
 
 RULES = shipped_rules()
 Json = dict[str, Any]
@@ -217,3 +228,27 @@ def test_both_accept_what_is_valid(strategy: Strategy) -> None:
 @given(valid_strategies(), st.data())
 def test_both_find_the_same_fault(strategy: Strategy, data: st.DataObject) -> None:
     read_both_ways(data.draw(spoilt(strategy)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    problems(tiled=False),
+    ENERGIES,
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([0, 0, 1, -1, "1/7"]),
+)
+def test_both_count_the_energy_step_by_step_and_name_a_false_one(
+    problem: Problem, energy: Energy, seed: int, wrong: int | str
+) -> None:
+    problem = with_energy(problem, energy)
+    plan = random_plan(problem, seed)
+    made = strategy_of(fitted(problem, plan), plan)
+    true = cost(problem, plan).energy
+    stated = max(Fraction(0), true + Fraction(wrong))
+    objective = {"name": "energy", "value": exact_number(stated), "lower_bound": 0}
+    read = Strategy.model_validate(made.model_dump(mode="json") | {"objective": objective})
+    verdict, replay = read_both_ways(read)
+    assert verdict.measured["energy"] == replay.measured["energy"] == true
+    false = [("energy", true, stated)] if stated != true else []
+    assert list(verdict.contradicted(read)) == false
+    assert replay.violations == tuple(Violation(0, "objective", name) for name, _, _ in false)

@@ -169,6 +169,12 @@ def on_accelerator(problem: Problem, chip: Accelerator) -> Problem:
     return problem_of(instance, problem.decomposition)
 
 
+def with_energy(problem: Problem, energy: Energy) -> Problem:
+    """The same layer on an accelerator whose energy is known."""
+    instance = problem.resolved_instance().model_copy(update={"energy": energy})
+    return problem_of(instance, problem.decomposition)
+
+
 def with_memory(problem: Problem, memory: int) -> Problem:
     """The same layer on an accelerator with so many bytes on chip."""
     chip = problem.accelerator.model_copy(update={"memory": memory})
