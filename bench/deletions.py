@@ -40,7 +40,7 @@ SUITE = Suite(
     title="Deletions: no rule and no literal can go unnoticed",
     about=(
         "Each rule, literal and element of an aggregate of encodings/, deleted one at a time. "
-        "Noticed: an answer of the rules changes (blocks, verdicts, strategies, costs, walks; see "
+        "Noticed: an answer of the rules changes (blocks, verdicts, strategies, costs; see "
         "tests/engines/probes.py). Refused: clingo cannot ground what is left. Marked: no answer "
         "changes, and a comment above the rule says that the part is redundant."
     ),

@@ -58,7 +58,7 @@ TINY: dict[str, tuple[str, str]] = {
     "simulate": ("lenet5", "row['verified'] and row['ratio'] > 0 and row['steps'] >= 25"),
     "ablation": ("^3x4-2-kernels-13 without all", "row['found'] == row['proven'] == 61"),
     "mutants": ("^layer 2$", "row['mutants'] > 300 and row['wrong'] == 0"),
-    "deletions": ("^show.lp$", "row['noticed'] == 4 and row['unseen'] == 0"),
+    "deletions": ("^model/show.lp$", "row['noticed'] == 4 and row['unseen'] == 0"),
 }
 
 
