@@ -1,11 +1,14 @@
 """Where plans come from, as data and in a reader's words."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from offloadasp.model.plan import Plan
-from offloadasp.search.answer import Answer
 from offloadasp.search.construct.blocking import Blocking
 from offloadasp.search.construct.traversal import Traversal
+
+if TYPE_CHECKING:
+    from offloadasp.search.answer import Answer
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ _UNSEARCHED = {
 }
 
 
-def method_words(answer: Answer) -> str:
+def method_words(answer: "Answer") -> str:
     """Return how the plan of an answer was found."""
     ending = _UNSEARCHED[answer.unsearched] if answer.unsearched else ""
     return _source_words(answer.source, answer.plan) + ending
