@@ -28,6 +28,7 @@ SMALLER = "choose a coarser tile or fewer groups: fewer operations and steps"
 _LINEAR = {MINIMIZE, "cost", "moved", "bytes", "computing"}
 _PRICES = {
     "traffic": {MINIMIZE, "moved", "bytes"},
+    "energy": {MINIMIZE, "energy", "moved", "bytes", "computing"},
     "peak_memory": {MINIMIZE, "occupies", "form", "bytes", "all_bytes", "power", "room", "filled"},
 }
 

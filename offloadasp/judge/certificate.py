@@ -145,13 +145,21 @@ def _proved(
     prices = prices_of(part.name, problem.instance)
     if "weight" not in entry:
         return verify_certificate(at.at(prices), entry)
-    # What the weighted sum with the earlier objective takes at least, less that one's share.
-    weight, earlier = _weight(entry["weight"]), _linear(given)
-    if len(earlier) != 1:
-        raise InputError("certificate.weight: is that of one earlier duration or traffic")
-    joined = prices_of(earlier[0].name, problem.instance)
-    joined = prices.plus(weight, joined)
-    return verify_certificate(at.at(joined), entry) - weight * earlier[0].value
+    # What the weighted sum with the earlier objectives takes at least, less their share.
+    share = Fraction(0)
+    earlier = _linear(given)
+    for weight, other in zip(_weights(entry["weight"], len(earlier)), earlier, strict=True):
+        prices = prices.plus(weight, prices_of(other.name, problem.instance))
+        share += weight * other.value
+    return verify_certificate(at.at(prices), entry) - share
+
+
+def _weights(given: object, count: int) -> list[Fraction]:
+    """Read the weights of earlier objectives: a number for one, a list for several."""
+    several = given if isinstance(given, list) and count > 1 else [given]
+    if len(several) != count:
+        raise InputError("certificate.weight: must be one for each earlier linear objective")
+    return [_weight(one) for one in several]
 
 
 def _weight(given: object) -> Fraction:

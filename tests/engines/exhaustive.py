@@ -1,6 +1,7 @@
 """An exact search over all strategies of a tiny layer: the tests' oracle for optima and bounds.
 
-Objectives are the duration, the traffic and the peak of memory, alone or one after the other.
+Objectives are the duration, the traffic, the energy and the peak of memory, alone or one after the
+other.
 
 Independent of clingo and of `offloadasp.model.problem`'s arrays: geometry is read from the layer's
 attributes by plain loops. Up to about 8 operations and 16 input blocks.
@@ -153,13 +154,31 @@ def least_capacity(problem: Problem, names: Sequence[str], most: Sequence[Fracti
 
 
 def _least(problem: Problem, names: Sequence[str]) -> tuple[Fraction, ...] | None:
-    """Return the lexicographic minimum of duration and traffic, in any order, or None."""
+    """Return the lexicographic minimum of linear objectives, or None."""
+    charges = [charges_of(problem, name) for name in names]
+    found = _Search(game_of(problem), problem, [part[:3] for part in charges]).run()
+    if found is None:
+        return None
+    return tuple(value + part[3] for value, part in zip(found, charges, strict=True))
+
+
+def charges_of(problem: Problem, name: str) -> tuple[Fraction, Fraction, Fraction, Fraction]:
+    """Return what a byte loaded, a byte written, a compute action and the whole layer cost."""
     chip = problem.accelerator
-    rates = {
-        "duration": (chip.load_cycles, chip.write_cycles, chip.compute_cycles),
-        "traffic": (Fraction(1), Fraction(1), Fraction(0)),
-    }
-    return _Search(game_of(problem), problem, [rates[name] for name in names]).run()
+    cycles = (chip.load_cycles, chip.write_cycles, chip.compute_cycles)
+    if name == "duration":
+        return (*cycles, Fraction(0))
+    if name == "traffic":
+        return Fraction(1), Fraction(1), Fraction(0), Fraction(0)
+    assert name == "energy"
+    table = problem.instance.energy
+    assert table is not None
+    load, write, compute = (
+        each + table.static * time
+        for each, time in zip((table.load, table.write, table.compute), cycles, strict=True)
+    )
+    macs = sum(operation.macs for operation in game_of(problem).operations)
+    return load, write, compute, table.mac * macs
 
 
 # Far above any cost of a tiny layer.

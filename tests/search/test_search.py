@@ -26,6 +26,8 @@ from offloadasp.search.run import search
 from offloadasp.search.workers import Construct
 from tests.engines import exhaustive
 
+# Of all kinds, so that no part of the energy is left out.
+ENERGY = {"load": "7/2", "write": 2, "mac": "1/4", "compute": 5, "static": "1/3"}
 # Small enough for exhaustive search: few operations, few blocks. Fractions of a cycle, outputs
 # wider than partial sums, kernel groups, channel groups, stride, padding and a bias take turns.
 CASES: dict[str, dict[str, object]] = {
@@ -67,7 +69,8 @@ CASES: dict[str, dict[str, object]] = {
 
 def instance(case: dict[str, object], memory: int, **accelerator: object) -> Instance:
     rates = {"load_cycles": 1, "write_cycles": "1/2", "compute_cycles": 3, "macs_per_step": 16}
-    data = {"name": "case", **case, "accelerator": {"memory": memory, **rates, **accelerator}}
+    chip = {"memory": memory, **rates, **accelerator}
+    data = {"name": "case", "energy": ENERGY, **case, "accelerator": chip}
     return parse_instance(data, "case")
 
 

@@ -9,7 +9,7 @@ from offloadasp.bounds import least_memory
 from offloadasp.model.instance import Layer, Resolved
 from offloadasp.model.problem import Problem, finest
 from tests.engines.exhaustive import game_of
-from tests.support.layers import PRECISIONS, RATES, accelerator, problem_with, splits, with_memory
+from tests.support.layers import ENERGIES, PRECISIONS, RATES, accelerator, problem_with, splits, with_memory
 
 PADS = st.sampled_from([0, 0, 0, 1, 2])
 
@@ -106,7 +106,7 @@ def _coarse(layer: Layer) -> Resolved:
 def tight_problems(
     draw: st.DrawFn, operations: int = 6, blocks: int = 14, kernel: int = 3
 ) -> Problem:
-    """Tiny problems on about the least memory, some with few MACs a step, with drawn rates."""
+    """Tiny problems on about the least memory, some with few MACs a step, with drawn rates and energies."""
     problem = draw(tiny_problems(operations, blocks, kernel))
     macs = [operation.macs for operation in game_of(problem).operations]
     steps = draw(st.sampled_from([max(macs), max(macs) * 2, sum(macs)]))
@@ -115,6 +115,7 @@ def tight_problems(
         accelerator(load=draw(RATES), write=draw(RATES), compute=draw(RATES), macs=steps),
         problem.precision,
         problem.decomposition,
+        energy=draw(ENERGIES),
     )
     return with_memory(problem, max(1, least_memory(problem).value + draw(st.integers(-1, 12))))
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from offloadasp.limits.clock import Clock
 from offloadasp.model.instance import (
     Accelerator,
+    Energy,
     Layer,
     Precision,
     Resolved,
@@ -68,6 +69,7 @@ def layers(draw: st.DrawFn, side: int = 6, reach: int = 3, channels: int = 2) ->
 
 
 RATES = st.sampled_from([Fraction(0), Fraction(1), Fraction(3), Fraction(1, 4), Fraction(5, 2)])
+ENERGIES = st.builds(Energy, load=RATES, write=RATES, mac=RATES, compute=RATES, static=RATES)
 PRECISIONS = st.builds(
     Precision,
     input=st.integers(1, 3),
@@ -108,7 +110,8 @@ def problems(
         compute=draw(RATES),
         macs=largest * draw(st.integers(1, 4)) + draw(st.integers(0, largest)),
     )
-    return problem_with(drawn, chip, problem.precision, problem.decomposition)
+    energy = draw(st.none() | ENERGIES)
+    return problem_with(drawn, chip, problem.precision, problem.decomposition, energy=energy)
 
 
 def least_memory(problem: Problem) -> int:
@@ -146,10 +149,16 @@ def problem_with(
     precision: Precision,
     decomposition: Resolved,
     name: str = "test",
+    energy: Energy | None = None,
 ) -> Problem:
     """A problem without a file."""
     instance = ResolvedInstance(
-        name=name, layer=layer, accelerator=chip, precision=precision, decomposition=decomposition
+        name=name,
+        layer=layer,
+        accelerator=chip,
+        precision=precision,
+        energy=energy,
+        decomposition=decomposition,
     )
     return problem_of(instance, decomposition)
 

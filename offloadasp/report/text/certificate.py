@@ -35,10 +35,16 @@ def _arguments(certificate: Mapping[str, Any]) -> list[str]:
         entry = certificate.get(quantity)
         if isinstance(entry, Mapping) and isinstance(name := entry.get("bound"), str):
             found.append(f"{title}: {sentence(quantity, entry) or name} (bound “{name}”).")
-    if "weight" in certificate:
+    weight = certificate.get("weight")
+    if isinstance(weight, list):
         found.append(
-            f"These arguments bound {certificate['weight']} times the earlier objective plus this "
-            "one; the most that the earlier one may take is subtracted."
+            f"These arguments bound the sum of this objective and the earlier ones times "
+            f"{' and '.join(map(str, weight))}; the most that these may take is subtracted."
+        )
+    elif weight is not None:
+        found.append(
+            f"These arguments bound {weight} times the earlier objective plus this one; the most "
+            "that the earlier one may take is subtracted."
         )
     return found
 

@@ -1,6 +1,6 @@
 """Objectives one after the other: the first one matters most, the next one decides among its best.
 
-Linear objectives are minimised by the search at their prices, two of them as one weighted sum.
+Linear objectives are minimised by the search at their prices, several as one weighted sum.
 Where the peak comes first, its optimum is known: the least memory with which a strategy exists.
 After linear objectives it is the least capacity at which their values are still reached. What comes
 after the peak is minimised with that capacity.
@@ -91,20 +91,27 @@ class Lexicographic:
     def _minimise(self, names: tuple[str, ...], capacity: int, effort: Effort) -> _Known:
         """Minimise linear objectives at a capacity in bytes.
 
-        Where the sum of two leaves clingo's integers, or takes too many rules, the first one by
-        itself may not.
+        Where the sum of several leaves clingo's integers, or takes too many rules, that of the
+        first ones may not.
         """
         known = self._together(names, capacity, effort)
         if len(names) == 1 or effort.clock.expired():
             return known
-        first = names[0]
-        if known.proofs[0].value < self._value(first, known.best.plan):
-            other = self._together(names[:1], capacity, effort)
-            proof = max(known.proofs[0], other.proofs[0], key=lambda proof: proof.value)
-            proofs = [proof, *known.proofs[1:]]
-            better = self._value(first, other.best.plan) < self._value(first, known.best.plan)
-            return replace(other if better else known, proofs=proofs)
+        reached = [self._value(name, known.best.plan) for name in names[:-1]]
+        if any(proof.value < value for proof, value in zip(known.proofs, reached, strict=False)):
+            other = self._minimise(names[:-1], capacity, effort)
+            better = [self._value(name, other.best.plan) for name in names[:-1]] < reached
+            chosen = other if better else known
+            return replace(chosen, proofs=self._stronger(chosen.best.plan, known, other))
         return known
+
+    def _stronger(self, plan: Plan, known: _Known, other: _Known) -> list[Proven]:
+        """Return the stronger of two proofs of each objective, for the values of a plan."""
+        values = self._named(plan)
+        proofs = [proof.where(values) for proof in known.proofs]
+        for k, proof in enumerate(other.proofs):
+            proofs[k] = max(proofs[k], proof.where(values), key=lambda proof: proof.value)
+        return proofs
 
     def _together(self, names: tuple[str, ...], capacity: int, effort: Effort) -> _Known:
         linear = self._linear(names)
@@ -144,6 +151,9 @@ class Lexicographic:
     def _values(self, plan: Plan) -> tuple[Fraction, ...]:
         return tuple(self._value(name, plan) for name in self.names)
 
+    def _named(self, plan: Plan) -> dict[str, Fraction]:
+        return dict(zip(self.names, self._values(plan), strict=True))
+
     def _value(self, name: str, plan: Plan) -> Fraction:
         return OBJECTIVES[name].value(self.instance, plan.counts)
 
@@ -164,7 +174,9 @@ class Lexicographic:
         )
 
     def _claims(self, plan: Plan, proofs: Sequence[Proven]) -> tuple[Claim, ...]:
+        values = self._named(plan)
+        held = [proof.where(values) for proof in proofs]
         return tuple(
             Claim(name, value, proof.value, proof.certificate)
-            for name, value, proof in zip(self.names, self._values(plan), proofs, strict=True)
+            for (name, value), proof in zip(values.items(), held, strict=True)
         )

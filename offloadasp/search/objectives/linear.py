@@ -1,7 +1,7 @@
 """Linear objectives of a layer: the question that asks for them, and what its answer proves."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
@@ -25,15 +25,31 @@ _SEARCHED = "complete_search"
 
 @dataclass(frozen=True)
 class Proven:
-    """A lower bound of one objective, and its entry in the certificate."""
+    """A lower bound of one objective, and its entry in the certificate.
+
+    Attributes
+    ----------
+    given
+        It holds where these earlier objectives are at most these values.
+    otherwise
+        What is proved where they are not; None if nothing is given.
+    """
 
     value: Fraction
     certificate: dict[str, Any]
+    given: Mapping[str, Fraction] = field(default_factory=dict)
+    otherwise: "Proven | None" = None
+
+    def where(self, values: Mapping[str, Fraction]) -> "Proven":
+        """Return what is proved where the objectives have these values."""
+        if self.otherwise is None or all(values[name] <= most for name, most in self.given.items()):
+            return self
+        return self.otherwise
 
 
 @dataclass(frozen=True)
 class Linear:
-    """One or two linear objectives of an instance, the first one mattering more.
+    """Linear objectives of an instance, the first one mattering most.
 
     The search leaves out what every plan pays; values and bounds hold it.
 
@@ -49,13 +65,27 @@ class Linear:
     names: tuple[str, ...]
 
     @cached_property
-    def combined(self) -> Combined | None:
-        """The weighted sum of two objectives; None if there is one."""
+    def sums(self) -> tuple[Combined, ...]:
+        """The weighted sums of the first two objectives, of this sum and the third one, and so on.
+
+        Empty if there is one objective.
+        """
         if len(self.names) == 1:
-            return None
+            return ()
         ranges = thrifty_ranges([self.whole_at(1), *self._problems])
-        first, second = self._each
-        return combine(first, second, ranges)
+        found: list[Combined] = []
+        prices, *others = self._each
+        for other in others:
+            found.append(combine(prices, other, ranges))
+            prices = found[-1].prices
+        return tuple(found)
+
+    def _weights(self, count: int) -> list[Fraction]:
+        """Return the weights of the first objectives in their sum with the next one."""
+        weights: list[Fraction] = []
+        for part in self.sums[:count]:
+            weights = [weight * part.weight for weight in weights] + [part.weight]
+        return weights
 
     @cached_property
     def _problems(self) -> list[Problem]:
@@ -75,7 +105,7 @@ class Linear:
     @property
     def prices(self) -> Prices:
         """The prices of the search."""
-        return self._each[0] if self.combined is None else self.combined.prices
+        return self.sums[-1].prices if self.sums else self._each[0]
 
     def whole_at(self, capacity: int) -> Problem:
         """Return the problem to which bounds refer, at a capacity in bytes."""
@@ -128,9 +158,9 @@ class Linear:
     def _of_the_first(self, status: Status) -> Status:
         """Say of the first objective what is known of the sum."""
         incumbent, bound = status.incumbent, status.bound
-        if self.combined is not None:
-            incumbent = None if incumbent is None else self.combined.first(incumbent)
-            bound = self.combined.first(bound)
+        for part in reversed(self.sums):
+            incumbent = None if incumbent is None else part.first(incumbent)
+            bound = part.first(bound)
         fixed = self._fixed[0]
         return replace(
             status, incumbent=None if incumbent is None else incumbent + fixed, bound=bound + fixed
@@ -139,40 +169,60 @@ class Linear:
     def proven(self, pool: Pool, capacity: int) -> list[Proven]:
         """Return what a search at a capacity in bytes has proved of each objective.
 
-        The bound of a second one holds where the first one is at most that of the plan found.
+        The bound of a later one holds where those before it are at most those of the plan found.
         """
         certificate = {key: part for key, part in pool.certificate.items() if key != _SEARCHED}
         whole = self.whole_at(capacity)
-        proofs = [
+        always = [
             Proven(verify_certificate(whole.at(prices), certificate), certificate)
             for prices in self._each
         ]
-        by_search = [pool.bound]
-        if self.combined is not None:
-            first = self._each[0].of(pool.found.plan.counts)
-            least = verify_certificate(whole.at(self.prices), certificate)
-            weighed = certificate | {"weight": exact_number(self.combined.weight)}
-            of_sum = Proven(self.combined.second(least, first), weighed)
-            proofs[1] = max(proofs[1], of_sum, key=lambda known: known.value)
-            by_search = [
-                self.combined.first(pool.bound),
-                self.combined.second(pool.bound, first),
-            ]
+        proofs = always.copy()
+        reached = self._reached(pool.found.plan)
+        for k, part in enumerate(self.sums, start=1):
+            least = verify_certificate(whole.at(part.prices), certificate)
+            weights = [exact_number(weight) for weight in self._weights(k)]
+            weighed = certificate | {"weight": weights if k > 1 else weights[0]}
+            of_sum = Proven(part.second(least, reached[k - 1]), weighed)
+            proofs[k] = max(proofs[k], of_sum, key=lambda known: known.value)
         if _SEARCHED in pool.certificate:
             searched = certificate | self.searched(pool.certificate)
             proofs = [
                 Proven(more, searched) if more > proof.value else proof
-                for proof, more in zip(proofs, by_search, strict=True)
+                for proof, more in zip(proofs, self._by_search(pool.bound, reached), strict=True)
             ]
-        return [
-            replace(proof, value=proof.value + fixed)
-            for proof, fixed in zip(proofs, self._fixed, strict=True)
-        ]
+        return self._given(pool.found.plan, proofs, always)
+
+    def _given(
+        self, plan: Plan, proofs: Sequence[Proven], always: Sequence[Proven]
+    ) -> list[Proven]:
+        """Say where proofs hold, and add what every plan pays."""
+        values = dict(zip(self.names, self.values(plan), strict=True))
+        found = []
+        for k, fixed in enumerate(self._fixed):
+            given = {name: values[name] for name in self.names[:k]}
+            otherwise = replace(always[k], value=always[k].value + fixed)
+            value = proofs[k].value + fixed
+            found.append(Proven(value, proofs[k].certificate, given, otherwise))
+        return found
+
+    def _reached(self, plan: Plan) -> list[Fraction]:
+        """Return the first objective of a plan, and each of the sums."""
+        prices = [self._each[0], *(part.prices for part in self.sums)]
+        return [own.of(plan.counts) for own in prices]
+
+    def _by_search(self, bound: Fraction, reached: Sequence[Fraction]) -> list[Fraction]:
+        """Return what a bound on the whole sum says of each objective."""
+        found = []
+        for part, before in zip(reversed(self.sums), reversed(reached[:-1]), strict=True):
+            found.append(part.second(bound, before))
+            bound = part.first(bound)
+        return [bound, *reversed(found)]
 
     def searched(self, certificate: Mapping[str, Any]) -> dict[str, Any]:
         """Return what a certificate says of the complete search; of a sum with its prices."""
         proof = dict(certificate[_SEARCHED])
-        if self.combined is not None:
+        if self.sums:
             proof["rates"] = [exact_number(price) for price in self.prices.each]
         return {_SEARCHED: proof}
 
