@@ -46,7 +46,8 @@ PAIRS = list(itertools.permutations(OBJECTIVES, 2))
 LISTS = [(name,) for name in OBJECTIVES] + PAIRS
 # Of the two objectives that may follow a pair, the one or the other in turn.
 TRIPLES = [
-    (*pair, [name for name in OBJECTIVES if name not in pair][k % 2]) for k, pair in enumerate(PAIRS)
+    (*pair, [name for name in OBJECTIVES if name not in pair][k % 2])
+    for k, pair in enumerate(PAIRS)
 ]
 
 

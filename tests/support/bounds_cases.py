@@ -9,7 +9,15 @@ from offloadasp.bounds import least_memory
 from offloadasp.model.instance import Layer, Resolved
 from offloadasp.model.problem import Problem, finest
 from tests.engines.exhaustive import game_of
-from tests.support.layers import ENERGIES, PRECISIONS, RATES, accelerator, problem_with, splits, with_memory
+from tests.support.layers import (
+    ENERGIES,
+    PRECISIONS,
+    RATES,
+    accelerator,
+    problem_with,
+    splits,
+    with_memory,
+)
 
 PADS = st.sampled_from([0, 0, 0, 1, 2])
 
