@@ -14,9 +14,9 @@ from bench.child import Children, Ended
 from bench.record import Row
 from bench.suite import Limits
 from offloadasp.bounds import verify_certificate
-from offloadasp.model.cost import Prices
 from offloadasp.model.instance import Instance, parse_instance
 from offloadasp.model.instance_text import toml
+from offloadasp.model.objectives import Prices
 from offloadasp.model.problem import Problem, problem_of
 from offloadasp.search.construct.decompose import scope
 

@@ -14,8 +14,8 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from offloadasp.api import bound, check, load, simulate, solve
-    from offloadasp.model.cost import Objective
     from offloadasp.model.instance import Instance
+    from offloadasp.model.objectives import Objective
     from offloadasp.model.plan import Plan
     from offloadasp.model.strategy import Strategy
     from offloadasp.result import Result

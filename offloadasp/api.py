@@ -18,7 +18,8 @@ from offloadasp.judge.verdict import Verdict, judge
 from offloadasp.limits.given import Limits
 from offloadasp.limits.interrupt import Interrupts
 from offloadasp.model.catalogue import find_instance
-from offloadasp.model.cost import (
+from offloadasp.model.instance import Instance, load_instance
+from offloadasp.model.objectives import (
     DURATION,
     OBJECTIVES,
     Objective,
@@ -27,7 +28,6 @@ from offloadasp.model.cost import (
     prices_of,
     require_defined,
 )
-from offloadasp.model.instance import Instance, load_instance
 from offloadasp.model.plan import Plan
 from offloadasp.model.strategy import Strategy
 from offloadasp.model.strategy import load as load_strategy

@@ -7,12 +7,12 @@ from offloadasp.asp.rules import Rules
 from offloadasp.base.errors import InputError
 from offloadasp.judge.earlier import better
 from offloadasp.judge.verdict import read, require_verified
-from offloadasp.model.cost import DURATION
 from offloadasp.model.instance import Instance
+from offloadasp.model.objectives import DURATION
 from offloadasp.model.strategy import save
 from offloadasp.result import Result, UnwrittenError, strategy_of
 from offloadasp.search.effort import Effort
-from offloadasp.search.objectives.lexicographic import Lexicographic
+from offloadasp.search.lexicographic.lexicographic import Lexicographic
 from offloadasp.search.pool import Listener
 from offloadasp.search.rules_in_force import EditedSearch
 

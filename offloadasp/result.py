@@ -11,7 +11,7 @@ from offloadasp.judge.by_rules import RuleReading
 from offloadasp.judge.simulator import Replay
 from offloadasp.judge.verdict import Readings
 from offloadasp.model.claim import Claim
-from offloadasp.model.cost import Counts, gap
+from offloadasp.model.objectives import Counts, gap
 from offloadasp.model.plan import Plan
 from offloadasp.model.strategy import Objective, Strategy, save, steps_of
 from offloadasp.search.answer import Answer

@@ -166,7 +166,7 @@ def test_ctrl_c_before_any_strategy_is_a_keyboard_interrupt() -> None:
     ran = run_python(
         "import os, signal, offloadasp\n"
         "from offloadasp.base.errors import NoStrategyError\n"
-        "from offloadasp.search.objectives.lexicographic import Lexicographic\n"
+        "from offloadasp.search.lexicographic.lexicographic import Lexicographic\n"
         "def run(self):\n"
         "    os.kill(os.getpid(), signal.SIGINT)\n"
         "    while not self.effort.clock.interrupted:\n"

@@ -23,7 +23,7 @@ from offloadasp.bounds import arguments
 from offloadasp.bounds.view import View
 from offloadasp.judge.by_rules import read_by_rules
 from offloadasp.judge.simulator import RULES, simulate
-from offloadasp.model import cost
+from offloadasp.model import objectives
 from offloadasp.model.catalogue import find_instance
 from offloadasp.model.instance import Instance, Precision, SearchOptions, load_instance
 from offloadasp.model.problem import finest, problem_of, undivided

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-from offloadasp.model.cost import OBJECTIVES, is_linear, prices_of
+from offloadasp.model.objectives import OBJECTIVES, is_linear, prices_of
 from offloadasp.model.problem import CLINGO_LIMIT, Problem
 
 

@@ -24,7 +24,7 @@ from offloadasp.cli.options import (
 from offloadasp.limits.given import Limits
 from offloadasp.limits.interrupt import EXIT_CODE
 from offloadasp.model.catalogue import find_instance
-from offloadasp.model.cost import DURATION, OBJECTIVES, objectives, require_defined
+from offloadasp.model.objectives import DURATION, OBJECTIVES, objectives, require_defined
 from offloadasp.search.refute.cuts import cut_files
 
 

@@ -10,8 +10,8 @@ from offloadasp.limits.clock import Clock
 from offloadasp.limits.given import Limits
 from offloadasp.limits.interrupt import Interrupts
 from offloadasp.limits.process_memory import MemoryLimit
-from offloadasp.model.cost import DURATION
 from offloadasp.model.instance import Instance
+from offloadasp.model.objectives import DURATION
 from offloadasp.pipeline import run
 from offloadasp.report.text.live import LiveLine
 from offloadasp.result import Result

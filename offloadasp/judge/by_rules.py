@@ -8,8 +8,8 @@ import clingo
 
 from offloadasp.asp.facts import facts
 from offloadasp.asp.rules import Rules, ground
-from offloadasp.model.cost import DURATION, Counts, measured
 from offloadasp.model.instance import ResolvedInstance
+from offloadasp.model.objectives import DURATION, Counts, measured
 from offloadasp.model.problem import Problem
 from offloadasp.model.strategy import Step, Strategy
 

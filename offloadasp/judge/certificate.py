@@ -9,8 +9,8 @@ from typing import Any
 
 from offloadasp.base.errors import InputError
 from offloadasp.bounds import least_memory, verify_certificate
-from offloadasp.model.cost import DURATION, OBJECTIVES, PEAK, is_linear, prices_of
 from offloadasp.model.instance import Resolved
+from offloadasp.model.objectives import DURATION, OBJECTIVES, PEAK, is_linear, prices_of
 from offloadasp.model.problem import Problem, finest, granularity
 from offloadasp.model.strategy import Ranked, Strategy
 

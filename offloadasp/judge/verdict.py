@@ -9,7 +9,7 @@ from offloadasp.base.errors import VerificationError
 from offloadasp.judge.by_rules import RuleReading, read_by_rules
 from offloadasp.judge.certificate import Proof, prove
 from offloadasp.judge.simulator import Replay, simulate
-from offloadasp.model.cost import DURATION
+from offloadasp.model.objectives import DURATION
 from offloadasp.model.strategy import Strategy
 
 # Violations named in the message of a failed verification; `check` lists all.

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from offloadasp.model.cost import gap
+from offloadasp.model.objectives import gap
 
 
 @dataclass(frozen=True)
@@ -15,8 +15,8 @@ class Claim:
     Attributes
     ----------
     objective
-        A key of :data:`~offloadasp.model.cost.OBJECTIVES`, or
-        :data:`~offloadasp.model.cost.EDITED` where edited rules say what counts.
+        A key of :data:`~offloadasp.model.objectives.OBJECTIVES`, or
+        :data:`~offloadasp.model.objectives.EDITED` where edited rules say what counts.
     value
         In the objective's unit. Edited rules may pay: then it may be below 0.
     lower_bound

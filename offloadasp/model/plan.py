@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from offloadasp.base.arrays import IntArray
-from offloadasp.model.cost import DURATION, OBJECTIVES, Counts
+from offloadasp.model.objectives import DURATION, OBJECTIVES, Counts
 from offloadasp.model.problem import Problem
 
 

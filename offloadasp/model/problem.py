@@ -12,7 +12,6 @@ import numpy as np
 
 from offloadasp.base.arrays import BoolArray, IntArray
 from offloadasp.base.errors import InputError
-from offloadasp.model.cost import DURATION, Prices, prices_of
 from offloadasp.model.instance import (
     Accelerator,
     Instance,
@@ -21,6 +20,7 @@ from offloadasp.model.instance import (
     Resolved,
     ResolvedInstance,
 )
+from offloadasp.model.objectives import DURATION, Prices, prices_of
 from offloadasp.model.semantics import SERIAL, Semantics
 
 # clingo's integers have 32 bits and wrap silently.

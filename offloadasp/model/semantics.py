@@ -1,7 +1,9 @@
 """The semantics of a step: what a block occupies while the step computes.
 
 A step frees, writes, loads and computes, in this order. The rules (``encodings/``), the simulator
-and the reference each define it independently, on purpose; everything else uses this module.
+and the reference each define it independently, on purpose. Everything else uses this module, but
+for the compiled local search: ``search/anneal/evaluation.py`` says the same in its ``_count``, and
+tests compare its costs with the rules'.
 """
 
 from dataclasses import dataclass
@@ -18,7 +20,7 @@ class Semantics:
     Attributes
     ----------
     name
-        As in an accelerator's ``overlap``.
+        How transfers lie beside the compute action; ``none``: they do not overlap.
     """
 
     name: str

@@ -25,8 +25,8 @@ from offloadasp.base.arrays import IntArray
 from offloadasp.base.errors import InputError
 from offloadasp.base.files import NotTextError, read_text, write_whole
 from offloadasp.base.messages import explain
-from offloadasp.model.cost import EDITED
 from offloadasp.model.instance import ResolvedInstance, exact_number
+from offloadasp.model.objectives import EDITED
 from offloadasp.model.plan import TABLES, Plan, plan_from_rows
 from offloadasp.model.problem import Problem, problem_of
 

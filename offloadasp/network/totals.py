@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from offloadasp.model.cost import gap
 from offloadasp.model.instance import Accelerator
+from offloadasp.model.objectives import gap
 from offloadasp.network.convolutions import Imported
 from offloadasp.network.plan import Failed, Outcome
 

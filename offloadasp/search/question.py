@@ -5,8 +5,8 @@ from fractions import Fraction
 
 from offloadasp.asp.facts import Scale, scale_of
 from offloadasp.asp.rules import Rules
-from offloadasp.model.cost import Prices
 from offloadasp.model.instance import Instance
+from offloadasp.model.objectives import Prices
 from offloadasp.model.problem import Problem, problem_of
 from offloadasp.search.construct.decompose import decompositions, scope
 from offloadasp.search.size_limits import (

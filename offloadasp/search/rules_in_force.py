@@ -19,8 +19,8 @@ from offloadasp.asp.solving import Outcome, Progress, Solving, minimise, plan_of
 from offloadasp.base.errors import InfeasibleError, NoStrategyError
 from offloadasp.base.messages import plural
 from offloadasp.model.claim import Claim
-from offloadasp.model.cost import DURATION, EDITED, OBJECTIVES, is_linear, prices_of
 from offloadasp.model.instance import Instance
+from offloadasp.model.objectives import DURATION, EDITED, OBJECTIVES, is_linear, prices_of
 from offloadasp.model.plan import Plan
 from offloadasp.model.problem import CLINGO_LIMIT, Problem, problem_of
 from offloadasp.search.answer import Answer

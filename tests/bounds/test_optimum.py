@@ -16,8 +16,8 @@ from offloadasp.base.errors import InputError
 from offloadasp.bounds import Bound, least_memory, lower_bound, verify_certificate
 from offloadasp.bounds.geometry.operations import OperationFootprint
 from offloadasp.bounds.view import View
-from offloadasp.model.cost import prices_of
 from offloadasp.model.instance import Layer, Precision, Resolved
+from offloadasp.model.objectives import prices_of
 from offloadasp.model.problem import Problem, finest
 from tests.engines.exhaustive import game_of, optimal_duration, optimum
 from tests.support.bounds_cases import small_layers, tight_problems

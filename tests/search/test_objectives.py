@@ -17,14 +17,14 @@ from offloadasp.judge.simulator import simulate
 from offloadasp.limits.clock import Clock
 from offloadasp.model.catalogue import find_instance
 from offloadasp.model.claim import Claim
-from offloadasp.model.cost import OBJECTIVES, Prices, objectives
 from offloadasp.model.instance import Choice, Instance, Layer, Precision, load_instance
+from offloadasp.model.objectives import OBJECTIVES, Prices, objectives
 from offloadasp.model.problem import Problem, finest, problem_of
 from offloadasp.search.answer import Answer
 from offloadasp.search.construct.decompose import scope
 from offloadasp.search.effort import Effort
-from offloadasp.search.objectives.lexicographic import Lexicographic
-from offloadasp.search.objectives.weights import combine, thrifty_ranges
+from offloadasp.search.lexicographic.lexicographic import Lexicographic
+from offloadasp.search.lexicographic.weights import combine, thrifty_ranges
 from tests.engines import exhaustive
 from tests.engines.exhaustive import optimum
 from tests.engines.plans import SPILLING, cost, fitted, random_plan, strategy_of

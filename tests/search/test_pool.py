@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from offloadasp.bounds import lower_bound
 from offloadasp.limits.clock import Clock
-from offloadasp.model.cost import TRAFFIC, prices_of
+from offloadasp.model.objectives import TRAFFIC, prices_of
 from offloadasp.model.plan import Plan
 from offloadasp.search.effort import Effort
 from offloadasp.search.pool import Pool, Status

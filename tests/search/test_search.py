@@ -14,8 +14,8 @@ from offloadasp.base.errors import InfeasibleError
 from offloadasp.base.resources import instances_folder
 from offloadasp.bounds import least_memory, lower_bound
 from offloadasp.limits.clock import Clock
-from offloadasp.model.cost import DURATION, prices_of
 from offloadasp.model.instance import Instance, load_instance, parse_instance
+from offloadasp.model.objectives import DURATION, prices_of
 from offloadasp.model.problem import problem_of
 from offloadasp.search.anneal.improve import preparation
 from offloadasp.search.construct.decompose import decompositions, scope

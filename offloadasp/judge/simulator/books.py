@@ -9,8 +9,8 @@ from offloadasp.judge.simulator.account import Account, Actions
 from offloadasp.judge.simulator.blocks import Blocks
 from offloadasp.judge.simulator.chip_state import Ledger
 from offloadasp.judge.simulator.violations import Log, Violation
-from offloadasp.model.cost import DURATION, Counts, measured
 from offloadasp.model.instance import ResolvedInstance
+from offloadasp.model.objectives import DURATION, Counts, measured
 from offloadasp.model.strategy import Strategy
 
 

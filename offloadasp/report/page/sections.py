@@ -7,11 +7,11 @@ from fractions import Fraction
 from offloadasp.base.messages import plural
 from offloadasp.judge.certificate import Proof
 from offloadasp.judge.simulator import Books, Replay
-from offloadasp.model.cost import gap
 from offloadasp.model.instance import Described, ResolvedInstance
+from offloadasp.model.objectives import gap
 from offloadasp.model.strategy import Ranked, Strategy
 from offloadasp.report.text.certificate import proof_sentences
-from offloadasp.report.text.statements import simulator_text
+from offloadasp.report.text.false_statements import simulator_text
 from offloadasp.report.text.words import (
     accelerator_words,
     amount,

@@ -8,8 +8,8 @@ from typing import Any
 from rich.text import Text
 
 from offloadasp.judge.simulator import Books
-from offloadasp.model.cost import gap
 from offloadasp.model.instance import exact_number
+from offloadasp.model.objectives import gap
 from offloadasp.model.plan import Plan
 from offloadasp.model.strategy import Strategy
 from offloadasp.report.text.screen import console, show_rows

@@ -8,7 +8,7 @@ from rich.live import Live
 from rich.text import Text
 
 from offloadasp.limits.clock import Clock
-from offloadasp.model.cost import gap
+from offloadasp.model.objectives import gap
 from offloadasp.report.text.words import mixed, percent
 from offloadasp.search.pool import Status
 

@@ -13,8 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from offloadasp.base.messages import plural
-from offloadasp.model.cost import gap
 from offloadasp.model.instance import Instance, Precision, Resolved, exact_number
+from offloadasp.model.objectives import gap
 from offloadasp.network.convolutions import Convolution, Imported, Skipped
 from offloadasp.network.pipeline import Planned
 from offloadasp.network.plan import Failed, Outcome

@@ -9,17 +9,17 @@ from rich.text import Text
 from offloadasp.judge.certificate import Proof
 from offloadasp.judge.simulator import RULES, Replay, TraceRow
 from offloadasp.judge.verdict import Finding, Verdict
-from offloadasp.model.cost import DURATION
 from offloadasp.model.instance import exact_number
+from offloadasp.model.objectives import DURATION
 from offloadasp.model.strategy import Strategy
-from offloadasp.report.text.screen import Rows, console, show_rows
-from offloadasp.report.text.statements import (
+from offloadasp.report.text.false_statements import (
     Counted,
     false_bounds,
     false_values,
     rules_text,
     simulator_text,
 )
+from offloadasp.report.text.screen import Rows, console, show_rows
 from offloadasp.report.text.summary import moved_object, moved_rows
 from offloadasp.report.text.table import aligned
 from offloadasp.report.text.words import (

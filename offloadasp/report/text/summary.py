@@ -10,8 +10,8 @@ from rich.text import Text
 from offloadasp.base.messages import plural
 from offloadasp.judge.simulator import Replay
 from offloadasp.model.claim import Claim
-from offloadasp.model.cost import DURATION
 from offloadasp.model.instance import Described, Instance, exact_number
+from offloadasp.model.objectives import DURATION
 from offloadasp.model.plan import Plan
 from offloadasp.model.strategy import Strategy, dumps
 from offloadasp.report.text.screen import Rows, console, show_path, show_rows

@@ -5,8 +5,8 @@ from decimal import Decimal
 from fractions import Fraction
 
 from offloadasp.base.messages import plural
-from offloadasp.model.cost import OBJECTIVES
 from offloadasp.model.instance import Accelerator, Choice, Described, Layer, Resolved, exact_number
+from offloadasp.model.objectives import OBJECTIVES
 
 BASELINES = {
     "row_by_row": "row by row",

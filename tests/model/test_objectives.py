@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offloadasp.judge.simulator import simulate
-from offloadasp.model.cost import OBJECTIVES, Counts, Prices, is_linear, prices_of
+from offloadasp.model.objectives import OBJECTIVES, Counts, Prices, is_linear, prices_of
 from offloadasp.model.problem import Problem
 from tests.engines.plans import HABITS, random_plan, strategy_of
 from tests.support.layers import RATES, problems

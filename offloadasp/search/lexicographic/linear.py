@@ -8,13 +8,13 @@ from typing import Any
 
 from offloadasp.asp.rules import Rules
 from offloadasp.bounds import least_memory, verify_certificate
-from offloadasp.model.cost import Prices, prices_of
 from offloadasp.model.instance import Instance, exact_number
+from offloadasp.model.objectives import Prices, prices_of
 from offloadasp.model.plan import Plan
 from offloadasp.model.problem import Problem, problem_of
 from offloadasp.search.construct.decompose import decompositions
 from offloadasp.search.effort import Effort
-from offloadasp.search.objectives.weights import Combined, combine, thrifty_ranges
+from offloadasp.search.lexicographic.weights import Combined, combine, thrifty_ranges
 from offloadasp.search.pool import Listener, Pool, Status
 from offloadasp.search.question import question_of, whole_of
 from offloadasp.search.run import search

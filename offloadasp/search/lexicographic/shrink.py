@@ -14,7 +14,7 @@ from offloadasp.base.errors import NoStrategyError
 from offloadasp.bounds import least_memory, lower_bound
 from offloadasp.model.problem import granularity
 from offloadasp.search.effort import Effort
-from offloadasp.search.objectives.linear import Linear, Proven
+from offloadasp.search.lexicographic.linear import Linear, Proven
 from offloadasp.search.pool import Listener, Offer, Status
 
 # Of the time that is left, what one capacity may take.

@@ -14,13 +14,13 @@ from fractions import Fraction
 from offloadasp.asp.rules import Rules
 from offloadasp.bounds import least_memory, lower_bound, verify_certificate
 from offloadasp.model.claim import Claim
-from offloadasp.model.cost import DURATION, OBJECTIVES, PEAK, prices_of
 from offloadasp.model.instance import Instance
+from offloadasp.model.objectives import DURATION, OBJECTIVES, PEAK, prices_of
 from offloadasp.model.plan import Plan
 from offloadasp.search.answer import Answer
 from offloadasp.search.effort import Effort
-from offloadasp.search.objectives.linear import Linear, Proven
-from offloadasp.search.objectives.shrink import Shrinker
+from offloadasp.search.lexicographic.linear import Linear, Proven
+from offloadasp.search.lexicographic.shrink import Shrinker
 from offloadasp.search.pool import Listener, Offer, Pool
 from offloadasp.search.question import question_of, whole_of
 from offloadasp.search.workers import fallback

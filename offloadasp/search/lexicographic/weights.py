@@ -27,7 +27,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from offloadasp.model.cost import Prices
+from offloadasp.model.objectives import Prices
 from offloadasp.model.problem import Problem
 from offloadasp.search.size_limits import operations
 

@@ -8,8 +8,8 @@ from rich.text import Text
 from offloadasp.base.messages import plural
 from offloadasp.judge.by_rules import RuleReading
 from offloadasp.judge.simulator import Replay
-from offloadasp.model.cost import DURATION
 from offloadasp.model.instance import Described
+from offloadasp.model.objectives import DURATION
 from offloadasp.model.strategy import Strategy
 from offloadasp.report.text.words import amount, error_words, objective_words
 

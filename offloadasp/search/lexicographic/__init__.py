@@ -1,0 +1,1 @@
+"""Searches for one or several objectives; what an objective is, says ``model/objectives.py``."""

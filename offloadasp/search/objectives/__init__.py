@@ -1,1 +1,0 @@
-"""Searches for one or several objectives."""
