@@ -15,7 +15,7 @@ from offloadasp.model.catalogue import find_accelerator
 _MOST_BATCH = 2**16
 _MOST_JOBS = 256
 
-_Model = Annotated[Path, typer.Argument(metavar="MODEL", help="An ONNX model.")]
+_Model = Annotated[Path, typer.Argument(metavar="MODEL")]
 _Accelerator = Annotated[
     str, typer.Option(help="A TOML file, or the name of a shipped accelerator.")
 ]
@@ -31,7 +31,10 @@ def import_(
     batch: _Batch = None,
     json: JsonOption = False,
 ) -> None:
-    """Write an instance for every distinct convolution of an ONNX model."""
+    """Write an instance for every distinct convolution of an ONNX model.
+
+    MODEL is an ONNX file.
+    """
     machine_file = find_accelerator(accelerator)
     require_between("--batch", batch, 1, _MOST_BATCH)
     require_folder(out)
@@ -81,7 +84,12 @@ def network(
     memory_limit: MemoryOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Plan every convolution of an ONNX model; a run that was interrupted goes on."""
+    """Plan every convolution of an ONNX model; a run that was interrupted goes on.
+
+    MODEL is an ONNX file. Layers that an earlier run finished in the folder OUT are not planned
+    again. The exit code is that of the first layer without a strategy, 5 if an output of the
+    network is wrong, else 0.
+    """
     machine_file = find_accelerator(accelerator)
     # Layers are planned side by side, each by one thread.
     limits = Limits(time_limit, threads=1, seed=seed, memory_limit=memory_limit)

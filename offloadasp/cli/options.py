@@ -12,13 +12,10 @@ import typer
 from offloadasp.base.errors import InputError
 from offloadasp.limits.given import MOST_THREADS
 
-InstanceArgument = Annotated[
-    str,
-    typer.Argument(metavar="INSTANCE", help="A TOML file, or the name of a shipped instance."),
-]
-StrategyArgument = Annotated[
-    Path, typer.Argument(metavar="STRATEGY", help="A strategy file, as 'run' writes it.")
-]
+# Arguments are described in the text of each command: the help of an argument itself is lost
+# between this typer and click 8.5.
+InstanceArgument = Annotated[str, typer.Argument(metavar="INSTANCE")]
+StrategyArgument = Annotated[Path, typer.Argument(metavar="STRATEGY")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 EncodingsOption = Annotated[
     Path | None, typer.Option(help="A folder of rules to use instead of the shipped ones.")
@@ -42,7 +39,10 @@ BudgetOption = Annotated[
 ]
 MemoryOption = Annotated[
     int | None,
-    typer.Option(help="Megabytes of data that the process of the solver may hold (Linux)."),
+    typer.Option(
+        help="Megabytes of data that the process of the solver may hold (Linux). The search ends "
+        "as by its time limit when it holds three quarters of them."
+    ),
 ]
 
 

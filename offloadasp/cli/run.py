@@ -54,7 +54,15 @@ def run(
     ] = None,
     memory_limit: MemoryOption = None,
 ) -> None:
-    """Find a strategy of least duration, or of another objective, verify it, and write it."""
+    """Find a strategy of least duration, or of another objective, verify it, and write it.
+
+    INSTANCE is a TOML file, or the name of a shipped instance. Its table [search] says how long
+    to search and with how many threads; options here come first.
+
+    The strategy is written to OUT/NAME.strategy.json. If that file already holds a better
+    strategy of the same instance for the same objective, the better one is verified anew and
+    kept. With --budget, or with edited rules, the file is always replaced.
+    """
     names = objectives(objective)
     path = find_instance(instance)
     limits = Limits(time_limit, threads, seed, budget, memory_limit)
@@ -101,7 +109,12 @@ def compare(
     memory_limit: MemoryOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Solve an instance, and set the plain orders and no reuse at all beside the strategy found."""
+    """Solve an instance, and set the plain orders and no reuse at all beside the strategy found.
+
+    INSTANCE is a TOML file, or the name of a shipped instance. Every strategy is written to the
+    folder OUT: the one found as NAME.strategy.json, the plain orders as NAME.zigzag.strategy.json
+    and so on.
+    """
     path = find_instance(instance)
     limits = Limits(time_limit, threads, seed, budget, memory_limit)
     require_folder(out)

@@ -26,7 +26,10 @@ def instances(json: JsonOption = False) -> None:
 
 
 def facts(instance: InstanceArgument) -> None:
-    """Print the facts of an instance, for: ... | clingo - encodings/solve.lp."""
+    """Print the facts of an instance, which 'clingo - encodings/solve.lp' solves.
+
+    INSTANCE is a TOML file, or the name of a shipped instance.
+    """
     path = find_instance(instance)
 
     from offloadasp.asp import facts as facts_of
@@ -47,9 +50,12 @@ def facts(instance: InstanceArgument) -> None:
 
 
 def encodings(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR")],
 ) -> None:
-    """Copy the shipped model out, to be edited and used with 'run --encodings DIR'."""
+    """Copy the shipped model out, to be edited and used with 'run --encodings DIR'.
+
+    DIR is a new or empty folder.
+    """
     try:
         _copy_encodings(folder)
     except OSError as error:

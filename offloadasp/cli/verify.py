@@ -34,7 +34,12 @@ def simulate(
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Execute a strategy on tensors; those not given are drawn at random."""
+    """Execute a strategy on tensors, and compare the output with direct convolution.
+
+    STRATEGY is a file that 'run' wrote. Tensors are integers, float16, float32 or float64; those
+    not given are drawn at random. Integers are computed exactly, floats are compared within a
+    tolerance that is printed.
+    """
     require_between("--seed", seed, 0, _MOST_SEED)
     for path in (strategy, input, weights, bias):
         require_file(path)
@@ -62,7 +67,12 @@ def simulate(
 def check(
     strategy: StrategyArgument, encodings: EncodingsOption = None, json: JsonOption = False
 ) -> None:
-    """Replay a strategy by both readings, check.lp and the simulator, and verify its bound."""
+    """Replay a strategy by the rules of check.lp and by the simulator, and verify its bounds.
+
+    STRATEGY is a file that 'run' wrote. Every violation is named by step, rule and block, with the
+    replay that found it. The value that the file states of each objective is compared with both
+    replays, and each lower bound is computed again from the file's certificate.
+    """
     require_file(strategy)
     require_rules_folder(encodings)
 

@@ -19,15 +19,17 @@ if TYPE_CHECKING:
 
 
 def report(
-    strategies: Annotated[
-        list[Path], typer.Argument(metavar="STRATEGY...", help="Strategy files of one layer.")
-    ],
+    strategies: Annotated[list[Path], typer.Argument(metavar="STRATEGY...")],
     out: Annotated[Path, typer.Option(metavar="FILE.html", help="Where to write the page.")],
     time_limit: Annotated[
         float, typer.Option(help="Seconds to look for the plain orders to compare with; 0: none.")
     ] = 10.0,
 ) -> None:
-    """Write a page that shows strategies step by step, with charts and comparisons."""
+    """Write a page that shows strategies step by step, with charts and comparisons.
+
+    STRATEGY is a file that 'run' wrote; several must be of one layer. A wrong strategy gets its
+    page too, which says what is wrong; the exit code is then 5.
+    """
     if not time_limit >= 0:
         raise InputError(f"--time-limit: must be at least 0 seconds, not {time_limit:g}")
     for path in strategies:
@@ -69,7 +71,10 @@ def plot(
         Path, typer.Option(metavar="FILE.svg|FILE.png", help="Where to write the plot.")
     ],
 ) -> None:
-    """Draw a plot for a paper: memory over the steps, loads, order, or timeline."""
+    """Draw a plot for a paper: memory over the steps, loads, order, or timeline.
+
+    STRATEGY is a file that 'run' wrote, and must be valid.
+    """
     require_name("--kind", kind, list(PlotKind))
     suffix = out.suffix.lower().removeprefix(".")
     if suffix not in list(PlotFormat):
@@ -97,7 +102,10 @@ def export(
         Path | None, typer.Option(help="Where to write it; default: standard output.")
     ] = None,
 ) -> None:
-    """Write the timeline as Trace Event JSON for Perfetto, or as CSV with a row an action."""
+    """Write the timeline as Trace Event JSON for Perfetto, or as CSV with a row an action.
+
+    STRATEGY is a file that 'run' wrote, and must be valid.
+    """
     require_name("--format", format, list(TimelineFormat))
     require_file(strategy)
 

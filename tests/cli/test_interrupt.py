@@ -191,8 +191,8 @@ import os, signal, sys
 
 class Sender:
     def find_spec(self, name, path=None, target=None):
-        if name == sys.argv[-1]:
-            os.kill(os.getpid(), int(sys.argv[-2]))
+        if name == os.environ["MODULE"]:
+            os.kill(os.getpid(), int(os.environ["NUMBER"]))
 
 sys.meta_path.insert(0, Sender())
 from offloadasp.cli.main import main
@@ -201,14 +201,13 @@ main()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize(
-    "module", ["offloadasp.cli.commands", "numpy", "clingo", "offloadasp.search"]
-)
+@pytest.mark.parametrize("module", ["offloadasp.cli.app", "numpy", "clingo", "offloadasp.search"])
 def test_a_signal_while_the_program_is_loaded_is_never_lost(
     tmp_path: Path, number: int, module: str
 ) -> None:
-    words = ("run", instance(tmp_path, LARGE), str(int(number)), module)
-    process = start(*words, cwd=tmp_path, program=MEANWHILE)
+    words = ("run", instance(tmp_path, LARGE))
+    variables = {"NUMBER": str(int(number)), "MODULE": module}
+    process = start(*words, cwd=tmp_path, program=MEANWHILE, variables=variables)
     out, error = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out) == (130, "")
     assert error == "offload-asp: error: interrupted\n"
