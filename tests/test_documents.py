@@ -23,7 +23,6 @@ from offloadasp.bounds import arguments
 from offloadasp.bounds.view import View
 from offloadasp.judge.by_rules import read_by_rules
 from offloadasp.judge.simulator import RULES, simulate
-from offloadasp.model import objectives
 from offloadasp.model.catalogue import find_instance
 from offloadasp.model.instance import Instance, Precision, SearchOptions, load_instance
 from offloadasp.model.problem import finest, problem_of, undivided
@@ -420,8 +419,8 @@ def test_the_recipe_for_an_accelerator_is_one_that_is_read(tmp_path: Path) -> No
 
 def test_the_recipe_for_an_objective_counts_alike_in_rules_and_in_python() -> None:
     entry = block("CONTRIBUTING.md", "python", "Objective(")
-    names = {"Objective": cost.Objective, "Prices": cost.Prices, "Fraction": Fraction}
-    objective: cost.Objective = eval(entry, names)
+    names = {"Objective": objectives.Objective, "Prices": objectives.Prices, "Fraction": Fraction}
+    objective: objectives.Objective = eval(entry, names)
     instance = load_instance(find_instance("tiny-2x3"))
     counts = simulate(by_hand()).counts
     problem = problem_of(instance, undivided(instance.layer))
