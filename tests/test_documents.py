@@ -25,6 +25,7 @@ from offloadasp.judge.by_rules import read_by_rules
 from offloadasp.judge.simulator import RULES, simulate
 from offloadasp.model.catalogue import find_instance
 from offloadasp.model.instance import Instance, Precision, SearchOptions, load_instance
+from offloadasp.model.objectives import Objective, Prices
 from offloadasp.model.problem import finest, problem_of, undivided
 from offloadasp.model.reference import read
 from offloadasp.model.strategy import Step, Strategy
@@ -419,8 +420,8 @@ def test_the_recipe_for_an_accelerator_is_one_that_is_read(tmp_path: Path) -> No
 
 def test_the_recipe_for_an_objective_counts_alike_in_rules_and_in_python() -> None:
     entry = block("CONTRIBUTING.md", "python", "Objective(")
-    names = {"Objective": objectives.Objective, "Prices": objectives.Prices, "Fraction": Fraction}
-    objective: objectives.Objective = eval(entry, names)
+    names = {"Objective": Objective, "Prices": Prices, "Fraction": Fraction}
+    objective: Objective = eval(entry, names)
     instance = load_instance(find_instance("tiny-2x3"))
     counts = simulate(by_hand()).counts
     problem = problem_of(instance, undivided(instance.layer))
