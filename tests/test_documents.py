@@ -38,7 +38,10 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
     *sorted((ROOT / "docs").glob("*.md")),
-    *(ROOT / name for name in ("encodings/README.md", "bench/RESULTS.md")),
+    *(
+        ROOT / name
+        for name in ("encodings/README.md", "encodings/dictionary.md", "bench/RESULTS.md")
+    ),
 ]
 
 

@@ -12,7 +12,6 @@ from offloadasp.base.files import read_text, write_text
 from offloadasp.model.instance import Instance, Resolved
 from offloadasp.model.strategy import Duration, load
 from offloadasp.result import Result
-from offloadasp.search.source import method_words
 
 _SUFFIX = ".layer.json"
 
@@ -71,7 +70,7 @@ def planned(result: Result) -> Planned:
         peak_memory=replay.peak_memory,
         compute_steps=replay.compute_steps,
         decomposition=strategy.instance.decomposition,
-        method=method_words(result.answer),
+        method=result.answer.method,
         seconds=round(result.seconds["total"], 3),
     )
 

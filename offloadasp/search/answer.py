@@ -7,8 +7,8 @@ from typing import Any
 from offloadasp.model.claim import Claim
 from offloadasp.model.plan import Plan
 from offloadasp.model.strategy import Strategy, plan_of
-from offloadasp.search.pool import Listener, Status, Unsearched
-from offloadasp.search.source import EarlierFile, Source
+from offloadasp.search.pool import Listener, Status
+from offloadasp.search.source import EarlierFile, Source, Unsearched, method_words
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,11 @@ class Answer:
     baselines: dict[str, Plan] = field(default_factory=dict)
     unsearched: Unsearched | None = None
     scope: str = ""
+
+    @property
+    def method(self) -> str:
+        """How the plan was found, in a reader's words."""
+        return method_words(self.source, self.plan, self.unsearched)
 
     @property
     def certificate(self) -> dict[str, Any]:

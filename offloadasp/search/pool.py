@@ -3,15 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any
 
 from offloadasp.bounds import Bound
 from offloadasp.model.plan import Plan
 from offloadasp.search.question import Question
-from offloadasp.search.source import Source
-
-Unsearched = Literal["too many rules", "beyond 32 bits"]
-"""Why there was no complete search."""
+from offloadasp.search.source import Source, Unsearched
 
 
 @dataclass(frozen=True)

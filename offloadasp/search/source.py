@@ -1,15 +1,11 @@
 """Where plans come from, as data and in a reader's words."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Literal
 
 from offloadasp.model.plan import Plan
 from offloadasp.search.construct.blocking import Blocking
 from offloadasp.search.construct.traversal import Traversal
-
-# For types only: an answer says where its plan comes from.
-if TYPE_CHECKING:
-    from offloadasp.search.answer import Answer
 
 
 @dataclass(frozen=True)
@@ -68,16 +64,19 @@ class EarlierFile:
 Source = Constructed | LeastMemory | Annealed | Refuted | UnderRules | EarlierFile
 
 
-_UNSEARCHED = {
+Unsearched = Literal["too many rules", "beyond 32 bits"]
+"""Why there was no complete search."""
+
+_UNSEARCHED: dict[Unsearched, str] = {
     "too many rules": "; too large for a complete search",
     "beyond 32 bits": "; no complete search: its sums could leave clingo's 32 bits",
 }
 
 
-def method_words(answer: "Answer") -> str:
-    """Return how the plan of an answer was found."""
-    ending = _UNSEARCHED[answer.unsearched] if answer.unsearched else ""
-    return _source_words(answer.source, answer.plan) + ending
+def method_words(source: Source, plan: Plan, unsearched: Unsearched | None) -> str:
+    """Return how a plan was found."""
+    ending = _UNSEARCHED[unsearched] if unsearched else ""
+    return _source_words(source, plan) + ending
 
 
 def _source_words(source: Source, plan: Plan) -> str:

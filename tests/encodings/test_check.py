@@ -61,7 +61,8 @@ def test_a_valid_plan_is_accepted_at_the_cost_counted_block_by_block(
     verdict = read_by_rules(strategy_of(fitted(problem, plan), plan), RULES)
     assert verdict.violations == ()
     assert verdict.accepted
-    assert Cost(verdict.duration, verdict.counts.peak, counted.macs) == counted
+    energy = verdict.measured.get("energy", Fraction(0))
+    assert Cost(verdict.duration, verdict.counts.peak, counted.macs, energy) == counted
     rates = problem.accelerator
     moved = rates.load_cycles * verdict.counts.loaded + rates.write_cycles * verdict.counts.written
     assert verdict.duration == moved + rates.compute_cycles * plan.counts.actions

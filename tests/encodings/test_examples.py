@@ -111,7 +111,7 @@ def test_clingo_finds_the_least_energy_of_the_tiny_layer() -> None:
     control.ground([("base", [])])
     costs: list[list[int]] = []
     control.solve(on_model=lambda model: costs.append(list(model.cost)))
-    assert exhaustive.optimum(tiny, ["energy"]) == tuple(costs[-1])
+    assert exhaustive.optimum(tiny, ["energy"]) == tuple(map(Fraction, costs[-1]))
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

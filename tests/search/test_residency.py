@@ -21,7 +21,7 @@ from offloadasp.search.construct.residency import Schedule, plan_of, schedule
 from offloadasp.search.construct.steps import steps_of_order
 from offloadasp.search.construct.strips import evens
 from offloadasp.search.construct.traversal import ROW_BY_ROW, ZIGZAG, visits
-from offloadasp.search.source import LeastMemory, method_words
+from offloadasp.search.source import LeastMemory
 from tests.support.layers import (
     accelerator,
     problem_with,
@@ -158,7 +158,7 @@ def test_no_choice_of_kept_pixels_is_cheaper(
     assert (None if found is None else found.cost) == least_cost(problem, order, step)
     if found is not None:
         answer = Answer(plan_of(problem, found), LeastMemory(), (), Fraction(0))
-        assert method_words(answer).endswith("what to keep: optimal for this order")
+        assert answer.method.endswith("what to keep: optimal for this order")
 
 
 @st.composite

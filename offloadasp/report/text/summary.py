@@ -31,7 +31,6 @@ from offloadasp.report.text.words import (
     scope_words,
 )
 from offloadasp.result import Result
-from offloadasp.search.source import method_words
 
 
 def show_run(result: Result, instance: Instance, *, edited: bool, written: bool = True) -> None:
@@ -47,7 +46,7 @@ def show_run(result: Result, instance: Instance, *, edited: bool, written: bool 
         *_bound(result, instance, edited=edited),
         *moved_rows(result.strategy, result.replay),
         ("decomposition", decomposition_words(result.strategy.instance.decomposition)),
-        ("found by", method_words(result.answer)),
+        ("found by", result.answer.method),
         ("numeric check", _verified(result.replay)),
         ("seconds", ", ".join(f"{name} {value:.1f}" for name, value in result.seconds.items())),
     ]
@@ -81,7 +80,7 @@ def run_object(result: Result, *, edited: bool, written: bool = True) -> dict[st
         "decomposition": decomposition.model_dump(mode="json"),
         "seconds": {name: round(value, 3) for name, value in result.seconds.items()},
         "strategy": str(result.path) if written else None,
-        "method": method_words(answer),
+        "method": answer.method,
         "scope": answer.scope,
         "edited": edited,
         "interrupted": result.interrupted,
