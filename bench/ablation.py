@@ -1,92 +1,90 @@
 """The suite ``ablation``: what each cut of the search program is worth."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from bench.case import Case, load
 from bench.child import Children
-from bench.flat import Flat, square
-from bench.offload import solve, toml
+from bench.flat import Flat
+from bench.offload import instance_file, solve
 from bench.record import Row
-from bench.suite import SECONDS, Column, Limits, Suite, Task, cell, measured
+from bench.suite import SECONDS, Column, Limits, Suite, cell, measured
 from offloadasp.base.resources import encodings_folder
 from offloadasp.search.refute.cuts import cut_files
 
-_ALL = "all"
 
+class Grouped(Case):
+    """A layer with as many groups as kernels and channels, two operations a step."""
 
-def _grouped(name: str, channels: int, kernels: int, side: tuple[int, int], memory: int) -> str:
-    """Return a layer with as many groups as kernels and channels, two operations a step."""
-    return toml(
-        {
-            "name": name,
-            "layer": {"input": [channels, *side], "kernels": kernels, "kernel_shape": [2, 2]},
-            "accelerator": {
-                "memory": memory,
-                "load_cycles": 1,
-                "write_cycles": 1,
-                "compute_cycles": 4,
-                "macs_per_step": 8,
+    side: tuple[int, int]
+    memory: int
+    kernels: int = 1
+    channels: int = 1
+
+    @property
+    def name(self) -> str:
+        """Size, groups and bytes of memory."""
+        groups = f"{self.channels}-channels" if self.channels > 1 else f"{self.kernels}-kernels"
+        return f"{self.side[0]}x{self.side[1]}-{groups}-{self.memory}"
+
+    @property
+    def text(self) -> str:
+        """The instance file."""
+        return instance_file(
+            self.name,
+            {
+                "input": [self.channels, *self.side],
+                "kernels": self.kernels,
+                "kernel_shape": [2, 2],
             },
-            "precision": {"output": 1, "partial_sum": 2},
-            "decomposition": {
+            memory=self.memory,
+            macs=8,
+            compute=4,
+            precision={"output": 1, "partial_sum": 2},
+            decomposition={
                 "tile": [1, 1],
-                "kernel_groups": kernels,
-                "channel_groups": channels,
+                "kernel_groups": self.kernels,
+                "channel_groups": self.channels,
             },
-        }
-    )
+        )
 
 
-_FLAT = (
-    square(6, 4, 16, 40),
-    square(7, 3, 16, 55),
-    square(7, 4, 16, 61),
-    square(8, 4, 20, 70),
-    square(9, 4, 20, 89),
-    Flat((11, 11), 2, 16, stride=2),
-    Flat((6, 6), 3, 15, pad=1),
-)
-# Kernels or channels, one a group; height and width of the input; bytes of memory.
-_KERNEL_GROUPS = ((2, 3, 4, 13), (2, 4, 4, 15), (3, 3, 4, 14))
-_CHANNEL_GROUPS = ((2, 3, 4, 14), (2, 3, 4, 16), (2, 4, 4, 18))
+@dataclass(frozen=True)
+class Ablated:
+    """A layer, the word for what is left out, and the cuts that this means."""
+
+    case: Flat | Grouped
+    without: str
+    cuts: list[str]
+
+    @property
+    def name(self) -> str:
+        """The layer, and what is left out."""
+        return f"{self.case.name} without {self.without}"
 
 
-def _cases() -> dict[str, str]:
-    texts = {case.name: case.text for case in _FLAT}
-    for count, height, width, memory in _KERNEL_GROUPS:
-        name = f"{height}x{width}-{count}-kernels-{memory}"
-        texts[name] = _grouped(name, 1, count, (height, width), memory)
-    for count, height, width, memory in _CHANNEL_GROUPS:
-        name = f"{height}x{width}-{count}-channels-{memory}"
-        texts[name] = _grouped(name, count, 1, (height, width), memory)
-    return texts
-
-
-CASES = _cases()
-
-
-def tasks(limits: Limits) -> list[Task]:
-    """Return a task for every case with all cuts, without each of them, and without any."""
+def _cases() -> list[Ablated]:
     cuts = list(cut_files(encodings_folder()))
-    variants = {"": [], **{cut: [cut] for cut in cuts}, _ALL: cuts}
+    variants = {"none": [], **{cut: [cut] for cut in cuts}, "all": cuts}
+    layers: list[Flat | Grouped] = [
+        *load("ablation", Flat, "flat"),
+        *load("ablation", Grouped, "grouped"),
+    ]
+    return [Ablated(layer, *variant) for layer in layers for variant in variants.items()]
 
-    def task(case: str, variant: str) -> Task:
-        options = [f"--without={cut}" for cut in variants[variant]]
 
-        def work(children: Children) -> Row:
-            run = solve(children, CASES[case], limits, *options)
-            if not run.report:
-                return run.row
-            return {
-                **run.row,
-                "case": case,
-                "without": variant or "none",
-                "found": run.report["duration"],
-                "proven": run.report["lower_bound"],
-            }
-
-        return Task(f"{case} without {variant or 'none'}", work)
-
-    return [task(case, variant) for case in CASES for variant in variants]
+def _work(children: Children, ablated: Ablated, limits: Limits) -> Row:
+    options = [f"--without={cut}" for cut in ablated.cuts]
+    run = solve(children, ablated.case.text, limits, *options)
+    if not run.report:
+        return run.row
+    return {
+        **run.row,
+        "case": ablated.case.name,
+        "without": ablated.without,
+        "found": run.report["duration"],
+        "proven": run.report["lower_bound"],
+    }
 
 
 def _summary(rows: Sequence[Row]) -> list[str]:
@@ -123,4 +121,6 @@ SUITE = Suite(
         SECONDS,
     ),
     summary=_summary,
+    cases=_cases,
+    work=_work,
 )

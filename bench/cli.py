@@ -3,31 +3,15 @@
 import re
 import shlex
 import sys
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bench import (
-    ablation,
-    deletions,
-    flat,
-    fuzz,
-    interruptions,
-    layers,
-    mutants,
-    peers,
-    quick,
-    scale,
-    scaled,
-    serial,
-    simulate,
-    whole,
-)
+from bench import ablation, flat, layers, peers, scale, scaled, serial, simulate, trials, whole
 from bench.record import Record
 from bench.show import markdown, show
-from bench.suite import Limits, Options, Suite, Task, measure, selected
+from bench.suite import Limits, Options, Suite, measure, selected
 from offloadasp.base.errors import InputError, InterruptedEarly
 from offloadasp.base.files import write_whole
 from offloadasp.cli.errors import OneLineErrors
@@ -46,12 +30,13 @@ SUITES = (
     scale.SUITE,
     simulate.SUITE,
     ablation.SUITE,
-    mutants.SUITE,
-    deletions.SUITE,
-    fuzz.SUITE,
-    interruptions.SUITE,
-    quick.SUITE,
+    trials.MUTANTS,
+    trials.DELETIONS,
+    trials.FUZZ,
+    trials.INTERRUPTIONS,
+    trials.QUICK,
 )
+PEERS = {"cpsat": peers.CPSAT, "zigzag": peers.ZIGZAG}
 
 app = typer.Typer(
     name=COMMAND,
@@ -88,10 +73,10 @@ def _options(
     return Options(Limits(time_limit, threads, seed), pattern, jobs, out, resume)
 
 
-def _run(suite: Suite, tasks: Callable[[Limits], Sequence[Task]], options: Options) -> None:
+def _run(suite: Suite, options: Options) -> None:
     command = shlex.join([COMMAND, *sys.argv[1:]])
     try:
-        record = measure(suite, tasks(options.limits), options, command)
+        record = measure(suite, suite.tasks(options.limits), options, command)
     except KeyboardInterrupt:
         path = options.out / f"{suite.name}.json"
         raise InterruptedEarly(
@@ -100,7 +85,7 @@ def _run(suite: Suite, tasks: Callable[[Limits], Sequence[Task]], options: Optio
     show(suite, record)
 
 
-def _add(suite: Suite, tasks: Callable[[Limits], Sequence[Task]]) -> None:
+def _add(suite: Suite) -> None:
     def command(
         time_limit: _TimeLimit = 60,
         threads: _Threads = 2,
@@ -110,27 +95,14 @@ def _add(suite: Suite, tasks: Callable[[Limits], Sequence[Task]]) -> None:
         out: _Out = _OUT,
         resume: _Resume = False,
     ) -> None:
-        _run(suite, tasks, _options(time_limit, threads, seed, jobs, only, out, resume))
+        _run(suite, _options(time_limit, threads, seed, jobs, only, out, resume))
 
     app.command(suite.name, help=f"{suite.title}.")(command)
 
 
-for _suite, _tasks in (
-    (flat.SUITE, flat.tasks),
-    (serial.SUITE, serial.tasks),
-    (layers.SUITE, layers.tasks),
-    (scaled.SUITE, scaled.tasks),
-    (whole.SUITE, whole.tasks),
-    (scale.SUITE, scale.tasks),
-    (simulate.SUITE, simulate.tasks),
-    (ablation.SUITE, ablation.tasks),
-    (mutants.SUITE, mutants.tasks),
-    (deletions.SUITE, deletions.tasks),
-    (fuzz.SUITE, fuzz.tasks),
-    (interruptions.SUITE, interruptions.tasks),
-    (quick.SUITE, quick.tasks),
-):
-    _add(_suite, _tasks)
+for _suite in SUITES:
+    if _suite not in PEERS.values():
+        _add(_suite)
 
 
 @app.command(name="peers")
@@ -158,15 +130,11 @@ def peers_(
         typer.echo(f"{name}: {package} is not installed; left out", err=True)
     if missing == wanted:
         raise InputError("peers: none is installed; the extra 'bench' has them")
-    suites = {
-        "cpsat": (peers.CPSAT, peers.cpsat_tasks),
-        "zigzag": (peers.ZIGZAG, peers.zigzag_tasks),
-    }
-    there = [suites[name] for name in wanted if name not in missing]
+    there = [PEERS[name] for name in wanted if name not in missing]
     # A pattern that only one of them knows is meant for that one.
-    matching = [pair for pair in there if selected(pair[1](options.limits), options)]
-    for suite, tasks in matching or there:
-        _run(suite, tasks, options)
+    matching = [suite for suite in there if selected(suite.tasks(options.limits), options)]
+    for suite in matching or there:
+        _run(suite, options)
 
 
 @app.command()

@@ -1,39 +1,27 @@
 """The suite ``flat``: one channel, one kernel, several patches a step, as few steps as possible."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from bench.case import Case, load
 from bench.child import Children
-from bench.offload import parse, proved, solve, toml, whole
+from bench.offload import ONE_A_STEP, instance_file, parse, proved, solve, whole
 from bench.record import Row
-from bench.suite import PEAK, SECONDS, Column, Limits, Suite, Task, cell, measured
+from bench.suite import PEAK, SECONDS, Column, Limits, Suite, cell, measured
 
 _COMPUTE_CYCLES = 1000
 
 
-@dataclass(frozen=True)
-class Flat:
-    """One channel, one kernel, and as many steps as patches need.
-
-    Attributes
-    ----------
-    side
-        Height and width of the input.
-    patches
-        Patches that a step may compute.
-    pixels
-        Pixels that fit beside the kernel.
-    loads
-        Pixel loads to reach and to prove, where such figures are known.
-    """
+class Flat(Case):
+    """One channel, one kernel, and as many steps as patches need; see ``bench/cases/flat.toml``."""
 
     side: tuple[int, int]
     patches: int
     pixels: int
-    loads: tuple[int, int] | None = None
     kernel: int = 3
     stride: int = 1
     pad: int = 0
+    best: int | None = None
+    bound: int | None = None
 
     @property
     def name(self) -> str:
@@ -49,79 +37,62 @@ class Flat:
         return "-".join(part for part in parts if part)
 
     @property
-    def kernel_bytes(self) -> int:
-        """Bytes of the kernel, and the multiply-accumulates of a patch."""
-        return self.kernel**2
-
-    @property
     def text(self) -> str:
         """The instance file."""
-        return toml(
-            {
-                "name": self.name,
-                "layer": {
-                    "input": [1, *self.side],
-                    "kernels": 1,
-                    "kernel_shape": [self.kernel] * 2,
-                    "strides": [self.stride] * 2,
-                    "pads": [self.pad] * 4,
-                },
-                "accelerator": {
-                    "memory": self.pixels + self.kernel_bytes,
-                    "load_cycles": 1,
-                    "write_cycles": 1,
-                    "compute_cycles": _COMPUTE_CYCLES,
-                    "macs_per_step": self.patches * self.kernel_bytes,
-                },
-                "precision": {"output": 0},
-                "decomposition": {"tile": [1, 1], "kernel_groups": 1, "channel_groups": 1},
-            }
+        return pixels_text(
+            self.name,
+            self.side,
+            kernel=self.kernel,
+            stride=self.stride,
+            pad=self.pad,
+            pixels=self.pixels,
+            patches=self.patches,
+            compute=_COMPUTE_CYCLES,
         )
 
 
-def square(side: int, patches: int, pixels: int, best: int, bound: int | None = None) -> Flat:
-    """Return a square case with figures to reach: without a bound, the best is a proven optimum."""
-    return Flat((side, side), patches, pixels, (best, best if bound is None else bound))
+def pixels_text(
+    name: str,
+    side: tuple[int, int],
+    *,
+    kernel: int,
+    stride: int,
+    pixels: int,
+    pad: int = 0,
+    patches: int = 1,
+    compute: int = 1,
+) -> str:
+    """Return the instance of one channel and one kernel, whose outputs have no bytes.
+
+    ``pixels`` fit beside the kernel; a step computes ``patches`` in ``compute`` cycles.
+    """
+    layer = {
+        "input": [1, *side],
+        "kernels": 1,
+        "kernel_shape": [kernel] * 2,
+        "strides": [stride] * 2,
+        "pads": [pad] * 4,
+    }
+    return instance_file(
+        name,
+        layer,
+        memory=pixels + kernel**2,
+        macs=patches * kernel**2,
+        compute=compute,
+        precision={"output": 0},
+        decomposition=ONE_A_STEP,
+    )
 
 
-CASES = (
-    square(6, 4, 16, 40),
-    square(6, 4, 20, 36),
-    square(7, 3, 16, 55),
-    square(7, 4, 16, 61),
-    square(7, 4, 20, 51),
-    square(8, 4, 20, 70),
-    square(9, 4, 20, 89),
-    square(9, 4, 24, 85, 84),
-    square(10, 4, 20, 112, 109),
-    square(10, 4, 24, 108, 103),
-    square(12, 4, 24, 158, 148),
-    square(12, 8, 32, 153, 144),
-    # Others, to see whether these are alike: no figures are known.
-    Flat((11, 11), 3, 18),
-    Flat((11, 11), 4, 22),
-    Flat((14, 14), 4, 28),
-    Flat((14, 14), 6, 30),
-    Flat((8, 8), 2, 14),
-    Flat((9, 9), 6, 24),
-    Flat((11, 11), 2, 16, stride=2),
-    Flat((13, 13), 3, 22, stride=2),
-    Flat((6, 6), 3, 15, pad=1),
-    Flat((7, 7), 4, 18, pad=1),
-    Flat((9, 9), 2, 32, kernel=5),
-    Flat((10, 10), 3, 36, kernel=5),
-    Flat((6, 11), 3, 16),
-    Flat((6, 11), 4, 20),
-)
-
-
-def measure_flat(children: Children, case: Flat, limits: Limits, *more: str) -> Row:
-    """Solve a case; return pixel loads found and proven beside status, time and memory."""
-    run = solve(children, case.text, limits, *more)
+def pixel_loads(children: Children, text: str, limits: Limits) -> Row:
+    """Solve such an instance; return pixel loads found and proven beside what every row has."""
+    run = solve(children, text, limits)
     if not run.report:
         return run.row
-    parts = proved(whole(parse(case.text)), run.report["certificate"])
-    fixed = _COMPUTE_CYCLES * parts.steps + case.kernel_bytes
+    instance = parse(text)
+    taps = instance.layer.kernel_shape[0] ** 2
+    parts = proved(whole(instance), run.report["certificate"])
+    fixed = int(instance.accelerator.compute_cycles) * parts.steps + taps
     return {
         **run.row,
         "found": run.report["duration"] - fixed,
@@ -130,21 +101,17 @@ def measure_flat(children: Children, case: Flat, limits: Limits, *more: str) -> 
     }
 
 
-def tasks(limits: Limits) -> list[Task]:
-    """Return a task for every case."""
+def cases() -> list[Flat]:
+    """Return all cases."""
+    return load("flat", Flat)
 
-    def task(case: Flat) -> Task:
-        def work(children: Children) -> Row:
-            row = measure_flat(children, case, limits)
-            if case.loads is not None and "error" not in row:
-                best, bound = case.loads
-                row |= {"best": best, "bound": bound}
-                row["met"] = row["found"] <= best and row["proven"] >= bound
-            return row
 
-        return Task(case.name, work)
-
-    return [task(case) for case in CASES]
+def _work(children: Children, case: Flat, limits: Limits) -> Row:
+    row = pixel_loads(children, case.text, limits)
+    if case.best is not None and case.bound is not None and "error" not in row:
+        row |= {"best": case.best, "bound": case.bound}
+        row["met"] = row["found"] <= case.best and row["proven"] >= case.bound
+    return row
 
 
 def _summary(rows: Sequence[Row]) -> list[str]:
@@ -190,4 +157,6 @@ SUITE = Suite(
         PEAK,
     ),
     summary=_summary,
+    cases=cases,
+    work=_work,
 )

@@ -8,9 +8,9 @@ from typing import Any
 
 from bench.child import Children
 from bench.networks import networks
-from bench.offload import Run, parse, proved, solve, toml, whole
+from bench.offload import Run, instance_file, parse, proved, solve, whole
 from bench.record import Row
-from bench.suite import PEAK, SECONDS, Column, Limits, Suite, Task, cell, measured
+from bench.suite import PEAK, SECONDS, Column, Limits, Suite, cell, measured
 from offloadasp.base.errors import InfeasibleError
 from offloadasp.base.resources import instances_folder
 from offloadasp.bounds.geometry.compulsory import compulsory_loads, compulsory_writes
@@ -32,7 +32,7 @@ class Case:
     judged: bool
 
 
-def cases() -> Iterator[Case]:
+def _cases() -> Iterator[Case]:
     """Yield the networks and other layers at each memory, then all instances made by hand."""
     names, known = set(), []
     for name, layer in networks():
@@ -57,37 +57,23 @@ def _at_every_memory(name: str, table: Mapping[str, Any], *, judged: bool) -> It
     weights = kernels * (channels // layer.group) * taps
     data = channels * height * width + weights + kernels * rows * columns
     for denominator in _DENOMINATORS:
-        text = toml(
-            {
-                "name": f"{name}-{denominator}",
-                "layer": table,
-                "accelerator": {
-                    "memory": max(1, data // denominator),
-                    "load_cycles": 1,
-                    "write_cycles": 1,
-                    "compute_cycles": -(-weights // _MACS_PER_CYCLE),
-                    "macs_per_step": weights,
-                },
-            }
+        text = instance_file(
+            f"{name}-{denominator}",
+            table,
+            memory=max(1, data // denominator),
+            macs=weights,
+            compute=-(-weights // _MACS_PER_CYCLE),
         )
         yield Case(f"{name} 1/{denominator}", text, judged)
 
 
-def tasks(limits: Limits) -> list[Task]:
-    """Return a task for every layer and memory."""
-
-    def task(case: Case) -> Task:
-        def work(children: Children) -> Row:
-            run = solve(children, case.text, limits)
-            if run.ended.code == InfeasibleError.exit_code:
-                return {"judged": case.judged, "unfit": True, **run.row}
-            if not run.report:
-                return {"judged": case.judged, **run.row}
-            return {"judged": case.judged, **run.row, **_transfers(parse(case.text), run)}
-
-        return Task(case.name, work)
-
-    return [task(case) for case in cases()]
+def _work(children: Children, case: Case, limits: Limits) -> Row:
+    run = solve(children, case.text, limits)
+    if run.ended.code == InfeasibleError.exit_code:
+        return {"judged": case.judged, "unfit": True, **run.row}
+    if not run.report:
+        return {"judged": case.judged, **run.row}
+    return {"judged": case.judged, **run.row, **_transfers(parse(case.text), run)}
 
 
 def _transfers(instance: Instance, run: Run) -> Row:
@@ -182,4 +168,6 @@ SUITE = Suite(
         PEAK,
     ),
     summary=_summary,
+    cases=_cases,
+    work=_work,
 )

@@ -16,9 +16,41 @@ from bench.suite import Limits
 from offloadasp.bounds import verify_certificate
 from offloadasp.model.cost import Prices
 from offloadasp.model.instance import Instance, parse_instance
-from offloadasp.model.instance_text import toml as toml
+from offloadasp.model.instance_text import toml
 from offloadasp.model.problem import Problem, problem_of
 from offloadasp.search.construct.decompose import scope
+
+# A step computes one output position, with all kernels and channels.
+ONE_A_STEP = {"tile": [1, 1], "kernel_groups": 1, "channel_groups": 1}
+
+
+def instance_file(
+    name: str,
+    layer: Mapping[str, Any],
+    memory: int,
+    macs: int,
+    compute: int,
+    **tables: Mapping[str, Any],
+) -> str:
+    """Return an instance file whose accelerator loads and writes a byte a cycle.
+
+    Parameters
+    ----------
+    memory
+        Bytes.
+    macs, compute
+        Multiply-accumulates and cycles of a compute action.
+    tables
+        The other tables of the file.
+    """
+    accelerator = {
+        "memory": memory,
+        "load_cycles": 1,
+        "write_cycles": 1,
+        "compute_cycles": compute,
+        "macs_per_step": macs,
+    }
+    return toml({"name": name, "layer": layer, "accelerator": accelerator, **tables})
 
 
 def parse(text: str) -> Instance:

@@ -3,22 +3,24 @@
 import json
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from bench.case import Case, load
 from bench.child import Children
-from bench.flat import CASES, Flat, measure_flat
-from bench.offload import Run, parse, proved, solve, toml, whole
+from bench.flat import Flat, pixel_loads
+from bench.flat import cases as flat_cases
+from bench.offload import Run, instance_file, parse, proved, solve, whole
 from bench.record import Row
 from bench.scale import FIRST_PLAN
-from bench.suite import Column, Limits, Suite, Task, cell, measured
+from bench.suite import Column, Limits, Suite, cell, measured
 
 # The module whose presence says that a peer is installed, and the package that brings it.
 PACKAGES = {"cpsat": ("ortools", "ortools"), "zigzag": ("zigzag", "zigzag-dse")}
 
-# Elements that ZigZag 3.9.1 was reported to move, by bytes of memory.
-_REPORTED = {1024: 162048, 1536: 139264, 2048: 114688, 3072: 55552, 4096: 44288, 8192: 39168}
 # The least time that the command takes for a search.
 _LEAST_SECONDS = 0.01
 
@@ -28,33 +30,25 @@ def installed(peer: str) -> bool:
     return find_spec(PACKAGES[peer][0]) is not None
 
 
-def cpsat_tasks(limits: Limits) -> list[Task]:
-    """Return a task for every flat case: ours, then CP-SAT under the same limits."""
-
-    def task(case: Flat) -> Task:
-        def work(children: Children) -> Row:
-            ours = measure_flat(children, case, limits)
-            if "error" in ours:
-                return ours
-            with tempfile.TemporaryDirectory() as folder:
-                path = Path(folder) / "instance.toml"
-                path.write_text(case.text, encoding="utf-8")
-                limit = (str(limits.time_limit), str(limits.threads), str(limits.seed))
-                ended = children.run("bench.cpsat", str(path), *limit)
-            if ended.code:
-                return {"code": ended.code, "error": f"CP-SAT: {ended.last_error}"}
-            theirs: dict[str, Any] = json.loads(ended.out)
-            no_worse = theirs["found"] is None or ours["found"] <= theirs["found"]
-            return {
-                **ours,
-                "theirs": theirs,
-                "no_worse": no_worse,
-                "proof": theirs["status"] != "optimal" or ours["status"] == "optimal",
-            }
-
-        return Task(case.name, work)
-
-    return [task(case) for case in CASES]
+def _cpsat(children: Children, case: Flat, limits: Limits) -> Row:
+    ours = pixel_loads(children, case.text, limits)
+    if "error" in ours:
+        return ours
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "instance.toml"
+        path.write_text(case.text, encoding="utf-8")
+        limit = (str(limits.time_limit), str(limits.threads), str(limits.seed))
+        ended = children.run("bench.cpsat", str(path), *limit)
+    if ended.code:
+        return {"code": ended.code, "error": f"CP-SAT: {ended.last_error}"}
+    theirs: dict[str, Any] = json.loads(ended.out)
+    no_worse = theirs["found"] is None or ours["found"] <= theirs["found"]
+    return {
+        **ours,
+        "theirs": theirs,
+        "no_worse": no_worse,
+        "proof": theirs["status"] != "optimal" or ours["status"] == "optimal",
+    }
 
 
 def _cpsat_summary(rows: Sequence[Row]) -> list[str]:
@@ -101,60 +95,60 @@ CPSAT = Suite(
         Column("s", _theirs("seconds", "{:.1f}")),
     ),
     summary=_cpsat_summary,
+    cases=flat_cases,
+    work=_cpsat,
 )
 
 
-def zigzag_text(memory: int) -> str:
-    """Return the instance of the layer; partial sums take the schema's four bytes."""
-    return toml(
-        {
-            "name": f"zigzag-layer-{memory}",
-            "layer": {
+class Memory(Case):
+    """Bytes of memory, and the elements that ZigZag 3.9.1 was reported to move."""
+
+    memory: int
+    reported: int
+
+    @property
+    def name(self) -> str:
+        """The bytes."""
+        return str(self.memory)
+
+    @property
+    def text(self) -> str:
+        """The instance of the layer; partial sums take the schema's four bytes."""
+        return instance_file(
+            f"zigzag-layer-{self.memory}",
+            {
                 "input": [16, 32, 32],
                 "kernels": 16,
                 "kernel_shape": [3, 3],
                 "pads": [1, 1, 1, 1],
             },
-            "accelerator": {
-                "memory": memory,
-                "load_cycles": 1,
-                "write_cycles": 1,
-                "compute_cycles": 9,
-                "macs_per_step": 2304,
-            },
-        }
-    )
+            memory=self.memory,
+            macs=2304,
+            compute=9,
+        )
 
 
-def zigzag_tasks(limits: Limits) -> list[Task]:
-    """Return a task for every memory: ZigZag, then ours in the time that ZigZag took."""
-
-    def task(memory: int) -> Task:
-        def work(children: Children) -> Row:
-            text = zigzag_text(memory)
-            ended = children.run("bench.zigzag_layer", str(memory))
-            if ended.code:
-                return {"code": ended.code, "error": f"ZigZag: {ended.last_error}"}
-            theirs: dict[str, Any] = json.loads(ended.out)
-            # What the first plan takes besides the search is left for checking the last one.
-            first = solve(children, text, Limits(FIRST_PLAN, limits.threads, limits.seed))
-            if not first.report:
-                return first.row
-            search = round(max(_LEAST_SECONDS, theirs["seconds"] - _besides(first)), 3)
-            run = solve(children, text, Limits(search, limits.threads, limits.seed))
-            if not run.report:
-                return run.row
-            return {
-                **run.row,
-                **_moved(text, run, first),
-                "time_limit": search,
-                "theirs": theirs | {"process_seconds": ended.seconds},
-                "reported": _REPORTED[memory],
-            }
-
-        return Task(str(memory), work)
-
-    return [task(memory) for memory in _REPORTED]
+def _zigzag(children: Children, case: Memory, limits: Limits) -> Row:
+    """Run ZigZag, then ours in the time that ZigZag took."""
+    ended = children.run("bench.zigzag_layer", case.name)
+    if ended.code:
+        return {"code": ended.code, "error": f"ZigZag: {ended.last_error}"}
+    theirs: dict[str, Any] = json.loads(ended.out)
+    # What the first plan takes besides the search is left for checking the last one.
+    first = solve(children, case.text, replace(limits, time_limit=FIRST_PLAN))
+    if not first.report:
+        return first.row
+    search = round(max(_LEAST_SECONDS, theirs["seconds"] - _besides(first)), 3)
+    run = solve(children, case.text, replace(limits, time_limit=search))
+    if not run.report:
+        return run.row
+    return {
+        **run.row,
+        **_moved(case.text, run, first),
+        "time_limit": search,
+        "theirs": theirs | {"process_seconds": ended.seconds},
+        "reported": case.reported,
+    }
 
 
 def _besides(run: Run) -> float:
@@ -216,4 +210,6 @@ ZIGZAG = Suite(
         Column("limit", cell("time_limit", "{:.2f}")),
     ),
     summary=_zigzag_summary,
+    cases=partial(load, "zigzag", Memory),
+    work=_zigzag,
 )

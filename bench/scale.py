@@ -2,72 +2,73 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
 
+from bench.case import Case, load
 from bench.child import Children
-from bench.offload import solve, toml
+from bench.offload import ONE_A_STEP, instance_file, solve
 from bench.record import Row
-from bench.suite import PEAK, SECONDS, Column, Limits, Suite, Task, cell, measured
+from bench.suite import PEAK, SECONDS, Column, Limits, Suite, cell, measured
 
 # So short that the search ends with its first plan; the bound comes before it in any case.
 FIRST_PLAN = 0.001
 
-_SIDES = (16, 32, 64, 112, 160, 224)
 _FROM, _TO = 32, 224
 _CHANNELS = _KERNELS = 16
 _TAPS = 9
-_DECOMPOSITIONS = {"1 x 1": {"tile": [1, 1], "kernel_groups": 1, "channel_groups": 1}, "auto": {}}
+_DECOMPOSITIONS: dict[str, dict[str, Any]] = {"1 x 1": ONE_A_STEP, "auto": {}}
 
 
-def _text(side: int, decomposition: str) -> str:
-    weights = _CHANNELS * _KERNELS * _TAPS
-    # All kernels, an output, and of the input a row and a patch: always below the two rows and
-    # three pixels of which each pixel is loaded once, always enough for strips half as wide.
-    pixels = side + _TAPS
-    return toml(
-        {
-            "name": f"scale-{side}",
-            "layer": {
-                "input": [_CHANNELS, side, side],
+class Size(Case):
+    """A square layer; see ``bench/cases/scale.toml``."""
+
+    side: int
+    groups: str
+
+    @property
+    def name(self) -> str:
+        """Size and groups."""
+        return f"{self.side}x{self.side} {self.groups}"
+
+    @property
+    def text(self) -> str:
+        """The instance file."""
+        weights = _CHANNELS * _KERNELS * _TAPS
+        # All kernels, an output, and of the input a row and a patch: always below the two rows and
+        # three pixels of which each pixel is loaded once, always enough for strips half as wide.
+        pixels = self.side + _TAPS
+        return instance_file(
+            f"scale-{self.side}",
+            {
+                "input": [_CHANNELS, self.side, self.side],
                 "kernels": _KERNELS,
                 "kernel_shape": [3, 3],
                 "pads": [1, 1, 1, 1],
             },
-            "accelerator": {
-                "memory": weights + _KERNELS + pixels * _CHANNELS,
-                "load_cycles": 1,
-                "write_cycles": 1,
-                "compute_cycles": _TAPS,
-                "macs_per_step": weights,
-            },
-            "decomposition": _DECOMPOSITIONS[decomposition],
-        }
-    )
+            memory=weights + _KERNELS + pixels * _CHANNELS,
+            macs=weights,
+            compute=_TAPS,
+            decomposition=_DECOMPOSITIONS[self.groups],
+        )
 
 
-def tasks(limits: Limits) -> list[Task]:
-    """Return a task for every size, with groups given and left open."""
-    first = Limits(FIRST_PLAN, limits.threads, limits.seed)
-
-    def task(side: int, decomposition: str) -> Task:
-        def work(children: Children) -> Row:
-            run = solve(children, _text(side, decomposition), first)
-            if not run.report:
-                return run.row
-            report = run.report
-            groups = report["decomposition"]
-            return {
-                **run.row,
-                "positions": side * side,
-                "groups": decomposition,
-                "chosen": f"{len(groups['kernel_groups'])} x {len(groups['channel_groups'])}",
-                "duration": report["duration"],
-                "lower_bound": report["lower_bound"],
-                "gap": report["gap"],
-            }
-
-        return Task(f"{side}x{side} {decomposition}", work)
-
-    return [task(side, name) for name in _DECOMPOSITIONS for side in _SIDES]
+def _work(children: Children, case: Size, limits: Limits) -> Row:
+    run = solve(children, case.text, replace(limits, time_limit=FIRST_PLAN))
+    if not run.report:
+        return run.row
+    report = run.report
+    groups = report["decomposition"]
+    return {
+        **run.row,
+        "positions": case.side**2,
+        "groups": case.groups,
+        "chosen": f"{len(groups['kernel_groups'])} x {len(groups['channel_groups'])}",
+        "duration": report["duration"],
+        "lower_bound": report["lower_bound"],
+        "gap": report["gap"],
+    }
 
 
 def _summary(rows: Sequence[Row]) -> list[str]:
@@ -112,4 +113,6 @@ SUITE = Suite(
         PEAK,
     ),
     summary=_summary,
+    cases=partial(load, "scale", Size),
+    work=_work,
 )

@@ -3,86 +3,76 @@
 import statistics
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import partial
 
+from bench.case import Case, load
 from bench.child import Children
-from bench.offload import parse, solve, toml, whole
+from bench.offload import instance_file, parse, solve, whole
 from bench.record import Row
-from bench.suite import SECONDS, Column, Limits, Suite, Task, cell, measured
+from bench.suite import SECONDS, Column, Limits, Suite, cell, measured
 from offloadasp.bounds import lower_bound
 from offloadasp.bounds.geometry.compulsory import compulsory_loads, compulsory_writes
 
-# Output positions in a row, kernels, channels, width of a kernel: 12 to 20 operations.
-_SHAPES = (
-    (2, 2, 3, 2),
-    (3, 2, 3, 1),
-    (3, 2, 3, 2),
-    (3, 3, 2, 1),
-    (3, 3, 2, 2),
-    (4, 2, 2, 1),
-    (4, 2, 2, 2),
-    (5, 2, 2, 1),
-    (5, 2, 2, 2),
-)
-_DENOMINATORS = (4, 3)
 
+class Shape(Case):
+    """A layer of one row; see ``bench/cases/scaled.toml``."""
 
-def _text(shape: tuple[int, int, int, int], denominator: int) -> str:
-    positions, kernels, channels, taps = shape
-    width = positions + taps - 1
-    data = channels * width + kernels * channels * taps + kernels * positions
-    return toml(
-        {
-            "name": f"scaled-{'x'.join(map(str, shape))}-{denominator}",
-            "layer": {
-                "input": [channels, 1, width],
-                "kernels": kernels,
-                "kernel_shape": [1, taps],
+    positions: int
+    kernels: int
+    channels: int
+    taps: int
+    denominator: int
+
+    @property
+    def shape(self) -> str:
+        """Positions x kernels x channels x width of a kernel."""
+        return f"{self.positions}x{self.kernels}x{self.channels}x{self.taps}"
+
+    @property
+    def name(self) -> str:
+        """The shape, and the part of the data that fits."""
+        return f"{self.shape} 1/{self.denominator}"
+
+    @property
+    def text(self) -> str:
+        """The instance file."""
+        width = self.positions + self.taps - 1
+        weights = self.kernels * self.channels * self.taps
+        data = self.channels * width + weights + self.kernels * self.positions
+        return instance_file(
+            f"scaled-{self.shape}-{self.denominator}",
+            {
+                "input": [self.channels, 1, width],
+                "kernels": self.kernels,
+                "kernel_shape": [1, self.taps],
             },
-            "accelerator": {
-                "memory": data // denominator,
-                "load_cycles": 1,
-                "write_cycles": 1,
-                "compute_cycles": 0,
-                "macs_per_step": kernels * channels * taps * positions,
-            },
-            "precision": {"input": 1, "weight": 1, "output": 1, "partial_sum": 2},
-            "decomposition": {
+            memory=data // self.denominator,
+            macs=weights * self.positions,
+            compute=0,
+            precision={"input": 1, "weight": 1, "output": 1, "partial_sum": 2},
+            decomposition={
                 "tile": [1, 1],
-                "kernel_groups": kernels,
-                "channel_groups": channels,
+                "kernel_groups": self.kernels,
+                "channel_groups": self.channels,
             },
-        }
-    )
+        )
 
 
-def tasks(limits: Limits) -> list[Task]:
-    """Return a task for every shape and memory."""
-
-    def task(name: str, text: str) -> Task:
-        def work(children: Children) -> Row:
-            run = solve(children, text, limits)
-            if not run.report:
-                return run.row
-            report, problem = run.report, whole(parse(text))
-            constructed = min(map(Fraction, report["baselines"].values()))
-            return {
-                **run.row,
-                "memory": problem.memory,
-                "compulsory": compulsory_loads(problem) + compulsory_writes(problem),
-                "bound": int(lower_bound(problem).value),
-                "proven": int(Fraction(report["lower_bound"])),
-                "found": int(Fraction(report["duration"])),
-                "constructed": int(constructed),
-            }
-
-        return Task(name, work)
-
-    texts = {}
-    for shape in _SHAPES:
-        for denominator in _DENOMINATORS:
-            name = f"{'x'.join(map(str, shape))} 1/{denominator}"
-            texts[name] = _text(shape, denominator)
-    return [task(name, text) for name, text in texts.items()]
+def _work(children: Children, case: Shape, limits: Limits) -> Row:
+    run = solve(children, case.text, limits)
+    if not run.report:
+        return run.row
+    report, problem = run.report, whole(parse(case.text))
+    constructed = min(map(Fraction, report["baselines"].values()))
+    return {
+        **run.row,
+        "memory": problem.memory,
+        "compulsory": compulsory_loads(problem) + compulsory_writes(problem),
+        "bound": int(lower_bound(problem).value),
+        "proven": int(Fraction(report["lower_bound"])),
+        "found": int(Fraction(report["duration"])),
+        "constructed": int(constructed),
+    }
 
 
 def _summary(rows: Sequence[Row]) -> list[str]:
@@ -127,4 +117,6 @@ SUITE = Suite(
         SECONDS,
     ),
     summary=_summary,
+    cases=partial(load, "scaled", Shape),
+    work=_work,
 )

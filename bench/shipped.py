@@ -11,19 +11,11 @@ from offloadasp.model.instance import Instance, Precision
 from offloadasp.model.instance_text import instance_text
 from offloadasp.network.accelerators import load_machine
 
-# The machine for which each network is meant, or of whose class it is.
-_MACHINES = {
-    "VGG-16": "ethos-u65-256",
-    "ResNet-18": "vta-pynq",
-    "MobileNetV1-0.25": "gap8",
-    "DS-CNN": "gap8",
-}
-
 
 def files() -> Iterator[tuple[str, str]]:
     """Yield name and text of every file."""
     for network, name, layer in shipped():
-        machine = load_machine(find_accelerator(_MACHINES[network]))
+        machine = load_machine(find_accelerator(str(network.machine)))
         instance = Instance.model_validate(
             {
                 "name": name,
@@ -33,7 +25,7 @@ def files() -> Iterator[tuple[str, str]]:
             }
         )
         comments = (
-            f"A layer of {network} on the accelerator {machine.name}.",
+            f"A layer of {network.name} on the accelerator {machine.name}.",
             "Written by scripts/instances; not to be edited.",
         )
         yield f"{name}.toml", instance_text(instance, comments)

@@ -1,24 +1,26 @@
 """The suite ``simulate``: the replay of a plan against plain matrix products."""
 
 import json
+import math
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+from bench.case import Case, load
 from bench.child import Children
-from bench.networks import LayerTable, networks
-from bench.offload import solve, toml
+from bench.networks import networks
+from bench.offload import instance_file, solve
 from bench.record import Row
 from bench.scale import FIRST_PLAN
-from bench.suite import PEAK, Column, Limits, Suite, Task, cell, measured
+from bench.suite import PEAK, Column, Limits, Suite, cell, measured
 
 _REPEATS = 3
 _GOAL = 3.0
 
 
-@dataclass(frozen=True)
-class Case:
+class Replay(Case):
     """A layer, and how many output positions a step may compute.
 
     ``judged``: whether the goal is meant for it.
@@ -33,68 +35,44 @@ class Case:
         """Layer and positions a step."""
         return f"{self.layer}, {self.positions} a step"
 
-
-CASES = (
-    Case("vgg16-conv1_2", 64, judged=True),
-    Case("vgg16-conv1_2", 1),
-    Case("resnet8-stack1", 16),
-    Case("resnet8-stack1", 1),
-    Case("lenet5-conv2", 4),
-)
-
-
-def _text(case: Case, layer: LayerTable) -> str:
-    channels, height, width = layer["input"]
-    taps = layer["kernel_shape"][0] * layer["kernel_shape"][1]
-    weights = channels * layer["kernels"] * taps
-    # Enough for all kernels and a good many rows, so that the plan is a simple one.
-    memory = weights + (channels + layer["kernels"]) * height * width // 4
-    return toml(
-        {
-            "name": f"simulate-{case.layer}-{case.positions}",
-            "layer": layer,
-            "accelerator": {
-                "memory": memory,
-                "load_cycles": 1,
-                "write_cycles": 1,
-                "compute_cycles": 1,
-                "macs_per_step": weights * case.positions,
-            },
-            "decomposition": {"kernel_groups": 1, "channel_groups": 1},
-        }
-    )
+    @property
+    def text(self) -> str:
+        """The instance file."""
+        layer = dict(networks())[self.layer]
+        channels, height, width = layer["input"]
+        weights = channels * layer["kernels"] * math.prod(layer["kernel_shape"])
+        return instance_file(
+            f"simulate-{self.layer}-{self.positions}",
+            layer,
+            # Enough for all kernels and a good many rows, so that the plan is a simple one.
+            memory=weights + (channels + layer["kernels"]) * height * width // 4,
+            macs=weights * self.positions,
+            compute=1,
+            decomposition={"kernel_groups": 1, "channel_groups": 1},
+        )
 
 
-def tasks(limits: Limits) -> list[Task]:
-    """Return a task for every layer and step size."""
-    layers = dict(networks())
-    first = Limits(FIRST_PLAN, limits.threads, limits.seed)
-
-    def task(case: Case) -> Task:
-        def work(children: Children) -> Row:
-            with tempfile.TemporaryDirectory() as folder:
-                run = solve(children, _text(case, layers[case.layer]), first, keep=Path(folder))
-                if not run.report:
-                    return run.row
-                ended = children.run(
-                    "bench.throughput", run.report["strategy"], str(_REPEATS), str(limits.seed)
-                )
-            if ended.code:
-                return {"code": ended.code, "error": ended.last_error}
-            times = json.loads(ended.out)
-            return {
-                **times,
-                "judged": case.judged,
-                "ratio": times["replay"] / times["products_and_operands"],
-                "ratio_products": times["replay"] / times["products"],
-                "step_seconds": times["replay"] / times["steps"],
-                "seconds": ended.seconds,
-                "peak_bytes": ended.peak_bytes,
-            }
-
-        return Task(case.name, work)
-
-    return [task(case) for case in CASES]
+def _work(children: Children, case: Replay, limits: Limits) -> Row:
+    first = replace(limits, time_limit=FIRST_PLAN)
+    with tempfile.TemporaryDirectory() as folder:
+        run = solve(children, case.text, first, keep=Path(folder))
+        if not run.report:
+            return run.row
+        ended = children.run(
+            "bench.throughput", run.report["strategy"], str(_REPEATS), str(limits.seed)
+        )
+    if ended.code:
+        return {"code": ended.code, "error": ended.last_error}
+    times = json.loads(ended.out)
+    return {
+        **times,
+        "judged": case.judged,
+        "ratio": times["replay"] / times["products_and_operands"],
+        "ratio_products": times["replay"] / times["products"],
+        "step_seconds": times["replay"] / times["steps"],
+        "seconds": ended.seconds,
+        "peak_bytes": ended.peak_bytes,
+    }
 
 
 def _summary(rows: Sequence[Row]) -> list[str]:
@@ -132,4 +110,6 @@ SUITE = Suite(
         PEAK,
     ),
     summary=_summary,
+    cases=partial(load, "simulate", Replay),
+    work=_work,
 )

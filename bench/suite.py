@@ -3,7 +3,7 @@
 import re
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -62,8 +62,16 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Task:
+    """A row to measure: ``work`` returns it."""
+
+    name: str
+    work: Callable[[Children], Row]
+
+
+@dataclass(frozen=True)
 class Suite:
-    """What is measured, and how it is shown; the rows are in a `Record`.
+    """Cases, what is measured of each, and how it is shown; the rows are in a `Record`.
 
     Attributes
     ----------
@@ -71,6 +79,11 @@ class Suite:
         What the columns mean, exactly.
     summary
         Sentences about all rows together, those that failed included.
+    cases
+        Everything to measure, each with a ``name``: that of its row.
+    work
+        What measures a case. A row with ``error`` has no values. It is ``unfit`` if that is
+        proved: no strategy exists.
     """
 
     name: str
@@ -78,17 +91,15 @@ class Suite:
     about: str
     columns: tuple[Column, ...]
     summary: Callable[[Sequence[Row]], list[str]]
+    cases: Callable[[], Iterable[Any]]
+    work: Callable[[Children, Any, Limits], Row]
 
+    def tasks(self, limits: Limits) -> list[Task]:
+        """Return a task for every case."""
+        return [Task(case.name, self._work(case, limits)) for case in self.cases()]
 
-@dataclass(frozen=True)
-class Task:
-    """A row to measure: ``work`` returns it.
-
-    A row with ``error`` has no values. It is ``unfit`` if that is proved: no strategy exists.
-    """
-
-    name: str
-    work: Callable[[Children], Row]
+    def _work(self, case: Any, limits: Limits) -> Callable[[Children], Row]:
+        return lambda children: self.work(children, case, limits)
 
 
 def selected(tasks: Sequence[Task], options: Options) -> list[Task]:

@@ -4,21 +4,19 @@ import importlib.util
 import json
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from bench.case import Case, load
 from bench.child import Children
 from bench.record import Row
-from bench.suite import PEAK, SECONDS, Column, Limits, Suite, Task, cell, measured
+from bench.suite import PEAK, SECONDS, Column, Limits, Suite, cell, measured
 from offloadasp.base.errors import InputError
 
 # What a judged row may take on two cores.
 _MOST_SECONDS = 600
-_NETWORKS, _JUDGED_ON = ("squeezenet", "resnet50"), "ethos-u65-256"
 
 
-@dataclass(frozen=True)
-class Case:
+class Model(Case):
     """One of the light models of the package onnx, on a shipped accelerator.
 
     ``judged``: whether it is among those that must be planned within ten minutes together.
@@ -26,24 +24,12 @@ class Case:
 
     network: str
     accelerator: str
+    judged: bool = False
 
     @property
     def name(self) -> str:
         """Network and accelerator."""
         return f"{self.network} on {self.accelerator}"
-
-    @property
-    def judged(self) -> bool:
-        """Whether its time counts."""
-        return self.network in _NETWORKS and self.accelerator == _JUDGED_ON
-
-
-CASES = (
-    *(Case(network, _JUDGED_ON) for network in _NETWORKS),
-    Case("squeezenet", "gap8"),
-    Case("squeezenet", "vta-pynq"),
-    Case("shufflenet", "gap8"),
-)
 
 
 def model_path(network: str) -> Path:
@@ -63,61 +49,61 @@ def model_path(network: str) -> Path:
     return path
 
 
-def tasks(limits: Limits) -> list[Task]:
-    """Return a task for every case; the threads are processes that plan a layer each."""
+def _cases() -> list[Model]:
+    cases = load("networks", Model)
+    for case in cases:
+        model_path(case.network)  # A missing package or model is said before anything is planned.
+    return cases
 
-    def task(case: Case) -> Task:
-        path = model_path(case.network)
 
-        def work(children: Children) -> Row:
-            with tempfile.TemporaryDirectory() as folder:
-                ended = children.run(
-                    "offloadasp",
-                    "network",
-                    str(path),
-                    f"--accelerator={case.accelerator}",
-                    f"--time-limit={limits.time_limit}",
-                    f"--jobs={limits.threads}",
-                    f"--seed={limits.seed}",
-                    f"--out={folder}",
-                    "--verify",
-                    "--json",
-                )
-            seconds = round(ended.seconds, 2)
-            if not ended.out:
-                return {"code": ended.code, "error": ended.last_error}
-            report = json.loads(ended.out)
-            total, verification = report["totals"], report["verification"]
-            return {
-                "layers": total["runs"],
-                "distinct": len(report["layers"]),
-                "optimal": sum(layer["status"] == "optimal" for layer in report["layers"]),
-                "missing": total["runs_without_strategy"],
-                "skipped": len(report["not_offloaded"]),
-                "duration": total["duration"],
-                "lower_bound": total["lower_bound"],
-                "gap": total["gap"],
-                "shares": total["shares"],
-                "verified": verification["verified"],
-                "executed": len(verification["executed"]),
-                "judged": case.judged,
-                "seconds": seconds,
-                "peak_bytes": ended.peak_bytes,
-            }
-
-        return Task(case.name, work)
-
-    return [task(case) for case in CASES]
+def _work(children: Children, case: Model, limits: Limits) -> Row:
+    # Threads are processes that plan a layer each.
+    with tempfile.TemporaryDirectory() as folder:
+        ended = children.run(
+            "offloadasp",
+            "network",
+            str(model_path(case.network)),
+            f"--accelerator={case.accelerator}",
+            f"--time-limit={limits.time_limit}",
+            f"--jobs={limits.threads}",
+            f"--seed={limits.seed}",
+            f"--out={folder}",
+            "--verify",
+            "--json",
+        )
+    seconds = round(ended.seconds, 2)
+    if not ended.out:
+        return {"code": ended.code, "error": ended.last_error}
+    report = json.loads(ended.out)
+    total, verification = report["totals"], report["verification"]
+    return {
+        "layers": total["runs"],
+        "distinct": len(report["layers"]),
+        "optimal": sum(layer["status"] == "optimal" for layer in report["layers"]),
+        "missing": total["runs_without_strategy"],
+        "skipped": len(report["not_offloaded"]),
+        "duration": total["duration"],
+        "lower_bound": total["lower_bound"],
+        "gap": total["gap"],
+        "shares": total["shares"],
+        "verified": verification["verified"],
+        "executed": len(verification["executed"]),
+        "judged": case.judged,
+        "seconds": seconds,
+        "peak_bytes": ended.peak_bytes,
+    }
 
 
 def _summary(rows: Sequence[Row]) -> list[str]:
     there = measured(rows)
     judged = [row for row in there if row["judged"]]
     lines = []
-    if len(judged) == len(_NETWORKS):
+    expected = [case for case in load("networks", Model) if case.judged]
+    if len(judged) == len(expected):
+        networks = " and ".join(case.network for case in expected)
         total = sum(row["seconds"] for row in judged)
         lines.append(
-            f"{' and '.join(_NETWORKS)} on {_JUDGED_ON}: {total:.0f} s together, check of the "
+            f"{networks} on {expected[0].accelerator}: {total:.0f} s together, check of the "
             f"whole network included; goal {_MOST_SECONDS} s."
         )
     wrong = [str(row["name"]) for row in there if not row["verified"]]
@@ -153,4 +139,6 @@ SUITE = Suite(
         PEAK,
     ),
     summary=_summary,
+    cases=_cases,
+    work=_work,
 )

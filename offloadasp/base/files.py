@@ -9,12 +9,13 @@ import warnings
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, BinaryIO
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from offloadasp.base.errors import InputError
+
+# Loaded where a tensor is read or written: most files hold none.
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 class NotTextError(InputError):
@@ -91,7 +92,7 @@ def write_text(path: Path, text: str) -> None:
     write_whole(path, lambda file: file.write(data))
 
 
-def load_tensor(path: Path) -> NDArray[Any]:
+def load_tensor(path: Path) -> "NDArray[Any]":
     """Read a ``.npy`` file; the simulator checks shape and type.
 
     Raises
@@ -99,6 +100,8 @@ def load_tensor(path: Path) -> NDArray[Any]:
     InputError
         The file cannot be read, is no ``.npy`` file, is truncated, or holds Python objects.
     """
+    import numpy as np
+
     try:
         # Mapped first, so that a header that claims more than the file holds costs nothing.
         with warnings.catch_warnings():
@@ -118,7 +121,7 @@ def load_tensor(path: Path) -> NDArray[Any]:
     )
 
 
-def save_tensor(path: Path, tensor: NDArray[Any]) -> None:
+def save_tensor(path: Path, tensor: "NDArray[Any]") -> None:
     """Write a ``.npy`` file whole or not at all.
 
     Raises
@@ -126,4 +129,6 @@ def save_tensor(path: Path, tensor: NDArray[Any]) -> None:
     InputError
         The folder cannot be made or written.
     """
+    import numpy as np
+
     write_whole(path, lambda file: np.save(file, tensor, allow_pickle=False))

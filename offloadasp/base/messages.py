@@ -5,9 +5,11 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
-from pydantic import BaseModel, ValidationError
+# Loaded where a file is explained: many messages need no pydantic.
+if TYPE_CHECKING:
+    from pydantic import BaseModel, ValidationError
 
 # How alike two names must be, from 0 to 1, for one to be taken for the other misspelt.
 _ALIKE = 0.5
@@ -40,7 +42,7 @@ def did_you_mean(name: str, allowed: Iterable[str]) -> str:
 _TAGS = {"tuple", "literal", "int", "str", "constrained"}
 
 
-def explain(error: ValidationError, model: type[BaseModel]) -> str:
+def explain(error: "ValidationError", model: "type[BaseModel]") -> str:
     """Return the first finding of a validation as one line: key, what is wrong, the value.
 
     Parameters
@@ -77,7 +79,7 @@ def _instead(name: str, allowed: Sequence[str]) -> str:
     return did_you_mean(name, allowed) or f"; allowed are {', '.join(allowed)}"
 
 
-def _keys_at(model: type[BaseModel], location: Sequence[int | str]) -> list[str]:
+def _keys_at(model: "type[BaseModel]", location: Sequence[int | str]) -> list[str]:
     """Return the keys of the table to which a location in a model's data leads."""
     for part in location:
         field = model.model_fields.get(str(part))
@@ -86,7 +88,9 @@ def _keys_at(model: type[BaseModel], location: Sequence[int | str]) -> list[str]
     return list(model.model_fields)
 
 
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+def _models(annotation: Any) -> "Iterator[type[BaseModel]]":
+    from pydantic import BaseModel
+
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for part in get_args(annotation):

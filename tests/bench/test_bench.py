@@ -15,21 +15,24 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
+from pydantic import ValidationError
 from typer.testing import CliRunner
 
-from bench import peers, quick
+from bench import peers
 from bench.child import Children, Stopped
 from bench.cli import SUITES, app
-from bench.flat import CASES, Flat
-from bench.offload import parse, proved, toml, whole
+from bench.flat import Flat, cases
+from bench.offload import parse, proved, whole
 from bench.record import Record, Row
 from bench.suite import Column, Limits, Options, Suite, Task, cell, measure
 from bench.throughput import multiply, products
+from bench.trials import QUICK
 from offloadasp.base.errors import InputError
 from offloadasp.bounds import least_macs, least_memory, lower_bound
 from offloadasp.judge.simulator.convolution import convolve
 from offloadasp.judge.simulator.tensors import prepare
 from offloadasp.model.instance import Layer, parse_instance
+from offloadasp.model.instance_text import toml
 from offloadasp.model.problem import Problem
 from tests.engines import quickness
 from tests.engines.exhaustive import optimal_duration
@@ -62,7 +65,7 @@ TINY: dict[str, tuple[str, str]] = {
     "ablation": ("^3x4-2-kernels-13 without all", "row['found'] == row['proven'] == 61"),
     "mutants": ("^layer 2$", "row['mutants'] > 300 and row['wrong'] == 0"),
     "quick": ("bound", "0 < row['taken'] and row['goal'] == 10"),
-    "deletions": ("^show.lp$", "row['noticed'] == 4 and row['unseen'] == 0"),
+    "deletions": ("^model/show.lp$", "row['noticed'] == 4 and row['unseen'] == 0"),
 }
 
 
@@ -124,7 +127,7 @@ def test_cp_sat_is_given_the_same_problem(size: tuple[int, int, int, int]) -> No
     from bench.cpsat import flat_model
 
     height, width, patches, pixels = size
-    case = Flat((height, width), patches, pixels, kernel=2)
+    case = Flat(side=(height, width), patches=patches, pixels=pixels, kernel=2)
     instance = parse(case.text)
     solver = cp_model.CpSolver()
     status = solver.solve(flat_model(instance))
@@ -159,7 +162,15 @@ def test_a_wrong_option_exits_2_with_one_line(
 
 # --- Rows are kept ---
 
-PLAIN = Suite("plain", "Plain", "Numbers.", (Column("name", cell("name")),), lambda _: [])
+PLAIN = Suite(
+    name="plain",
+    title="Plain",
+    about="Numbers.",
+    columns=(Column("name", cell("name")),),
+    summary=lambda _: [],
+    cases=list,
+    work=lambda *_: {},
+)
 
 
 def options(folder: Path, *, resume: bool = False, seed: int = 0, jobs: int = 1) -> Options:
@@ -274,7 +285,20 @@ def test_the_parts_of_a_bound_add_up_to_it(problem: Problem) -> None:
     assert bound.value > total if "together" in bound.certificate else bound.value == total
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize(
+    "row", [{"side": [3, 3], "patches": 2}, {"side": [3, 3], "patches": 2, "pixels": 9, "pad_": 1}]
+)
+def test_a_row_of_a_file_of_cases_has_all_values_and_no_others(
+    row: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = ", ".join(f"{key} = {value}" for key, value in row.items())
+    (tmp_path / "flat.toml").write_text(f"cases = [{{ {values} }}]")
+    monkeypatch.setattr("bench.case.FOLDER", tmp_path)
+    with pytest.raises(ValidationError):
+        cases()
+
+
+@pytest.mark.parametrize("case", cases(), ids=lambda case: case.name)
 def test_a_flat_case_needs_no_more_steps_than_its_patches(case: Flat) -> None:
     problem = whole(parse(case.text))
     steps = -(-problem.positions // case.patches)
@@ -331,7 +355,7 @@ def test_the_page_of_results_says_how_each_suite_was_measured(tmp_path: Path) ->
 
 
 def test_the_suite_of_what_is_quick_measures_all_there_is() -> None:
-    names = [task.name for task in quick.tasks(Limits(1, 1, 0))]
+    names = [task.name for task in QUICK.tasks(Limits(1, 1, 0))]
     assert names == list(quickness.MEASURED)
 
 

@@ -177,7 +177,10 @@ def test_an_export_goes_to_a_file_as_to_standard_output(file: Path, tmp_path: Pa
     [
         (("plot", "FILE", "--kind", "pie", "--out", "x.svg"), "--kind: must be one of memory"),
         (("plot", "FILE", "--kind", "loads", "--out", "x.pdf"), "must end in .svg or .png"),
-        (("export", "FILE", "--format", "xml"), "--format: must be perfetto or csv, not 'xml'"),
+        (
+            ("export", "FILE", "--format", "xml"),
+            "--format: must be one of perfetto, csv, not 'xml'",
+        ),
         (("report", "FILE", "--out", "x.html", "--time-limit", "-1"), "--time-limit: must be"),
         (("report", "FILE", "missing.json", "--out", "x.html"), "missing.json: cannot be read"),
         (("compare", "missing"), "missing"),

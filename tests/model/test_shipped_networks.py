@@ -48,8 +48,8 @@ def test_every_distinct_layer_of_a_network_is_shipped_once() -> None:
     found: dict[str, list[Layer]] = {}
     for network, name, table in shipped():
         layer = Layer.model_validate(table)
-        assert layer not in found.setdefault(network, [])
-        found[network].append(layer)
+        assert layer not in found.setdefault(network.name, [])
+        found[network.name].append(layer)
         assert load_instance(find_instance(name)).layer == layer
     assert found.keys() == {"VGG-16", "ResNet-18", "MobileNetV1-0.25", "DS-CNN"}
 
@@ -69,7 +69,7 @@ MILLIONS = {"VGG-16": 15347, "ResNet-18": 1814, "MobileNetV1-0.25": 7.5, "DS-CNN
 @pytest.mark.parametrize("network", MILLIONS)
 def test_the_layers_add_up_to_the_published_work_of_their_network(network: str) -> None:
     total = 0
-    for name, table in ((name, table) for of, name, table in shipped() if of == network):
+    for name, table in ((name, table) for of, name, table in shipped() if of.name == network):
         layer = Layer.model_validate(table)
         kernels, height, width = layer.output_shape
         window = layer.input[0] // layer.group * layer.kernel_shape[0] * layer.kernel_shape[1]

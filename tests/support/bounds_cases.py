@@ -114,7 +114,7 @@ def _coarse(layer: Layer) -> Resolved:
 def tight_problems(
     draw: st.DrawFn, operations: int = 6, blocks: int = 14, kernel: int = 3
 ) -> Problem:
-    """Tiny problems on about the least memory, some with few MACs a step; all prices drawn."""
+    """Tiny problems on about the least memory, some with few MACs a step, at drawn prices."""
     problem = draw(tiny_problems(operations, blocks, kernel))
     macs = [operation.macs for operation in game_of(problem).operations]
     steps = draw(st.sampled_from([max(macs), max(macs) * 2, sum(macs)]))
