@@ -15,6 +15,7 @@ from offloadasp.model.instance_text import instance_text
 from offloadasp.model.problem import problem_of
 from offloadasp.search.construct.decompose import scope
 from tests.cli.test_network import ACCELERATOR
+from tests.cli.test_rules import APART
 from tests.engines.exhaustive import optimum
 from tests.support.invoking import TINY, UNTIL_PROVED, Ran, instance, offload_asp
 from tests.support.onnx_models import saved, small_network
@@ -34,8 +35,8 @@ def run(path: Path, *more: str | Path) -> Ran:
     return offload_asp("run", path, "--out", path.parent / "out", *UNTIL_PROVED, *more)
 
 
-def energetic(folder: Path, table: str = TABLE) -> Path:
-    return instance(folder, TINY + table)
+def energetic(folder: Path, table: str = TABLE, layer: str = TINY) -> Path:
+    return instance(folder, layer + table)
 
 
 def test_energy_and_then_duration_are_optimal_and_the_json_keys_are_the_known_ones(
@@ -152,7 +153,7 @@ def test_instances_take_the_table_over_from_an_accelerator(tmp_path: Path) -> No
 
 
 def test_added_rules_leave_the_energy_what_it_is(tmp_path: Path) -> None:
-    path, rule = energetic(tmp_path), tmp_path / "rule.lp"
+    path, rule = energetic(tmp_path, layer=APART), tmp_path / "rule.lp"
     plain = run(path, "--objective", "energy", "--json").json["objective"]
     rule.write_text(":- steps(0).\n")
     found = run(path, "--objective", "energy", "--encoding", rule, "--json").json["objective"]
@@ -161,16 +162,16 @@ def test_added_rules_leave_the_energy_what_it_is(tmp_path: Path) -> None:
 
 
 def test_a_rule_that_adds_energy_is_an_objective_of_its_own(tmp_path: Path) -> None:
-    path, rule = energetic(tmp_path), tmp_path / "rule.lp"
+    path, rule = energetic(tmp_path, layer=APART), tmp_path / "rule.lp"
     plain = run(path, "--objective", "energy", "--json").json["objective"]["value"]
-    # As much again as a loaded byte takes, for each of the four compute actions.
+    # As much again as a loaded byte takes, for each of the two compute actions.
     rule.write_text("energy(start, T, all, Energy) :- computing(T), load_energy(Energy).\n")
     ran = run(path, "--objective", "energy", "--encoding", rule, "--json")
     assert ran.code == 0
     assert ran.json["objective"]["name"] == "edited"
     more = Fraction(ran.json["objective"]["value"]) - Fraction(plain)
     a_load = 3 + Fraction(1, 3)
-    assert more == 4 * a_load
+    assert more == 2 * a_load
 
 
 def test_an_edited_energy_is_reported_as_such(tmp_path: Path) -> None:
@@ -178,7 +179,8 @@ def test_an_edited_energy_is_reported_as_such(tmp_path: Path) -> None:
     shutil.copytree(model_folder(), copy)
     objective = copy / "objective" / "energy.lp"
     objective.write_text(objective.read_text().replace("Bytes * Energy)", "Bytes * Energy * 2)"))
-    ran = run(energetic(tmp_path), "--objective", "energy", "--encodings", copy, "--json")
+    path = energetic(tmp_path, layer=APART)
+    ran = run(path, "--objective", "energy", "--encodings", copy, "--json")
     assert ran.code == 0
     assert ran.json["objective"]["name"] == "edited"
 
