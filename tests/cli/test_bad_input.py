@@ -135,7 +135,7 @@ def test_a_file_may_have_any_name(reader: str, tmp_path: Path) -> None:
     files[kind] = files[kind].rename(tmp_path / f"{ODD_NAME}{files[kind].suffix}")
     words = make(files, tmp_path / ODD_NAME)
     if words[0] in ("run", "compare"):
-        words += ["--budget", "1"]
+        words += ["--budget", "20"]
     if words[0] == "network":
         words += ["--time-limit", "0.2"]
     if reader == "simulate --weights":
