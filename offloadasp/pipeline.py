@@ -30,7 +30,6 @@ def run(
     Raises
     ------
     InputError, InfeasibleError, NoStrategyError
-        From the search.
     VerificationError
         The rules or the simulator refuse what was found; nothing is written.
     UnwrittenError
@@ -53,9 +52,9 @@ def run(
     require_verified(readings, edited=rules.edited)
     result = Result.of(answer, readings, path, effort)
     # Write the file, whole or not at all.
-    try:
-        if path is not None:
+    if path is not None:
+        try:
             save(result.strategy, path)
-    except InputError as error:
-        raise UnwrittenError(str(error), result) from None
+        except InputError as error:
+            raise UnwrittenError(str(error), result) from None
     return result
