@@ -171,9 +171,8 @@ class Problem:
 
     @property
     def total_macs(self) -> int:
-        """Multiply-accumulates of the whole layer."""
-        height, width = self.layer.kernel_shape
-        return self.total_windows * height * width
+        """Multiply-accumulates of the whole layer, padded taps included."""
+        return self.layer.macs
 
     @property
     def input_total(self) -> int:
