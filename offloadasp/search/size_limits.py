@@ -45,15 +45,15 @@ def require_feasible(problem: Problem) -> None:
 def operations(problem: Problem) -> int:
     """Return the number of operations, tiles counted once."""
     rows, columns = problem.tile_grid
-    return rows * columns * int(problem.exists.sum())
+    return rows * columns * problem.exists.count
 
 
 def rules_estimate(problem: Problem, steps: int) -> int:
     """Estimate the ground rules of a complete search: operations and blocks in every step."""
-    rows, columns = problem.taps_per_axis
+    rows, columns = problem.reads
     height, width = problem.decomposition.tile
-    taps = int(rows.sum(axis=1).max() * columns.sum(axis=1).max()) * height * width
-    blocks = int(problem.used.sum()) * problem.exists.shape[1] + int(problem.exists.sum())
+    taps = rows.most * columns.most * height * width
+    blocks = problem.pixels * problem.exists.shape[1] + problem.exists.count
     outputs = problem.positions * problem.exists.shape[0]
     return int(steps * (operations(problem) * (taps + 6) + 5 * blocks + 12 * outputs))
 
@@ -61,9 +61,9 @@ def rules_estimate(problem: Problem, steps: int) -> int:
 def within_reach(problem: Problem) -> bool:
     """Return whether a problem is small enough for the local search."""
     height, width = problem.decomposition.tile
-    taps = [int(mask.sum(axis=1).max()) for mask in problem.taps_per_axis]
-    needs = operations(problem) * taps[0] * height * taps[1] * width
-    scale, largest = scale_of(problem), int(problem.kernel_bytes.max() + problem.pixel_bytes.max())
+    rows, columns = problem.reads
+    needs = operations(problem) * rows.most * height * columns.most * width
+    scale, largest = scale_of(problem), problem.kernel_bytes.max() + int(problem.pixel_bytes.max())
     spilled = int(problem.partial_bytes.max()) * height * width * (scale.load + scale.write)
     dearest = needs * largest * scale.load + operations(problem) * (spilled + scale.compute)
     return operations(problem) <= _SEARCHED and needs <= _NEEDS and dearest < _COST
@@ -76,7 +76,7 @@ def checkable(problems: Sequence[Problem]) -> list[Problem]:
     """
 
     def size(problem: Problem) -> int:
-        return problem.positions * int(problem.exists.sum())
+        return problem.positions * problem.exists.count
 
     def fits(problem: Problem) -> bool:
         return (

@@ -211,9 +211,9 @@ def _own(axis: Axis) -> Fraction:
 
 def _patch(view: View) -> int:
     """Most pixel blocks that one operation needs."""
-    rows, columns = view.problem.taps_per_axis
+    rows, columns = view.problem.reads
     height, width = view.tile
-    return int(rows.sum(axis=1).max() * height * columns.sum(axis=1).max() * width)
+    return rows.most * height * columns.most * width
 
 
 def best_limit(passes: Passes) -> int:

@@ -115,6 +115,6 @@ class Blocking:
 def most_operations(problem: Problem) -> int:
     """Return how many operations of the largest kind the processing unit does in a step."""
     height, width = problem.decomposition.tile
-    work = int(problem.operation_macs.max()) * height * width
-    everything = int(np.prod(problem.tile_grid)) * int(problem.exists.sum())
+    work = problem.operation_macs.max() * height * width
+    everything = int(np.prod(problem.tile_grid)) * problem.exists.count
     return min(problem.accelerator.macs_per_step // work, everything)
