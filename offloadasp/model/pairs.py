@@ -301,3 +301,7 @@ class PairTable:
     def max(self) -> int:
         """Return the largest."""
         return int(self.distinct[0][-1])
+
+    def min(self) -> int:
+        """Return the least of the pairs that have operations."""
+        return int(self.distinct[0][0])
