@@ -1,8 +1,5 @@
 """Whether a problem has a strategy at all, and whether searches of it are in reach."""
 
-import itertools
-from collections.abc import Sequence
-
 from offloadasp.asp.facts import scale_of
 from offloadasp.base.errors import InfeasibleError
 from offloadasp.base.messages import plural
@@ -16,7 +13,7 @@ GROUND_LIMIT = 2_000_000
 _SEARCHED, _NEEDS, _COST = 6_000, 1_000_000, 2**40
 # Operations at positions of a plan that check.lp will replay. As many were measured on one core:
 # 18 s and 1.4 GB with 28 a step, 42 s (with others at work beside) and 4.3 GB with one a step.
-_CHECKED = 200_000
+CHECKED = 200_000
 
 
 def require_feasible(problem: Problem) -> None:
@@ -69,23 +66,14 @@ def within_reach(problem: Problem) -> bool:
     return operations(problem) <= _SEARCHED and needs <= _NEEDS and dearest < _COST
 
 
-def checkable(problems: Sequence[Problem]) -> list[Problem]:
-    """Return the problems, all decompositions of one layer, whose plans the rules check quickly.
+def quickly_checked(problem: Problem) -> bool:
+    """Return whether the rules check plans of a problem quickly."""
+    return problem.positions * problem.exists.count <= CHECKED
 
-    If a strategy exists for none of these, the one with the fewest operations of the others.
-    """
 
-    def size(problem: Problem) -> int:
-        return problem.positions * problem.exists.count
-
-    def fits(problem: Problem) -> bool:
-        return (
-            least_memory(problem).value <= problem.capacity
-            and least_macs(problem).value <= problem.accelerator.macs_per_step
-        )
-
-    small = [problem for problem in problems if size(problem) <= _CHECKED]
-    if any(fits(problem) for problem in small):
-        return small
-    others = (problem for problem in sorted(problems, key=size) if size(problem) > _CHECKED)
-    return [*small, *itertools.islice(filter(fits, others), 1)]
+def fits(problem: Problem) -> bool:
+    """Return whether a strategy exists for a problem."""
+    return (
+        least_memory(problem).value <= problem.capacity
+        and least_macs(problem).value <= problem.accelerator.macs_per_step
+    )

@@ -6,6 +6,7 @@ kernels and channels would be large.
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -211,8 +212,7 @@ def inner_sizes(sizes: Sizes, layer: Layer, tile: tuple[int, int]) -> Sizes:
     What is proved of the rest holds for all, see docs/bounds.md, section 4; only the numbers of
     multiply-accumulates stay those of all operations.
     """
-    rows, columns = (axis_of(layer, axis, tile[axis], inner=True) for axis in (0, 1))
-    footprint = PixelFootprint(rows, columns)
+    footprint = _footprint(layer, tile, inner=True)
     left_out = sizes.footprint.used - footprint.used
     pixel_bytes = sum(kind.count * kind.pixel_bytes for kind in sizes.kinds)
     return replace(
@@ -242,8 +242,11 @@ def _tile_sizes(problem: Problem) -> Counter[int]:
     return counts
 
 
-def _footprint(layer: Layer, tile: tuple[int, int]) -> PixelFootprint:
-    return PixelFootprint(axis_of(layer, 0, tile[0]), axis_of(layer, 1, tile[1]))
+@lru_cache(maxsize=32)
+def _footprint(layer: Layer, tile: tuple[int, int], *, inner: bool = False) -> PixelFootprint:
+    # The same for every memory and all prices; tables of it take long for many outputs.
+    rows, columns = (axis_of(layer, axis, tile[axis], inner=inner) for axis in (0, 1))
+    return PixelFootprint(rows, columns)
 
 
 def _kinds(problem: Problem, kernel_bytes: PairTable) -> tuple[ChannelKind, ...]:
