@@ -91,8 +91,8 @@ class Plan:
         pixel, kernel, partial = problem.pixel_bytes, problem.kernel_bytes, problem.partial_bytes
         np.add.at(change, self.load_pixels[:, 0], pixel[self.load_pixels[:, 1]])
         np.add.at(change, self.free_pixels[:, 0], -pixel[self.free_pixels[:, 1]])
-        np.add.at(change, self.load_kernels[:, 0], kernel[tuple(self.load_kernels.T[1:])])
-        np.add.at(change, self.free_kernels[:, 0], -kernel[tuple(self.free_kernels.T[1:])])
+        for kernels, sign in ((self.load_kernels, 1), (self.free_kernels, -1)):
+            np.add.at(change, kernels[:, 0], sign * kernel[kernels[:, 1], kernels[:, 2]])
         # Partial sums that are away for a while.
         for sums, sign in ((self.load_partial_sums, 1), (self.write_partial_sums, -1)):
             np.add.at(change, sums[:, 0], sign * partial[sums[:, 1]])

@@ -78,7 +78,7 @@ def _plan(problem: Problem, order: Order, step: IntArray) -> Plan:
 def _pixels(problem: Problem, order: Order, step: IntArray) -> IntArray:
     """Return the pixel blocks that each step needs: rows (step, q, r, c), each once."""
     layer = problem.layer
-    channels, height, width = problem.exists.shape[1], *layer.input[1:]
+    channels, height, width = len(problem.channel_sizes), *layer.input[1:]
     (sh, sw), (dh, dw), (top, left) = layer.strides, layer.dilations, layer.pads[:2]
     shape = (channels, height, width)
     found = []
