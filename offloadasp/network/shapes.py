@@ -62,7 +62,10 @@ class Inferred:
     types
         By the names of tensors, as far as they are known.
     made
-        Those of them that nodes make of their inputs and weights, before any hint.
+        Those of them that nodes make of their inputs and weights, before any hint; without those
+        to which a node that contradicts itself has contributed.
+    doubtful
+        The latter.
     hinted
         By the names of tensors that a hint completed: its number.
     values
@@ -78,6 +81,7 @@ class Inferred:
     proto: ModelProto
     types: dict[str, TypeProto] = field(default_factory=dict)
     made: dict[str, TypeProto] = field(default_factory=dict)
+    doubtful: set[str] = field(default_factory=set)
     hinted: dict[str, int] = field(default_factory=dict)
     values: dict[str, TensorProto] = field(default_factory=dict)
     clashes: dict[str, str] = field(default_factory=dict)
@@ -188,9 +192,13 @@ def _infer_node(node: NodeProto, found: Inferred, hints: Sequence[Mapping[str, T
             clash = clash or _Clash(_contradiction(node, found, error))
     if clash is not None and node.output:
         found.clashes[node.output[0]] = clash.reason
+    if clash is not None or not found.doubtful.isdisjoint(node.input):
+        found.doubtful.update(filter(None, node.output))
     for name in filter(None, node.output):
         if name in known and known[name].WhichOneof("value") is not None:
-            found.types[name] = found.made[name] = known[name]
+            found.types[name] = known[name]
+            if name not in found.doubtful:
+                found.made[name] = known[name]
         for number, hint in enumerate(hints):
             if clash is None and name in hint and _fill(found, name, hint[name]):
                 found.hinted.setdefault(name, number)
