@@ -184,6 +184,7 @@ def subgraphs(node: NodeProto) -> list[GraphProto]:
 
 def _infer_node(node: NodeProto, found: Inferred, hints: Sequence[Mapping[str, TypeProto]]) -> None:
     known: dict[str, TypeProto] = {}
+    outputs = [name for name in node.output if name]
     clash = _clash(node, found)
     if clash is None or clash.may_go_on:
         try:
@@ -193,19 +194,26 @@ def _infer_node(node: NodeProto, found: Inferred, hints: Sequence[Mapping[str, T
     if clash is not None and node.output:
         found.clashes[node.output[0]] = clash.reason
     if clash is not None or not found.doubtful.isdisjoint(node.input):
-        found.doubtful.update(filter(None, node.output))
-    for name in filter(None, node.output):
-        if name in known and known[name].WhichOneof("value") is not None:
-            found.types[name] = known[name]
-            if name not in found.doubtful:
-                found.made[name] = known[name]
-        for number, hint in enumerate(hints):
-            if clash is None and name in hint and _fill(found, name, hint[name]):
-                found.hinted.setdefault(name, number)
+        found.doubtful.update(outputs)
+    for name in outputs:
+        _keep_type(found, name, known.get(name), hints if clash is None else ())
         if _open(found.types.get(name)):
             found.causes[name] = _cause(node, found)
     if clash is None:
         _fold(node, found)
+
+
+def _keep_type(
+    found: Inferred, name: str, kind: TypeProto | None, hints: Sequence[Mapping[str, TypeProto]]
+) -> None:
+    """Keep what a node tells of an output, and what hints add."""
+    if kind is not None and kind.WhichOneof("value") is not None:
+        found.types[name] = kind
+        if name not in found.doubtful:
+            found.made[name] = kind
+    for number, hint in enumerate(hints):
+        if name in hint and _fill(found, name, hint[name]):
+            found.hinted.setdefault(name, number)
 
 
 @dataclass(frozen=True)
