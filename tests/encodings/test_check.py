@@ -1,7 +1,7 @@
 """check/ accepts every valid strategy and names the rule that a broken one breaks, by step."""
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -12,13 +12,20 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from offloadasp.asp.rules import Rules, shipped_rules
-from offloadasp.judge.by_rules import Violation, read_by_rules
+from offloadasp.judge import by_rules
+from offloadasp.judge.by_rules import (
+    Violation,
+    read_by_lines,
+    read_by_positions,
+    read_by_rules,
+)
 from offloadasp.judge.simulator import RULES as NAMES
 from offloadasp.model.instance import Resolved
 from offloadasp.model.plan import Plan
 from offloadasp.model.problem import Problem
 from offloadasp.model.strategy import Strategy
 from tests.engines.mutants import HALO, MUTANTS, SPILL, VALID, Mutant, insert, mutant, put, step
+from tests.engines.mutation import mutants
 from tests.engines.plans import cost, fitted, random_plan, strategy_of
 from tests.support.layers import (
     PRECISIONS,
@@ -167,7 +174,54 @@ def test_a_violation_names_the_block() -> None:
     )
 
 
+# --- Line by line ---
+
+
+@settings(max_examples=100, deadline=None)
+@given(planned())
+def test_a_valid_plan_read_by_lines_is_read_as_by_positions(drawn: tuple[Problem, Plan]) -> None:
+    problem, plan = drawn
+    strategy = strategy_of(fitted(problem, plan), plan)
+    by_lines = read_by_lines(strategy, RULES)
+    # With dilation, the columns that a patch leaves out may be absent.
+    assert by_lines == read_by_positions(strategy, RULES) or (
+        by_lines is None and problem.layer.dilations[1] > 1
+    )
+
+
+@pytest.mark.parametrize("broken", BROKEN, ids=expectation)
+def test_of_a_broken_strategy_the_reading_by_lines_is_in_doubt(broken: Mutant) -> None:
+    assert read_by_lines(broken.strategy, RULES) is None
+
+
+@pytest.mark.parametrize("number", range(0, 36, 4))
+def test_no_mutant_is_accepted_by_lines_that_is_refused_by_positions(number: int) -> None:
+    for broken in mutants(number, 1):
+        by_positions = read_by_positions(broken.strategy, RULES)
+        by_lines = read_by_lines(broken.strategy, RULES)
+        assert by_lines == (by_positions if by_positions.accepted else None) or (
+            by_lines is None and broken.strategy.instance.layer.dilations[1] > 1
+        ), broken.kind
+
+
+def test_edited_rules_are_read_by_positions(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("read by lines")
+
+    strategy = Strategy.model_validate(VALID["gap"])
+    expected = read_by_rules(strategy, RULES)
+    monkeypatch.setattr(by_rules, "read_by_lines", never)
+    assert read_by_rules(strategy, replace(RULES, edited=True)) == expected
+
+
 # --- No rule of check/ can go ---
+
+READERS = {
+    "check/boxes.lp": read_by_positions,
+    "check/unpack.lp": read_by_positions,
+    "check/lines.lp": read_by_lines,
+    "check/replay.lp": read_by_positions,
+}
 
 
 @dataclass(frozen=True)
@@ -180,20 +234,24 @@ class Statement:
 
 
 def statements() -> list[Statement]:
-    rules: list[Statement] = []
-    for file in ("check/unpack.lp", "check/replay.lp"):
+    """Every statement of check/; those that are no rules have nothing to define."""
+    found: list[Statement] = []
+    for file in READERS:
 
         def note(node: clingo.ast.AST, file: str = file) -> None:
             if node.ast_type == clingo.ast.ASTType.Rule:
                 atom = node.head.atom.symbol
                 defined = f"#defined {atom.name}/{len(atom.arguments)}."
-                rules.append(Statement(file, str(node), defined))
+                found.append(Statement(file, str(node), defined))
+            elif node.ast_type == clingo.ast.ASTType.Defined:
+                found.append(Statement(file, str(node), ""))
 
         clingo.ast.parse_files([str(RULES.folder / file)], note)
-    return rules
+    return found
 
 
 STATEMENTS = statements()
+DELETED = [statement for statement in STATEMENTS if statement.defined]
 # Without the rule that leaves it out, a box of 2^31 columns would be looked at cell by cell.
 SAMPLES = [
     *(Strategy.model_validate(data) for data in VALID.values()),
@@ -206,17 +264,16 @@ SAMPLES = [
 
 
 @cache
-def verdicts(folder: Path) -> list[object]:
-    return [read_by_rules(strategy, Rules(folder)) for strategy in SAMPLES]
+def verdicts(folder: Path, file: str) -> list[object]:
+    return [READERS[file](strategy, Rules(folder)) for strategy in SAMPLES]
 
 
-@pytest.mark.parametrize("deleted", range(len(STATEMENTS)), ids=lambda k: STATEMENTS[k].text)
-def test_no_rule_of_the_check_can_go(deleted: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("gone", DELETED, ids=lambda gone: f"{gone.file}: {gone.text}")
+def test_no_rule_of_the_check_can_go(gone: Statement, tmp_path: Path) -> None:
     folder = tmp_path / "encodings"
     shutil.copytree(RULES.folder, folder)
-    gone = STATEMENTS[deleted]
-    left = [rule.text for rule in STATEMENTS if rule.file == gone.file and rule != gone]
-    defined = ["#defined box/8.", "#defined entry/4.", gone.defined]
-    (folder / gone.file).write_text("\n".join(left + defined), encoding="utf-8")
-    pairs = zip(SAMPLES, verdicts(RULES.folder), strict=True)
-    assert any(read_by_rules(strategy, Rules(folder)) != verdict for strategy, verdict in pairs)
+    left = [other.text for other in STATEMENTS if other.file == gone.file and other != gone]
+    (folder / gone.file).write_text("\n".join([*left, gone.defined]), encoding="utf-8")
+    read = READERS[gone.file]
+    pairs = zip(SAMPLES, verdicts(RULES.folder, gone.file), strict=True)
+    assert any(read(strategy, Rules(folder)) != verdict for strategy, verdict in pairs)
