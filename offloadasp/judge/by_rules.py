@@ -1,5 +1,6 @@
 """A strategy read by the rules: ``encodings/check`` derives what it breaks, and its cost."""
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,7 +14,15 @@ from offloadasp.model.objectives import DURATION, Counts, measured
 from offloadasp.model.problem import Problem
 from offloadasp.model.strategy import Step, Strategy
 
-_ENTRY = ("model/layer.lp", "model/decomposition.lp", "check/unpack.lp", "check/replay.lp")
+_GROUPS = ("model/layer.lp", "model/groups.lp")
+_BY_LINES = (*_GROUPS, "check/boxes.lp", "check/lines.lp", "check/replay.lp")
+_BY_POSITIONS = (
+    *_GROUPS,
+    "model/decomposition.lp",
+    "check/boxes.lp",
+    "check/unpack.lp",
+    "check/replay.lp",
+)
 
 
 @dataclass(frozen=True, order=True)
@@ -69,16 +78,53 @@ class RuleReading:
 
 
 def read_by_rules(strategy: Strategy, rules: Rules) -> RuleReading:
-    """Replay a strategy by the rules.
+    """Replay a strategy by the rules: by lines, and by positions where that leaves doubts.
+
+    Edited rules may say anything of a position: then all is by positions.
 
     Raises
     ------
     InputError
         A file of rules is wrong.
     """
+    reading = None if rules.edited else read_by_lines(strategy, rules)
+    return read_by_positions(strategy, rules) if reading is None else reading
+
+
+def read_by_lines(strategy: Strategy, rules: Rules) -> RuleReading | None:
+    """Replay a strategy cell by cell, as ``check/lines.lp`` cuts its boxes.
+
+    Returns
+    -------
+    RuleReading or None
+        The reading of `read_by_positions`, at a fraction of the effort, for strategies that break
+        no rule. None: something may be wrong, and only `read_by_positions` says what.
+
+    Raises
+    ------
+    InputError
+        A file of rules is wrong.
+    """
+    control = ground(rules, _BY_LINES, _given(strategy))
+    atoms = control.symbolic_atoms
+    doubts = itertools.chain(atoms.by_signature("doubt", 2), atoms.by_signature("violation", 3))
+    return None if any(True for _ in doubts) else _verdict(control, strategy.instance)
+
+
+def read_by_positions(strategy: Strategy, rules: Rules) -> RuleReading:
+    """Replay a strategy position by position; this names everything that is wrong.
+
+    Raises
+    ------
+    InputError
+        A file of rules is wrong.
+    """
+    return _verdict(ground(rules, _BY_POSITIONS, _given(strategy)), strategy.instance)
+
+
+def _given(strategy: Strategy) -> str:
     problem = _at_positions(strategy.problem)
-    given = facts(problem, len(strategy.steps)) + "\n".join(box_facts(strategy.steps))
-    return _verdict(ground(rules, _ENTRY, given), strategy.instance)
+    return facts(problem, len(strategy.steps)) + "\n".join(box_facts(strategy.steps))
 
 
 def _at_positions(problem: Problem) -> Problem:

@@ -4,6 +4,9 @@ import time
 from dataclasses import dataclass, field
 from threading import Event
 
+# The share of a time limit that may be kept for verifying what was found.
+_MOST_KEPT = 0.5
+
 
 @dataclass
 class Clock:
@@ -21,6 +24,8 @@ class Clock:
         Set where the memory allowed is used up; it ends every search as the time limit does.
     found
         Set once there is a plan: what follows is not abandoned, so that the plan is not lost.
+    kept, kept_bytes
+        Seconds and memory that the search leaves to what follows; see `keep`.
     """
 
     seconds: float = float("inf")
@@ -29,6 +34,8 @@ class Clock:
     full: Event = field(default_factory=Event)
     found: Event = field(default_factory=Event)
     started: float = field(default_factory=time.monotonic)
+    kept: float = 0.0
+    kept_bytes: float = 0.0
 
     @property
     def timed(self) -> bool:
@@ -54,6 +61,19 @@ class Clock:
         """End the search."""
         self.stop.set()
 
+    def keep(self, seconds: float, memory: float) -> None:
+        """Keep seconds and bytes for what follows the search: to verify what was found.
+
+        At least half of the time limit stays for the search.
+        """
+        self.kept = min(seconds, self.seconds * _MOST_KEPT)
+        self.kept_bytes = memory
+
+    @property
+    def searching(self) -> float:
+        """Wall-clock limit of the search in seconds."""
+        return self.seconds - self.kept
+
     def part(self, share: float) -> "Clock":
         """Return a clock for a share of the time that is left; both are interrupted together."""
         return Clock(self.remaining * share, self.evaluations, self.stop, self.full, self.found)
@@ -66,7 +86,7 @@ class Clock:
     @property
     def remaining(self) -> float:
         """Seconds left; 0 when interrupted or out of memory."""
-        return 0.0 if self.halted else max(0.0, self.seconds - self.elapsed)
+        return 0.0 if self.halted else max(0.0, self.searching - self.elapsed)
 
     def expired(self) -> bool:
         """Whether to stop now."""
@@ -78,9 +98,9 @@ class Clock:
         Parameters
         ----------
         until
-            The share of the wall-clock limit that evaluations may use.
+            The share of the search's wall-clock limit that evaluations may use.
         """
-        if self.halted or self.elapsed >= self.seconds * until:
+        if self.halted or self.elapsed >= self.searching * until:
             return False
         if self.evaluations is not None:
             if self.evaluations == 0:

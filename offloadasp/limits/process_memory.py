@@ -17,7 +17,8 @@ except ImportError:  # no such thing on Windows
 _MEGABYTE = 10**6
 _MOST = 10**9
 # The search ends at this share of the limit: the rest is for checking and writing what it found.
-_SEARCH_SHARE = 0.75
+# What is found may need more for its check, but the search gets this share in any case.
+_SEARCH_SHARE, _LEAST_SHARE = 0.75, 0.5
 # What a run needs beyond what a process holds that has only started.
 _ROOM = 60 * _MEGABYTE
 _POLL_SECONDS = 0.02
@@ -50,7 +51,7 @@ class MemoryLimit:
         _, hard = self._before
         most = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
         resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
-        threading.Thread(target=self._watch, args=(most * _SEARCH_SHARE,), daemon=True).start()
+        threading.Thread(target=self._watch, args=(most,), daemon=True).start()
         return self
 
     def __exit__(
@@ -65,7 +66,8 @@ class MemoryLimit:
 
     def _watch(self, most: float) -> None:
         while not self._done.wait(_POLL_SECONDS):
-            if held() >= most:
+            kept = min(self._clock.kept_bytes, most * (1 - _LEAST_SHARE))
+            if held() >= min(most * _SEARCH_SHARE, most - kept):
                 self._clock.full.set()
                 return
 

@@ -1,7 +1,8 @@
 """A layer in one decomposition: the sizes of its blocks and operations, as NumPy arrays.
 
-The same quantities are defined by ``layer.lp`` and ``decomposition.lp`` in ``encodings/model``;
-tests hold the two together. Python needs them for bounds and proposals; clingo decides.
+The same quantities are defined by ``layer.lp``, ``groups.lp`` and ``decomposition.lp`` in
+``encodings/model``; tests hold the two together. Python needs them for bounds and proposals; clingo
+decides.
 """
 
 import math

@@ -86,6 +86,7 @@ def question_of(
     prices: Prices,
     capacity: int,
     target: Fraction | None = None,
+    most: int = CHECKED,
 ) -> Question:
     """Ask for the least cost of everything that an instance leaves open.
 
@@ -93,6 +94,8 @@ def question_of(
     ----------
     capacity
         Bytes on chip.
+    most
+        Operations at positions that plans may have.
 
     Raises
     ------
@@ -103,10 +106,12 @@ def question_of(
     """
     whole = whole_of(instance, prices, capacity)
     require_feasible(whole)
-    return Question(rules, whole, tuple(problems_of(instance, prices, capacity)), target)
+    return Question(rules, whole, tuple(problems_of(instance, prices, capacity, most)), target)
 
 
-def problems_of(instance: Instance, prices: Prices, capacity: int) -> list[Problem]:
+def problems_of(
+    instance: Instance, prices: Prices, capacity: int, largest: int = CHECKED
+) -> list[Problem]:
     """Return the decompositions that are tried within a capacity, coarse ones first.
 
     They are those whose plans the rules check quickly. If a strategy exists for none of them, the
@@ -117,15 +122,15 @@ def problems_of(instance: Instance, prices: Prices, capacity: int) -> list[Probl
         return problem_of(instance, decomposition).at(prices).within(capacity)
 
     tried = [problem(decomposition) for decomposition in decompositions(instance)]
-    small = [one for one in tried if quickly_checked(one)]
+    small = [one for one in tried if quickly_checked(one, largest)]
     # Where a kernel block fits, there is one at least for each memory full of weights.
-    least, most = -(-tried[0].kernel_total // capacity), CHECKED // tried[0].positions
+    least, most = -(-tried[0].kernel_total // capacity), largest // tried[0].positions
     if any(one.exists.count >= least and fits(one) for one in small):
         return small
     between = filter(fits, map(problem, finer(instance, least, most)))
     if found := [*itertools.islice(between, _BETWEEN)]:
         return found
-    large = sorted((one for one in tried if not quickly_checked(one)), key=operations)
+    large = sorted((one for one in tried if not quickly_checked(one, largest)), key=operations)
     return [*small, *itertools.islice(filter(fits, large), 1)]
 
 

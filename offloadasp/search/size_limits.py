@@ -1,5 +1,7 @@
 """Whether a problem has a strategy at all, and whether searches of it are in reach."""
 
+import math
+
 from offloadasp.asp.facts import scale_of
 from offloadasp.base.errors import InfeasibleError
 from offloadasp.base.messages import plural
@@ -11,9 +13,10 @@ GROUND_LIMIT = 2_000_000
 # Operations, and blocks that all of them need, at most, for a local search: beyond, a change takes
 # too long. Costs at most: their products with chances must stay below 64 bits.
 _SEARCHED, _NEEDS, _COST = 6_000, 1_000_000, 2**40
-# Operations at positions of a plan that check.lp will replay. As many were measured on one core:
-# 18 s and 1.4 GB with 28 a step, 42 s (with others at work beside) and 4.3 GB with one a step.
-CHECKED = 200_000
+# Operations at positions of the plans that are tried: always, with more time, and at most. What it
+# takes to check a plan is in offloadasp/asp/verifying.py: 5 s and 500 MB at 1,600,000. In the
+# search itself as many take 1.2 GB, and some seconds a plan.
+CHECKED, _TRIED_A_SECOND, _TRIED = 200_000, 10_000, 1_500_000
 
 
 def require_feasible(problem: Problem) -> None:
@@ -66,9 +69,16 @@ def within_reach(problem: Problem) -> bool:
     return operations(problem) <= _SEARCHED and needs <= _NEEDS and dearest < _COST
 
 
-def quickly_checked(problem: Problem) -> bool:
-    """Return whether the rules check plans of a problem quickly."""
-    return problem.positions * problem.exists.count <= CHECKED
+def most_tried(seconds: float) -> int:
+    """Return how many operations at positions a plan may have; infinite: effort is counted."""
+    if math.isinf(seconds):
+        return CHECKED
+    return min(_TRIED, max(CHECKED, int(seconds * _TRIED_A_SECOND)))
+
+
+def quickly_checked(problem: Problem, most: int = CHECKED) -> bool:
+    """Return whether plans of a problem have few enough operations at positions."""
+    return problem.positions * problem.exists.count <= most
 
 
 def fits(problem: Problem) -> bool:

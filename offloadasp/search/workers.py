@@ -6,8 +6,11 @@ from typing import Protocol
 
 from offloadasp.asp.facts import fits_clingo
 from offloadasp.asp.solving import plan_of_model
+from offloadasp.asp.verifying import bytes_to_verify, runs, seconds_to_verify
+from offloadasp.base.arrays import IntArray
 from offloadasp.base.errors import NoStrategyError
 from offloadasp.limits.abandonable import aside
+from offloadasp.limits.clock import Clock
 from offloadasp.model.instance import exact_number
 from offloadasp.model.plan import Plan
 from offloadasp.model.problem import Problem
@@ -63,6 +66,8 @@ class Construct:
         question = pool.question
 
         def tell(candidate: Candidate) -> None:
+            order, step = candidate.schedule.order, candidate.schedule.step
+            _keep(effort.clock, step, order.n, order.q, order.i, order.j)
             pool.report(candidate.cost * question.unit, "traversals")
 
         self.best = Constructor(
@@ -78,8 +83,15 @@ class Construct:
         else:
             offered = self.best.overall.offer()
         pool.offer(offered.plan, offered.source)
+        _keep(effort.clock, *offered.plan.compute.T)
         effort.clock.found.set()
         pool.baselines = baselines_of(self.best, offered.plan)
+
+
+def _keep(clock: Clock, step: IntArray, *operations: IntArray) -> None:
+    """Keep time and memory to verify a plan, given step, n, q, i and j of its operations."""
+    steps, lines = int(step.max(initial=0)), runs(step, *operations)
+    clock.keep(seconds_to_verify(steps, lines), bytes_to_verify(steps, lines))
 
 
 def baselines_of(best: Best, otherwise: Plan) -> dict[str, Plan]:

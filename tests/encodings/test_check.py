@@ -1,7 +1,8 @@
 """check/ accepts every valid strategy and names the rule that a broken one breaks, by step."""
 
 import shutil
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -12,13 +13,36 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from offloadasp.asp.rules import Rules, shipped_rules
-from offloadasp.judge.by_rules import Violation, read_by_rules
+from offloadasp.base.errors import InputError
+from offloadasp.judge import by_rules
+from offloadasp.judge.by_rules import (
+    Violation,
+    read_by_lines,
+    read_by_positions,
+    read_by_rules,
+)
 from offloadasp.judge.simulator import RULES as NAMES
 from offloadasp.model.instance import Resolved
 from offloadasp.model.plan import Plan
 from offloadasp.model.problem import Problem
 from offloadasp.model.strategy import Strategy
-from tests.engines.mutants import HALO, MUTANTS, SPILL, VALID, Mutant, insert, mutant, put, step
+from tests.engines.mutants import (
+    GAP,
+    HALO,
+    MUTANTS,
+    SPILL,
+    VALID,
+    Edit,
+    Json,
+    Mutant,
+    insert,
+    limit,
+    made,
+    mutant,
+    put,
+    step,
+)
+from tests.engines.mutation import mutants
 from tests.engines.plans import cost, fitted, random_plan, strategy_of
 from tests.support.layers import (
     PRECISIONS,
@@ -167,7 +191,48 @@ def test_a_violation_names_the_block() -> None:
     )
 
 
+# --- Line by line ---
+
+
+@settings(max_examples=40, deadline=None)
+@given(planned())
+def test_a_valid_plan_read_by_lines_is_read_as_by_positions(drawn: tuple[Problem, Plan]) -> None:
+    problem, plan = drawn
+    strategy = strategy_of(fitted(problem, plan), plan)
+    assert read_by_lines(strategy, RULES) == read_by_positions(strategy, RULES)
+
+
+@pytest.mark.parametrize("broken", BROKEN, ids=expectation)
+def test_of_a_broken_strategy_the_reading_by_lines_is_in_doubt(broken: Mutant) -> None:
+    assert read_by_lines(broken.strategy, RULES) is None
+
+
+@pytest.mark.parametrize("number", [4, 9, 17])
+def test_no_mutant_is_accepted_by_lines_that_is_refused_by_positions(number: int) -> None:
+    for broken in mutants(number, 1):
+        by_positions = read_by_positions(broken.strategy, RULES)
+        expected = by_positions if by_positions.accepted else None
+        assert read_by_lines(broken.strategy, RULES) == expected, broken.kind
+
+
+def test_edited_rules_are_read_by_positions(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("read by lines")
+
+    strategy = Strategy.model_validate(VALID["gap"])
+    expected = read_by_rules(strategy, RULES)
+    monkeypatch.setattr(by_rules, "read_by_lines", never)
+    assert read_by_rules(strategy, replace(RULES, edited=True)) == expected
+
+
 # --- No rule of check/ can go ---
+
+READERS = {
+    "check/boxes.lp": read_by_positions,
+    "check/unpack.lp": read_by_positions,
+    "check/lines.lp": read_by_lines,
+    "check/replay.lp": read_by_positions,
+}
 
 
 @dataclass(frozen=True)
@@ -180,21 +245,130 @@ class Statement:
 
 
 def statements() -> list[Statement]:
-    rules: list[Statement] = []
-    for file in ("check/unpack.lp", "check/replay.lp"):
+    """Every statement of check/; those that are no rules have nothing to define."""
+    found: list[Statement] = []
+    for file in READERS:
 
         def note(node: clingo.ast.AST, file: str = file) -> None:
             if node.ast_type == clingo.ast.ASTType.Rule:
                 atom = node.head.atom.symbol
                 defined = f"#defined {atom.name}/{len(atom.arguments)}."
-                rules.append(Statement(file, str(node), defined))
+                found.append(Statement(file, str(node), defined))
+            elif node.ast_type == clingo.ast.ASTType.Defined:
+                found.append(Statement(file, str(node), ""))
 
         clingo.ast.parse_files([str(RULES.folder / file)], note)
-    return rules
+    return found
 
 
 STATEMENTS = statements()
+DELETED = [statement for statement in STATEMENTS if statement.defined]
+NOTHING: list[list[int]] = []
+LEFT, MIDDLE, LAST = [0, 0, 2, 0, 1], [0, 0, 2, 1, 2], [0, 0, 2, 2, 3]
+# The rows between the outputs are used by none.
+SKIPPED = made(
+    {"input": [1, 4, 1], "kernels": 1, "kernel_shape": [1, 1], "strides": [3, 1]},
+    ([[0, 1]], [[0, 1]]),
+    [
+        step(
+            load={"pixels": [[0, 0, 1, 0, 1], [0, 3, 4, 0, 1]], "kernels": [[0, 0]]},
+            compute=[[0, 0, 0, 2, 0, 1]],
+        ),
+        step(
+            free={"pixels": [[0, 0, 1, 0, 1], [0, 3, 4, 0, 1]], "kernels": [[0, 0]]},
+            write={"outputs": [[0, 0, 2, 0, 1]]},
+        ),
+    ],
+    duration=15,
+)
+
+# Each of two patches leaves out the columns of the other.
+DILATED = made(
+    {"input": [1, 1, 4], "kernels": 1, "kernel_shape": [1, 2], "dilations": [1, 2]},
+    ([[0, 1]], [[0, 1]]),
+    [
+        step(
+            load={"pixels": [[0, 0, 1, 0, 1], [0, 0, 1, 2, 3]], "kernels": [[0, 0]]},
+            compute=[[0, 0, 0, 1, 0, 1]],
+        ),
+        step(
+            free={"pixels": [[0, 0, 1, 0, 1], [0, 0, 1, 2, 3]]},
+            load={"pixels": [[0, 0, 1, 1, 2], [0, 0, 1, 3, 4]]},
+            compute=[[0, 0, 0, 1, 1, 2]],
+        ),
+        step(
+            free={"pixels": [[0, 0, 1, 1, 2], [0, 0, 1, 3, 4]], "kernels": [[0, 0]]},
+            write={"outputs": [[0, 0, 1, 0, 2]]},
+        ),
+    ],
+    duration=28,
+)
+
+
+def pixels(*lists: list[list[int]]) -> Iterator[Edit]:
+    """Put other pixels on chip in the first two steps of HALO, and off in the last two."""
+    places = ((1, "load"), (2, "load"), (2, "free"), (3, "free"))
+    for (at, action), boxes in zip(places, lists, strict=True):
+        yield put(at, f"{action}.pixels", boxes)
+
+
+def passing(valid: Json, kind: str, entry: list[int]) -> Mutant:
+    """Load something besides, and free it."""
+    (first, second), key = valid["steps"][:2], kind
+    loaded, freed = first["load"][key], second["free"].get(key, [])
+    return mutant(
+        valid,
+        "",
+        put(1, f"load.{kind}", [*loaded, entry]),
+        put(2, f"free.{kind}", [*freed, entry]),
+    )
+
+
+def later(valid: Json, compute: list[int]) -> Mutant:
+    """Compute something once more after the first step."""
+    return mutant(valid, "", insert(2, step(compute=[compute])), limit("memory", 20))
+
+
+LONELY = [
+    Strategy.model_validate(DILATED),
+    *(
+        broken.strategy
+        for broken in (
+            mutant(
+                DILATED, "", put(1, "compute", NOTHING), put(2, "compute", [[0, 0, 0, 1, 0, 2]])
+            ),
+            # Pixels are never there: all, or the last column. Or they come too late: first, last.
+            mutant(HALO, "", *pixels(NOTHING, NOTHING, NOTHING, NOTHING)),
+            mutant(HALO, "", *pixels([[0, 0, 2, 0, 2]], NOTHING, [LEFT], [MIDDLE])),
+            mutant(
+                HALO,
+                "",
+                *pixels([MIDDLE], [LAST], NOTHING, [[0, 0, 2, 0, 3]]),
+                insert(3, step(load={"pixels": [LEFT]})),
+            ),
+            mutant(
+                HALO,
+                "",
+                put(2, "load.pixels", NOTHING),
+                insert(3, step(load={"pixels": [LAST]})),
+            ),
+            mutant(HALO, "", put(1, "load.kernels", NOTHING), put(3, "free.kernels", NOTHING)),
+            # What does not exist comes and goes: a channel group, a kernel, pixels of no patch.
+            passing(HALO, "pixels", [1, 0, 1, 0, 1]),
+            passing(HALO, "kernels", [0, 1]),
+            passing(GAP, "pixels", [0, 0, 1, 1, 2]),
+            passing(SKIPPED, "pixels", [0, 1, 2, 0, 1]),
+            # Operations are missing at the left or at the right, or computed twice.
+            mutant(HALO, "", put(1, "compute", NOTHING), put(2, "write.outputs", NOTHING)),
+            mutant(GAP, "", put(1, "compute", NOTHING), put(2, "write.outputs", NOTHING)),
+            mutant(HALO, "", put(2, "compute", NOTHING), put(3, "write.outputs", NOTHING)),
+            later(HALO, [0, 0, 0, 1, 0, 1]),
+            later(GAP, [0, 0, 0, 1, 1, 2]),
+        )
+    ),
+]
 # Without the rule that leaves it out, a box of 2^31 columns would be looked at cell by cell.
+# What is wrong with the last ones shows in one place only.
 SAMPLES = [
     *(Strategy.model_validate(data) for data in VALID.values()),
     # A step may load a kernel and do nothing else.
@@ -202,21 +376,28 @@ SAMPLES = [
         HALO, "", insert(1, step(load={"kernels": [[0, 0]]})), put(2, "load.kernels", [])
     ).strategy,
     *(broken.strategy for broken in BROKEN if str(2**31 - 1) not in str(broken.data["steps"])),
+    *LONELY,
 ]
 
 
 @cache
-def verdicts(folder: Path) -> list[object]:
-    return [read_by_rules(strategy, Rules(folder)) for strategy in SAMPLES]
+def verdicts(folder: Path, file: str) -> list[object]:
+    return [told(file, strategy, folder) for strategy in SAMPLES]
 
 
-@pytest.mark.parametrize("deleted", range(len(STATEMENTS)), ids=lambda k: STATEMENTS[k].text)
-def test_no_rule_of_the_check_can_go(deleted: int, tmp_path: Path) -> None:
+def told(file: str, strategy: Strategy, folder: Path) -> object:
+    """What a reading says, or why clingo refuses the rules that are left."""
+    try:
+        return READERS[file](strategy, Rules(folder))
+    except InputError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("gone", DELETED, ids=lambda gone: f"{gone.file}: {gone.text}")
+def test_no_rule_of_the_check_can_go(gone: Statement, tmp_path: Path) -> None:
     folder = tmp_path / "encodings"
     shutil.copytree(RULES.folder, folder)
-    gone = STATEMENTS[deleted]
-    left = [rule.text for rule in STATEMENTS if rule.file == gone.file and rule != gone]
-    defined = ["#defined box/8.", "#defined entry/4.", gone.defined]
-    (folder / gone.file).write_text("\n".join(left + defined), encoding="utf-8")
-    pairs = zip(SAMPLES, verdicts(RULES.folder), strict=True)
-    assert any(read_by_rules(strategy, Rules(folder)) != verdict for strategy, verdict in pairs)
+    left = [other.text for other in STATEMENTS if other.file == gone.file and other != gone]
+    (folder / gone.file).write_text("\n".join([*left, gone.defined]), encoding="utf-8")
+    pairs = zip(SAMPLES, verdicts(RULES.folder, gone.file), strict=True)
+    assert any(told(gone.file, strategy, folder) != verdict for strategy, verdict in pairs)

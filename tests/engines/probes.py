@@ -12,7 +12,7 @@ import clingo.ast
 from offloadasp.asp.facts import facts
 from offloadasp.asp.rules import Meter, Rules, ground
 from offloadasp.base.resources import encodings_folder
-from offloadasp.judge.by_rules import read_by_rules
+from offloadasp.judge.by_rules import read_by_lines, read_by_positions, read_by_rules
 from offloadasp.model.instance import Energy, Layer, Precision, Resolved
 from offloadasp.model.plan import Plan
 from offloadasp.model.problem import Problem
@@ -52,9 +52,10 @@ def _atoms(
 
 
 _LAYER = ("output_shape", "row_tap", "column_tap", "used")
+_GROUPS = ("windows", "pixel_bytes", "kernel_bytes", "result_bytes")
 _DECOMPOSITION = (
-    "windows", "block", "result", "bytes", "operation", "work", "needs", "produces", "tile_size",
-    "reads_row", "reads_column",
+    "block", "result", "bytes", "operation", "work", "needs", "produces", "tile_size", "reads_row",
+    "reads_column",
 )  # fmt: skip
 
 
@@ -75,10 +76,11 @@ def _uneven() -> Problem:
 
 def _geometry(predicates: Sequence[str]) -> list[Probe]:
     drawn = [_uneven(), *(_tiled(mutation.layer_of(k)) for k in range(14))]
-    return [_atoms(["model/layer.lp", "model/decomposition.lp"], one, predicates) for one in drawn]
+    files = ["model/layer.lp", "model/groups.lp", "model/decomposition.lp"]
+    return [_atoms(files, one, predicates) for one in drawn]
 
 
-def _verdicts() -> list[Probe]:
+def _verdicts(read: Callable[[Strategy, Rules], object]) -> list[Probe]:
     made = [Strategy.model_validate(data) for data in by_hand.VALID.values()]
     loaded_only = by_hand.mutant(
         by_hand.HALO,
@@ -97,7 +99,7 @@ def _verdicts() -> list[Probe]:
         made += [m.strategy for m in drawn if not m.kind.startswith("state")]
 
     def probe(one: Strategy) -> Probe:
-        return lambda folder: read_by_rules(one, Rules(folder))
+        return lambda folder: read(one, Rules(folder))
 
     return [probe(one) for one in made]
 
@@ -322,8 +324,11 @@ def probes(file: str) -> list[Probe]:
     known: dict[str, Callable[[], list[Probe]]] = {
         "model/layer.lp": lambda: _geometry(_LAYER),
         "model/decomposition.lp": lambda: _geometry(_DECOMPOSITION),
-        "check/unpack.lp": _verdicts,
-        "check/replay.lp": _verdicts,
+        "model/groups.lp": lambda: _geometry(_GROUPS),
+        "check/boxes.lp": lambda: _verdicts(read_by_positions),
+        "check/unpack.lp": lambda: _verdicts(read_by_positions),
+        "check/lines.lp": lambda: _verdicts(read_by_lines),
+        "check/replay.lp": lambda: _verdicts(read_by_positions),
         "model/step.lp": lambda: _plans(DEFINITION),
         "model/show.lp": lambda: [_shown],
         "proof/lean.lp": lambda: _models(

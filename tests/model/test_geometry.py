@@ -1,4 +1,4 @@
-"""layer.lp and decomposition.lp, problem.py and a reading of ONNX Conv by plain loops agree."""
+"""encodings/model, problem.py and a reading of ONNX Conv by plain loops agree on a layer."""
 
 from collections.abc import Iterator
 from itertools import product
@@ -26,9 +26,8 @@ def term(symbol: clingo.Symbol) -> Term:
 
 def atoms(problem: Problem) -> dict[str, Atoms]:
     """What the rules derive, by predicate."""
-    control = ground(
-        shipped_rules(), ["model/layer.lp", "model/decomposition.lp"], facts(problem, 1)
-    )
+    files = ["model/layer.lp", "model/groups.lp", "model/decomposition.lp"]
+    control = ground(shipped_rules(), files, facts(problem, 1))
     found: dict[str, Atoms] = {}
     for name, arity, _ in control.symbolic_atoms.signatures:
         found.setdefault(name, set())

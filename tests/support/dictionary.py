@@ -22,11 +22,11 @@ FACTS = "examples/tiny.facts.lp"
 # In the order in which to read them.
 
 _ORDER = (
-    FACTS, "model/layer.lp", "model/decomposition.lp", "model/step.lp",
+    FACTS, "model/layer.lp", "model/groups.lp", "model/decomposition.lp", "model/step.lp",
     "model/objective/duration.lp", "model/objective/traffic.lp", "model/objective/energy.lp",
     "model/objective/peak_memory.lp",
     "proof/lean.lp", "proof/evict.lp", "proof/live_cut.lp", "proof/pace_cut.lp",
-    "proof/symmetry.lp", "check/unpack.lp", "check/replay.lp",
+    "proof/symmetry.lp", "check/boxes.lp", "check/unpack.lp", "check/lines.lp", "check/replay.lp",
 )  # fmt: skip
 FILES = sorted(
     name

@@ -89,7 +89,7 @@ class Improver:
     def until(self, clock: Clock, share: float, *, late: bool = False) -> None:
         """Search until a share of the clock's time is over, or there is no hope of a gain."""
         while self.hopeful(late=late):
-            if clock.halted or clock.elapsed >= clock.seconds * share:
+            if clock.halted or clock.elapsed >= clock.searching * share:
                 return
             self.go_on()
 

@@ -19,7 +19,7 @@ from offloadasp.search.lexicographic.weights import Combined, combine, thrifty_r
 from offloadasp.search.pool import Listener, Pool, Status
 from offloadasp.search.question import Question, problems_of, question_of, whole_of
 from offloadasp.search.run import search
-from offloadasp.search.size_limits import operations
+from offloadasp.search.size_limits import most_tried, operations
 
 _SEARCHED = "complete_search"
 
@@ -153,8 +153,10 @@ class Linear:
         def translate(status: Status) -> None:
             tell(self._of_the_first(status))
 
+        most = most_tried(effort.clock.seconds)
+
         def ask() -> Question:
-            return question_of(self.instance, self.rules, self.prices, capacity, target)
+            return question_of(self.instance, self.rules, self.prices, capacity, target, most)
 
         # Aside, so that Ctrl-C and a full memory end it: a large layer has many decompositions.
         return search(aside(ask, lambda: effort.clock.in_vain), effort, translate)
