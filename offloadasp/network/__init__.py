@@ -1,6 +1,7 @@
-"""Whole networks: an ONNX model's convolutions as instances, planned, and executed under the plans.
+"""Whole networks: an ONNX model's convolutions as instances, planned, executed under their plans.
 
-``accelerators`` → ``model`` → ``nodes`` → ``convolutions`` → ``record`` → ``plan`` → ``totals``;
-``dataset`` and ``operands`` → ``verify``. Most of it needs the optional package onnx; ``extra``
-says how to install it.
+Reading: ``external``, ``attributes``, ``fit`` → ``known`` → ``shapes`` → ``declared`` → ``model``.
+Layers: ``nodes``, ``multiplying``, ``macs`` → ``convolutions``; ``record`` → ``plan`` → ``totals``.
+Checking: ``dataset``, ``evaluator``, ``operands``, ``compare`` → ``margins`` → ``execute`` →
+``verify``. ``whole_model`` does all of it. Most of it needs the optional package onnx.
 """

@@ -69,6 +69,23 @@ _UNITS = {
 }
 
 
+# Least positive number, and about half the largest one.
+_RANGES = {
+    "float64": (2.0**-1074, 2.0**1022),
+    "float32": (2.0**-149, 2.0**126),
+    "float16": (2.0**-24, 2.0**14),
+    "bfloat16": (2.0**-133, 2.0**126),
+}
+
+
+def number_range(kind: np.dtype[Any]) -> tuple[float, float]:
+    """Return the least positive number of a floating-point type, and about half the largest.
+
+    Of other types 0 and infinity.
+    """
+    return _RANGES.get(kind.name, (0.0, float("inf")))
+
+
 def unit(kind: np.dtype[Any]) -> float:
     """Return the unit roundoff of a floating-point type; 0 for any other type."""
     return _UNITS.get(kind.name, 0.0)

@@ -12,11 +12,11 @@ from offloadasp.base.messages import explain
 from offloadasp.model.instance import Instance, Layer, Precision, SearchOptions
 from offloadasp.model.problem import problem_of, undivided
 from offloadasp.network.accelerators import Machine
+from offloadasp.network.graphs import STANDARD
 from offloadasp.network.macs import macs
 from offloadasp.network.model import Model, node_name
 from offloadasp.network.multiplying import reason
 from offloadasp.network.nodes import FLOATS, READERS, Node, Unfit
-from offloadasp.network.shapes import STANDARD
 
 # Sums of 8-bit products are of 32 bits in ONNX; floats are summed in no less.
 _SUM_BYTES = 4

@@ -7,8 +7,10 @@ from pathlib import Path
 from onnx import GraphProto, TensorProto, TensorShapeProto, TypeProto, ValueInfoProto
 
 from offloadasp.base.errors import InputError
-from offloadasp.network.fit import times
-from offloadasp.network.shapes import Inferred, Shape, infer, operator, shape_of
+from offloadasp.network.fit import checked, times
+from offloadasp.network.graphs import Shape, operator, shape_of
+from offloadasp.network.known import Inferred
+from offloadasp.network.shapes import infer
 
 
 @dataclass(frozen=True)
@@ -171,6 +173,16 @@ def stale(found: Inferred, stored: Mapping[str, TypeProto]) -> list[str]:
     return [
         f"the shape {times(theirs)} that the file states of {name}{more} contradict"
         f"{'' if more else 's'} what its inputs and weights make, {times(ours)}; ignored"
+    ]
+
+
+def impossible(found: Inferred, graph: GraphProto) -> list[str]:
+    """Return a note for each node that cannot run and is no layer: of these the list tells."""
+    return [
+        f"{node.name or node.output[0]} ({operator(node)}) cannot run: "
+        f"{found.clashes[node.output[0]]}"
+        for node in graph.node
+        if node.output and node.output[0] in found.clashes and not checked(node.op_type)
     ]
 
 

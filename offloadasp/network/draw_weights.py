@@ -6,9 +6,9 @@ import numpy as np
 from onnx import ModelProto, helper, numpy_helper
 
 from offloadasp.network.convolutions import Convolution
+from offloadasp.network.graphs import STANDARD
 from offloadasp.network.model import Model
 from offloadasp.network.nodes import FLOATS
-from offloadasp.network.shapes import STANDARD
 
 
 def draw_weights(

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from onnx import ModelProto, NodeProto, TensorProto, helper
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 from onnx.reference.op_run import OpRun
 
 from offloadasp.base.errors import InputError, OffloadError
 from offloadasp.network.attributes import attributes
-from offloadasp.network.shapes import STANDARD, first_line, operator
+from offloadasp.network.graphs import STANDARD, first_line, operator
 
 OWN_DOMAIN = "offload-asp"
 OWN_OPERATOR = "OffloadedConvolution"
@@ -68,6 +68,19 @@ def evaluate(
             raise InputError(
                 f"{path}: ONNX's evaluator cannot run {words}: {first_line(error)}"
             ) from None
+
+
+def make_dense(proto: ModelProto) -> None:
+    """Store sparse initializers as others, which is all that the evaluator takes."""
+    for sparse in proto.graph.sparse_initializer:
+        values = numpy_helper.to_array(sparse.values)
+        places = np.asarray(numpy_helper.to_array(sparse.indices))
+        dense = np.zeros(tuple(sparse.dims), values.dtype)
+        # Places count the elements, or give an index for every axis.
+        at = places if places.ndim == 1 else np.ravel_multi_index(tuple(places.T), dense.shape)
+        dense.flat[at] = values
+        proto.graph.initializer.append(numpy_helper.from_array(dense, sparse.values.name))
+    del proto.graph.sparse_initializer[:]
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from offloadasp.judge.simulator.convolution import convolve
 from offloadasp.judge.simulator.tensors import Array, Tensors
 from offloadasp.model.strategy import Strategy
 from offloadasp.network.attributes import attributes
-from offloadasp.network.compare import Mask, unit
+from offloadasp.network.compare import Mask, number_range
 from offloadasp.network.convolutions import Convolution
 from offloadasp.network.margins import absolute_sums, node_margin
 from offloadasp.network.operands import Operands, operands
@@ -85,11 +85,11 @@ def execute(
         note = f"{count} of {out.size} values depend on NaN or infinity; computed beside the plan"
     with np.errstate(all="ignore"):
         found = ready.finish(out)
-    numbers = _limits(found.dtype)
-    margin = node_margin(layer, clean, found, numbers[0])
+    _, large = number_range(found.dtype)
+    margin = node_margin(layer, clean, found)
     # Sums of which a part may exceed the type, and NaN that zeros between the taps of a dilated
     # kernel make of an infinity, are the evaluator's own doing.
-    unsure = absolute_sums(layer, clean) >= numbers[1]
+    unsure = absolute_sums(layer, clean) >= large
     if bad.any() and max(layer.dilations) > 1:
         unsure = np.ones_like(unsure)
     return Executed(found, margin, unsure, bool(touched.all()), note)
@@ -101,14 +101,3 @@ def _simulate(convolution: Convolution, strategy: Strategy, ready: Operands, x: 
         reason = replay.violations[0] if replay.violations else f"error {replay.max_abs_error}"
         raise VerificationError(f"{convolution.node}: VERIFICATION FAILED: {reason}")
     return replay.output
-
-
-def _limits(kind: np.dtype[Any]) -> tuple[float, float]:
-    """Return the least positive and half the largest number of a floating-point type."""
-    known = {"bfloat16": (2.0**-133, 2.0**126), "float16": (2.0**-24, 2.0**14)}
-    if kind.name in known:
-        return known[kind.name]
-    if unit(kind):
-        numbers = np.finfo(kind)
-        return float(numbers.smallest_subnormal), float(numbers.max) / 2
-    return 0.0, np.inf

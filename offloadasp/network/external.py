@@ -54,12 +54,35 @@ def require_external_data(path: Path, proto: ModelProto) -> None:
             _require(path, tensor)
 
 
+def load_external(path: Path, proto: ModelProto) -> None:
+    """Load into a model all data that it keeps in files of their own, which have been checked.
+
+    Raises
+    ------
+    InputError
+        A file cannot be read any more.
+    """
+    for tensor in every_tensor(proto.graph):
+        if uses_external_data(tensor):
+            tensor.CopyFrom(read_external(path, tensor))
+
+
 def read_external(path: Path, tensor: TensorProto) -> TensorProto:
-    """Return a tensor with the data that its file holds, which has been checked."""
+    """Return a tensor with the data that its file holds, which has been checked.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read any more.
+    """
     place = _place(path, tensor)
-    with (path.parent / place.location).open("rb") as file:
-        file.seek(place.offset)
-        data = file.read(_size(path, tensor) if place.length is None else place.length)
+    try:
+        with (path.parent / place.location).open("rb") as file:
+            file.seek(place.offset)
+            data = file.read(_size(path, tensor))
+    except OSError as error:
+        reason = f"the data of its tensor {tensor.name} cannot be read: {error.strerror}"
+        raise InputError(f"{path}: {reason}") from None
     found = TensorProto(dims=tensor.dims, data_type=tensor.data_type, name=tensor.name)
     found.raw_data = data
     return found
@@ -75,7 +98,8 @@ def _require(path: Path, tensor: TensorProto) -> None:
         )
     if not file.is_file():
         raise InputError(f"{path}: its tensor {tensor.name} is in {file}, which is missing")
-    if place.length is not None and place.length != size:
+    # Some writers state a length of 0 where they mean that of the shape.
+    if place.length not in (None, 0, size):
         raise InputError(
             f"{path}: its tensor {tensor.name} has {plural(size, 'byte')}; its entry in {file} "
             f"states {place.length}"

@@ -21,6 +21,11 @@ def misfit(op: str, given: Attributes, shapes: _Shapes) -> str | None:
     return None if check is None else check(given, [*shapes, *[None] * (10 - len(shapes))])
 
 
+def checked(op: str) -> bool:
+    """Whether `misfit` looks at an operator."""
+    return op in _CHECKS
+
+
 def reshape_misfit(x: _Shape, target: Sequence[int], *, allow_zero: bool) -> str | None:
     """Say why a tensor cannot be given a constant shape; None if it can, or nobody knows.
 

@@ -10,9 +10,9 @@ from onnx import NodeProto
 from pydantic import ValidationError
 
 from offloadasp.network.attributes import BadAttributesError, attributes, read_attributes
+from offloadasp.network.graphs import STANDARD, subgraphs
 from offloadasp.network.model import Model
 from offloadasp.network.nodes import Node, Unfit, convolution
-from offloadasp.network.shapes import STANDARD, subgraphs
 
 _Sizes = tuple[int, ...] | None
 

@@ -5,7 +5,7 @@ Units in the last place of the element type, and the length of the sums, decide 
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 from offloadasp.judge.simulator.convolution import convolve
 from offloadasp.judge.simulator.tensors import Array, Tensors
 from offloadasp.model.instance import Layer
-from offloadasp.network.compare import unit
+from offloadasp.network.compare import number_range, unit
 from offloadasp.network.convolutions import Convolution
 from offloadasp.network.model import Model
 from offloadasp.network.operands import Operands
@@ -32,7 +32,7 @@ _QUANTISING = ("QuantizeLinear", "DynamicQuantizeLinear", "QLinear", "QGemm")
 _MOVING = ("Flatten", "Identity", "Reshape", "Slice", "Squeeze", "Transpose", "Unsqueeze")
 
 
-def node_margin(layer: Layer, ready: Operands, found: Array, smallest: float) -> Array:
+def node_margin(layer: Layer, ready: Operands, found: Array) -> Array:
     """Return what each value of an offloaded node may differ by from the evaluator's.
 
     A sum of n products in any order errs by at most ``n u / (1 - n u)`` times the sum of absolute
@@ -44,16 +44,16 @@ def node_margin(layer: Layer, ready: Operands, found: Array, smallest: float) ->
         With finite operands.
     found
         The node's output, of a floating-point type.
-    smallest
-        The least positive number of that type.
     """
     absolute = absolute_sums(layer, ready)
     own = unit(found.dtype)
-    terms = layer.input[0] // layer.group * math.prod(layer.kernel_shape) + 1
+    smallest, _ = number_range(found.dtype)
+    terms = _terms(layer)
     sums = 2 * terms * min(own, _SUM_UNIT) * absolute
     bias = 0.0 if ready.bias is None else float(np.abs(ready.bias).max(initial=0.0))
     magnitude = np.abs(np.nan_to_num(found.astype(np.float64), posinf=0.0, neginf=0.0))
-    return sums + _ROUNDINGS * (own * (magnitude + bias) + smallest)
+    # Each product, too, may be too small for the units of the type.
+    return sums + _ROUNDINGS * own * (magnitude + bias) + (_ROUNDINGS + terms) * smallest
 
 
 def absolute_sums(layer: Layer, ready: Operands) -> Array:
@@ -80,18 +80,23 @@ class Margin:
         Of the largest finite magnitude that is expected.
     absolute
         In any case.
+    least
+        Besides, in steps of the least positive number of the type: where values are too small for
+        its units.
     """
 
     relative: float
     absolute: float
+    least: int = 0
 
     def of(self, expected: Array) -> float:
         """Return it as a number for a tensor."""
         if expected.dtype.kind in "OSUTc":
             return 0.0
         values = np.abs(expected.astype(np.float64))
+        smallest, _ = number_range(expected.dtype)
         largest = float(values.max(initial=0.0, where=np.isfinite(values)))
-        return self.relative * largest + self.absolute
+        return self.relative * largest + self.absolute + self.least * smallest
 
 
 def output_margins(model: Model, offloaded: Mapping[str, Convolution]) -> dict[str, Margin]:
@@ -111,18 +116,24 @@ def output_margins(model: Model, offloaded: Mapping[str, Convolution]) -> dict[s
             units[name] = before + sums + _ROUNDINGS * unit(_type(model, name))
             if steps:
                 stepped.add(name)
+    least = sum(_terms(c.layer) + _ROUNDINGS for c in offloaded.values())
     makers = {name: node for node in model.graph.node for name in node.output}
     return {
-        value.name: _margin(model, value.name, units.get(value.name, 0.0), stepped, makers)
+        value.name: replace(
+            _margin(model, value.name, units.get(value.name, 0.0), stepped, makers), least=least
+        )
         for value in model.graph.output
     }
 
 
 def _path(model: Model, node: NodeProto, convolution: Convolution) -> float:
-    layer = convolution.layer
     own = unit(_type(model, node.output[0]))
-    terms = layer.input[0] // layer.group * math.prod(layer.kernel_shape) + 1
-    return _ROUNDINGS * (own + math.sqrt(terms) * min(own, _SUM_UNIT))
+    return _ROUNDINGS * (own + math.sqrt(_terms(convolution.layer)) * min(own, _SUM_UNIT))
+
+
+def _terms(layer: Layer) -> int:
+    """Return the numbers that are added to one output: products, and a bias."""
+    return layer.input[0] // layer.group * math.prod(layer.kernel_shape) + 1
 
 
 def _margin(

@@ -14,24 +14,16 @@ from offloadasp.base.errors import InputError
 from offloadasp.network.declared import (
     Batch,
     fill_batch,
+    impossible,
     require_batch,
     require_inputs,
     require_outputs,
     stale,
 )
 from offloadasp.network.external import every_tensor, read_external, require_external_data
-from offloadasp.network.shapes import (
-    RANDOM,
-    STANDARD,
-    Inferred,
-    Shape,
-    first_line,
-    infer,
-    shape_of,
-    small,
-    subgraphs,
-    whole_types,
-)
+from offloadasp.network.graphs import RANDOM, STANDARD, Shape, first_line, shape_of, subgraphs
+from offloadasp.network.known import Inferred, small
+from offloadasp.network.shapes import infer, whole_types
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +108,7 @@ def load_model(path: Path, batch: int | None = None) -> Model:
     found, notes = _infer(proto, filled)
     require_batch(path, found, proto.graph, filled)
     require_outputs(path, found, proto.graph, filled)
+    notes += impossible(found, proto.graph)
     kinds = {name: kind for name, kind in found.types.items() if kind.HasField("tensor_type")}
     shapes = {name: shape_of(kind) for name, kind in kinds.items()}
     return Model(

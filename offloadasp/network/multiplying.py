@@ -10,9 +10,9 @@ from onnx import GraphProto, NodeProto, TensorProto
 
 from offloadasp.network.attributes import attributes, tensors
 from offloadasp.network.fit import times
+from offloadasp.network.graphs import STANDARD, Shape, operator, subgraphs
 from offloadasp.network.model import Model, constants_of
 from offloadasp.network.nodes import READERS
-from offloadasp.network.shapes import STANDARD, Shape, operator, subgraphs
 
 # Sums of products even of tensors that are computed at run time.
 _SUMS = {

@@ -8,8 +8,8 @@ from onnx import NodeProto, TensorProto
 from offloadasp.model.instance import Layer
 from offloadasp.network.attributes import Attributes, read_attributes
 from offloadasp.network.fit import times
+from offloadasp.network.graphs import Shape, operator
 from offloadasp.network.model import Model
-from offloadasp.network.shapes import Shape, operator
 
 FLOATS = (
     TensorProto.FLOAT,

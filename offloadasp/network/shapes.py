@@ -6,90 +6,16 @@ node whose inputs contradict each other is remembered with the reason, and infer
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-import numpy as np
 import onnx
-from onnx import (
-    AttributeProto,
-    GraphProto,
-    ModelProto,
-    NodeProto,
-    TensorProto,
-    TypeProto,
-    ValueInfoProto,
-    helper,
-    numpy_helper,
-)
-from onnx.reference import ReferenceEvaluator
+from onnx import ModelProto, NodeProto, TensorProto, TypeProto, ValueInfoProto, helper
 
 from offloadasp.network.attributes import BadAttributesError, attributes, read_attributes
 from offloadasp.network.fit import misfit, reshape_misfit, times
-
-# None for a dimension that is only known when the model runs.
-Shape = tuple[int | None, ...]
-
-STANDARD = ("", "ai.onnx")
-"""The domain of the standard operators, by both of its names."""
-
-# Their outputs differ from run to run, so they are no constants though they have no inputs.
-RANDOM = frozenset(
-    {
-        "Bernoulli",
-        "Dropout",
-        "Multinomial",
-        "RandomNormal",
-        "RandomNormalLike",
-        "RandomUniform",
-        "RandomUniformLike",
-    }
-)
-
-# Elements of a constant that may decide a shape: sizes, indices, scales.
-_SMALL = 1024
-_MESSAGE_LIMIT = 240
-
-
-@dataclass
-class Inferred:
-    """What is known of the tensors of a graph before it runs.
-
-    Attributes
-    ----------
-    proto
-        The model.
-    types
-        By the names of tensors, as far as they are known.
-    made
-        Those of them that nodes make of their inputs and weights, before any hint; without those
-        to which a node that contradicts itself has contributed.
-    doubtful
-        The latter.
-    hinted
-        By the names of tensors that a hint completed: its number.
-    values
-        Of small constants.
-    clashes
-        By the first output of a node whose inputs, weights and attributes contradict each other:
-        the reason.
-    causes
-        By the name of a tensor of which not all is known: the input or operator that is the
-        cause.
-    """
-
-    proto: ModelProto
-    types: dict[str, TypeProto] = field(default_factory=dict)
-    made: dict[str, TypeProto] = field(default_factory=dict)
-    doubtful: set[str] = field(default_factory=set)
-    hinted: dict[str, int] = field(default_factory=dict)
-    values: dict[str, TensorProto] = field(default_factory=dict)
-    clashes: dict[str, str] = field(default_factory=dict)
-    causes: dict[str, str] = field(default_factory=dict)
-
-    def shape(self, name: str) -> Shape | None:
-        """Return a shape; None if not even its rank is known."""
-        return shape_of(self.types[name]) if name in self.types else None
+from offloadasp.network.graphs import STANDARD, first_line, operator, shape_of, subgraphs
+from offloadasp.network.known import SMALL, Inferred, array, fold, keep_value, tensor_type
 
 
 def infer(
@@ -117,12 +43,12 @@ def infer(
         if cause is not None:
             found.causes[value.name] = cause
     for tensor in graph.initializer:
-        found.types[tensor.name] = _tensor_type(tensor.data_type, tensor.dims)
+        found.types[tensor.name] = tensor_type(tensor.data_type, tensor.dims)
         found.causes.pop(tensor.name, None)
-        _keep_value(found, tensor.name, tensor)
+        keep_value(found, tensor.name, tensor)
     for sparse in graph.sparse_initializer:
         kind = sparse.values.data_type
-        found.types[sparse.values.name] = _tensor_type(kind, sparse.dims)
+        found.types[sparse.values.name] = tensor_type(kind, sparse.dims)
     for node in graph.node:
         _infer_node(node, found, hints)
     return found
@@ -141,7 +67,7 @@ def whole_types(proto: ModelProto) -> dict[str, TypeProto]:
     for value in graph.output:
         value.type.tensor_type.ClearField("shape")
     for tensor in graph.initializer:
-        if math.prod(tensor.dims) > _SMALL:
+        if math.prod(tensor.dims) > SMALL:
             emptied = TensorProto(name=tensor.name, dims=tensor.dims, data_type=tensor.data_type)
             tensor.CopyFrom(emptied)
     try:
@@ -149,37 +75,6 @@ def whole_types(proto: ModelProto) -> dict[str, TypeProto]:
     except Exception:  # onnx documents no full list
         return {}  # what it refuses has been looked at node by node
     return {value.name: value.type for value in (*inferred.value_info, *inferred.output)}
-
-
-def small(tensor: TensorProto) -> bool:
-    """Whether a tensor may decide a shape."""
-    return math.prod(tensor.dims) <= _SMALL and tensor.data_type != TensorProto.STRING
-
-
-def shape_of(kind: TypeProto) -> Shape | None:
-    """Return the shape of a type; None if it is no tensor's or has none."""
-    if not kind.HasField("tensor_type") or not kind.tensor_type.HasField("shape"):
-        return None
-    # A size below 0 comes from arithmetic that nobody checked, and is none.
-    return tuple(
-        d.dim_value if d.HasField("dim_value") and d.dim_value >= 0 else None
-        for d in kind.tensor_type.shape.dim
-    )
-
-
-def operator(node: NodeProto) -> str:
-    """Return a node's operator, with its domain if that is not the standard one."""
-    return node.op_type if node.domain in STANDARD else f"{node.domain}.{node.op_type}"
-
-
-def subgraphs(node: NodeProto) -> list[GraphProto]:
-    """Return the graphs that a node holds."""
-    found = []
-    for entry in node.attribute:
-        if entry.type == AttributeProto.GRAPH:
-            found.append(entry.g)
-        found.extend(entry.graphs)
-    return found
 
 
 def _infer_node(node: NodeProto, found: Inferred, hints: Sequence[Mapping[str, TypeProto]]) -> None:
@@ -200,7 +95,7 @@ def _infer_node(node: NodeProto, found: Inferred, hints: Sequence[Mapping[str, T
         if _open(found.types.get(name)):
             found.causes[name] = _cause(node, found)
     if clash is None:
-        _fold(node, found)
+        fold(node, found)
 
 
 def _keep_type(
@@ -236,7 +131,7 @@ def _clash(node: NodeProto, found: Inferred) -> _Clash | None:
     if reason is not None:
         return _Clash(reason, may_go_on=True)
     if node.op_type == "Reshape" and len(node.input) > 1 and node.input[1] in found.values:
-        target = _array(found.values[node.input[1]])
+        target = array(found.values[node.input[1]])
         allow_zero = bool(attributes(node).get("allowzero", 0))
         reason = reshape_misfit(shapes[0], [int(n) for n in target.ravel()], allow_zero=allow_zero)
         return None if reason is None else _Clash(reason)
@@ -282,13 +177,6 @@ def _contradiction(node: NodeProto, found: Inferred, error: Exception) -> str:
     known = [times(shape) for shape in shapes if shape is not None]
     reason = re.sub(r"^\[\w+\]\s*", "", first_line(error)).rstrip(".")
     return f"its inputs {' and '.join(known)} do not fit: {reason}" if known else reason
-
-
-def first_line(error: BaseException) -> str:
-    """Return the beginning of an error's message, in one line."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    text = re.sub(r"\s+", " ", lines[0])
-    return text if len(text) <= _MESSAGE_LIMIT else f"{text[:_MESSAGE_LIMIT]}..."
 
 
 def _open(kind: TypeProto | None) -> bool:
@@ -340,85 +228,3 @@ def _fill(found: Inferred, name: str, more: TypeProto) -> bool:
         return False
     found.types[name] = helper.make_tensor_type_proto(kind, merged)
     return True
-
-
-def _fold(node: NodeProto, found: Inferred) -> None:
-    """Keep the value of a node's output if it is a small constant."""
-    if node.domain not in STANDARD or len(node.output) != 1 or subgraphs(node):
-        return
-    (name,) = node.output
-    value: TensorProto | None = None
-    if node.op_type == "Constant":
-        stated = attributes(node).get("value")
-        if isinstance(stated, TensorProto):
-            _keep_value(found, name, stated)
-            return
-    if node.op_type in ("Shape", "Size"):
-        value = _size_value(node, found)
-    elif node.op_type not in RANDOM and all(entry in found.values for entry in node.input if entry):
-        value = _evaluated(node, found)
-    if value is not None:
-        _keep_value(found, name, value)
-
-
-def _size_value(node: NodeProto, found: Inferred) -> TensorProto | None:
-    shape = found.shape(node.input[0])
-    if shape is None:
-        return None
-    given = attributes(node)
-    if node.op_type == "Shape":
-        shape = shape[slice(given.get("start", 0), given.get("end", None))]
-    known = [size for size in shape if size is not None]
-    if len(known) < len(shape):
-        return None
-    sizes = np.array(known if node.op_type == "Shape" else math.prod(known), np.int64)
-    return numpy_helper.from_array(sizes, node.output[0])
-
-
-def _evaluated(node: NodeProto, found: Inferred) -> TensorProto | None:
-    shape = found.shape(node.output[0])
-    if shape is None or None in shape or math.prod(size or 0 for size in shape) > _SMALL:
-        return None
-    graph = helper.make_graph(
-        [node],
-        "constant",
-        [],
-        [helper.make_value_info(node.output[0], found.types[node.output[0]])],
-        [_named(found.values[name], name) for name in dict.fromkeys(filter(None, node.input))],
-    )
-    proto = found.proto
-    model = helper.make_model(graph, opset_imports=proto.opset_import, ir_version=proto.ir_version)
-    try:
-        with np.errstate(all="ignore"):
-            (value,) = ReferenceEvaluator(model).run(None, {})
-        return numpy_helper.from_array(np.asarray(value), node.output[0])
-    except Exception:  # whatever an operator raises: then it is not known
-        return None
-
-
-def _keep_value(found: Inferred, name: str, tensor: TensorProto) -> None:
-    if not small(tensor) or tensor.data_location == TensorProto.EXTERNAL:
-        return
-    try:
-        numpy_helper.to_array(tensor)
-    except Exception:  # onnx documents no full list for malformed tensors
-        return
-    found.values[name] = _named(tensor, name)
-    found.types[name] = _tensor_type(tensor.data_type, tensor.dims)
-
-
-def _named(tensor: TensorProto, name: str) -> TensorProto:
-    if tensor.name == name:
-        return tensor
-    found = TensorProto()
-    found.CopyFrom(tensor)
-    found.name = name
-    return found
-
-
-def _array(tensor: TensorProto) -> np.ndarray[tuple[int, ...], np.dtype[np.generic]]:
-    return np.asarray(numpy_helper.to_array(tensor))
-
-
-def _tensor_type(kind: int, dims: Iterable[int]) -> TypeProto:
-    return helper.make_tensor_type_proto(kind, list(dims))

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from onnx import ModelProto, NodeProto, helper
-from onnx.external_data_helper import load_external_data_for_model
 
 from offloadasp.base.errors import InputError, OffloadError, VerificationError
 from offloadasp.judge.simulator.tensors import Array
@@ -20,12 +19,12 @@ from offloadasp.network.compare import Compared, compare, unjudged
 from offloadasp.network.convolutions import Convolution, Imported
 from offloadasp.network.dataset import DataSet
 from offloadasp.network.draw_weights import draw_weights
-from offloadasp.network.evaluator import OWN_DOMAIN, OWN_OPERATOR, evaluate
+from offloadasp.network.evaluator import OWN_DOMAIN, OWN_OPERATOR, evaluate, make_dense
 from offloadasp.network.execute import Executed, execute
+from offloadasp.network.external import load_external
 from offloadasp.network.fit import times
 from offloadasp.network.margins import output_margins
 from offloadasp.network.model import Model
-from offloadasp.network.shapes import first_line
 
 
 @dataclass(frozen=True)
@@ -112,11 +111,8 @@ def expect(model: Model, imported: Imported, data: DataSet, seed: int) -> Expect
     """
     proto = ModelProto()
     proto.CopyFrom(model.proto)
-    try:
-        load_external_data_for_model(proto, str(model.path.parent))
-    except Exception as error:  # onnx documents no full list
-        reason = first_line(error)
-        raise InputError(f"{model.path}: its weights cannot be loaded: {reason}") from None
+    load_external(model.path, proto)
+    make_dense(proto)
     offloaded = {c.output: c for c in imported.convolutions}
     drawn = [] if data.outputs is not None else draw_weights(model, proto, offloaded, seed)
     names = dict.fromkeys(value.name for value in proto.graph.output)

@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from onnx import AttributeProto, ModelProto, NodeProto, helper
+from onnx import AttributeProto, ModelProto, NodeProto, helper, numpy_helper
 
 from offloadasp.network.attributes import BadAttributesError, read_attributes
 from offloadasp.network.convolutions import convolutions
+from offloadasp.network.external import load_external
 from offloadasp.network.model import load_model
 from tests.engines import model_mutants
 from tests.support.invoking import offload_asp
@@ -118,6 +119,23 @@ def test_an_entry_of_external_data_that_cannot_be_is_one_line(
     )
     assert ran.code == 2
     assert "tensor w" in ran.error_line
+
+
+@pytest.mark.parametrize("length", [None, "0", "72"])
+def test_a_length_that_is_left_out_or_0_is_that_of_the_shape(
+    length: str | None, tmp_path: Path
+) -> None:
+    proto = model([helper.make_node("Conv", ["x", "w"], ["y"], "conv")], {"x": X}, ["y"], {"w": W})
+    (tensor,) = proto.graph.initializer
+    tensor.ClearField("raw_data")
+    tensor.data_location = 1
+    for name, entry in (("location", "w.bin"), ("offset", "8"), ("length", length)):
+        if entry is not None:
+            tensor.external_data.add(key=name, value=entry)
+    (tmp_path / "w.bin").write_bytes(bytes(8) + W.tobytes() + b"what follows")
+    read = load_model(saved(proto, tmp_path))
+    load_external(read.path, read.proto)
+    np.testing.assert_array_equal(numpy_helper.to_array(read.graph.initializer[0]), W)
 
 
 def test_the_models_that_are_mutated_are_read(tmp_path: Path) -> None:

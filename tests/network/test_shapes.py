@@ -129,6 +129,20 @@ def test_a_shape_that_no_batch_explains_is_the_node_s_own_fault(tmp_path: Path) 
     assert "shaper (Reshape), which cannot be" in skipped.reason
 
 
+def test_a_node_that_cannot_run_and_is_no_layer_is_noted_with_both_shapes(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["y"], "conv"),
+        helper.make_node("Add", ["y", "p"], ["z"], "position"),
+    ]
+    constants = {"w": weights(2, 2, 3, 3), "p": weights(1, 2, 5, 5)}
+    proto = made(nodes, [("x", F, [1, 2, 6, 6])], [("z", F, None)], constants)
+    model, found = read(proto, tmp_path)
+    assert [entry.node for entry in found.convolutions] == ["conv"]
+    (note,) = model.notes
+    for word in ("position (Add) cannot run", "1x2x4x4", "1x2x5x5"):
+        assert word in note
+
+
 UNFIT: list[tuple[str, list[str], dict[str, Array], dict[str, Any], str, str]] = [
     ("Gemm", ["x", "w"], {"w": weights(10, 64)}, {"transB": 1}, "10x64", "1x36"),
     ("Gemm", ["x", "w"], {"w": weights(64, 10)}, {}, "64x10", "1x36"),

@@ -243,3 +243,26 @@ def test_bfloat16_is_judged_by_its_own_units(tmp_path: Path) -> None:
     shown = verified(proto, tmp_path)
     assert shown.verified
     assert 0 < shown.inner[0].tolerance < 0.5
+
+
+def test_results_too_small_for_the_units_of_their_type_are_no_errors(tmp_path: Path) -> None:
+    proto = chain(1)
+    x = normal(1, 4, 6, 6) * np.float32(1e-43)
+    shown = verified(proto, tmp_path, inputs={"x": x})
+    assert shown.verified
+    assert shown.outputs[0].equal
+
+
+def test_sparse_weights_are_evaluated(tmp_path: Path) -> None:
+    node = helper.make_node("Conv", ["x", "w"], ["y"], "conv")
+    proto = model([node], {"x": normal(1, 4, 6, 6)}, ["y"], {"w": normal(4, 4, 3, 3)})
+    dense = numpy_helper.to_array(proto.graph.initializer[0]).copy()
+    dense[np.abs(dense) < 1] = 0
+    del proto.graph.initializer[:]
+    places = np.argwhere(dense)
+    values = helper.make_tensor("w", TensorProto.FLOAT, [len(places)], dense[dense != 0])
+    indices = helper.make_tensor("", TensorProto.INT64, places.shape, places.ravel())
+    proto.graph.sparse_initializer.append(helper.make_sparse_tensor(values, indices, dense.shape))
+    shown = verified(proto, tmp_path)
+    assert shown.verified
+    assert shown.inner[0].spread > 1
