@@ -56,7 +56,7 @@ class Plan:
             loaded=self._loaded_bytes(),
             written=self._written_bytes(),
             actions=len(np.unique(self.compute[:, 0])),
-            peak=self._peak_bytes(),
+            peak=int(self.on_chip_bytes().max(initial=0)),
         )
 
     @property
@@ -84,8 +84,8 @@ class Plan:
             + problem.partial_bytes[self.write_partial_sums[:, 1]].sum()
         )
 
-    def _peak_bytes(self) -> int:
-        """Return the most bytes on chip in any step of a valid plan."""
+    def on_chip_bytes(self) -> IntArray:
+        """Return the most bytes on chip in each step of a valid plan, shape (1 + steps,)."""
         problem = self.problem
         change = np.zeros(self.steps + 1, dtype=np.int64)
         pixel, kernel, partial = problem.pixel_bytes, problem.kernel_bytes, problem.partial_bytes
@@ -103,7 +103,8 @@ class Plan:
         outputs = problem.semantics.occupied_by_outputs(
             first, last, partial[n], problem.output_bytes[n], self.steps
         )
-        return int((np.cumsum(change) + outputs).max(initial=0))
+        on_chip: IntArray = np.cumsum(change) + outputs
+        return on_chip
 
     def _output_spans(self) -> tuple[IntArray, IntArray, IntArray]:
         """Return the first and last step and the kernel group of every output block."""
