@@ -23,6 +23,7 @@ from offloadasp.search import run as searching
 from offloadasp.search import size_limits
 from offloadasp.search.anneal.improve import preparation
 from offloadasp.search.construct import decompose
+from offloadasp.search.construct.construct import Constructor
 from offloadasp.search.construct.decompose import decompositions, scope
 from offloadasp.search.deterministic import LessMemory
 from offloadasp.search.effort import Effort
@@ -315,3 +316,12 @@ def test_ctrl_c_and_a_full_memory_end_the_bounds_of_a_large_layer(
         search(asked, Effort(clock))
     assert begun.is_set()
     over.set()
+
+
+def test_plans_on_the_way_are_known_without_their_schedules_which_can_be_made_again() -> None:
+    asked = question(instance(CASES["depthwise"], 60))
+    best = Constructor(asked.problems, Clock(evaluations=100), 0).run()
+    assert best.history
+    for _, candidate in best.history:
+        assert "schedule" not in vars(candidate)
+        assert candidate.schedule.cost == candidate.cost
