@@ -3,8 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 from bench.case import Case, load
 from bench.child import Children
@@ -54,7 +53,37 @@ class Size(Case):
         )
 
 
-def _work(children: Children, case: Size, limits: Limits) -> Row:
+class Growing(Case):
+    """A layer of which one size grows; see ``bench/cases/scale.toml``."""
+
+    kind: Literal["depthwise", "row", "dilated row", "fully connected", "kernels"]
+    size: int
+
+    groups: ClassVar[str] = "auto"
+
+    @property
+    def name(self) -> str:
+        """Kind and size."""
+        return f"{self.kind} {self.size}"
+
+    @property
+    def text(self) -> str:
+        """The instance file."""
+        size, small = self.size, {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}
+        row = {"input": [8, 1, size], "kernels": 8, "kernel_shape": [1, 3]}
+        layers: dict[str, dict[str, Any]] = {
+            "depthwise": {"input": [size, 7, 7], "kernels": size, "group": size, **small},
+            "row": {**row, "pads": [0, 1, 0, 1]},
+            "dilated row": {**row, "pads": [0, 64, 0, 64], "dilations": [1, 64]},
+            "fully connected": {"input": [1024, 1, 1], "kernels": size, "kernel_shape": [1, 1]},
+            "kernels": {"input": [64, 7, 7], "kernels": size, **small},
+        }
+        return instance_file(
+            self.name.replace(" ", "-"), layers[self.kind], memory=2**17, macs=2**17, compute=512
+        )
+
+
+def _work(children: Children, case: Size | Growing, limits: Limits) -> Row:
     run = solve(children, case.text, replace(limits, time_limit=FIRST_PLAN))
     if not run.report:
         return run.row
@@ -62,7 +91,7 @@ def _work(children: Children, case: Size, limits: Limits) -> Row:
     groups = report["decomposition"]
     return {
         **run.row,
-        "positions": case.side**2,
+        **_place(case),
         "groups": case.groups,
         "chosen": f"{len(groups['kernel_groups'])} x {len(groups['channel_groups'])}",
         "duration": report["duration"],
@@ -71,10 +100,40 @@ def _work(children: Children, case: Size, limits: Limits) -> Row:
     }
 
 
+def _place(case: Size | Growing) -> Row:
+    if isinstance(case, Size):
+        return {"positions": case.side**2}
+    return {"kind": case.kind, "size": case.size}
+
+
 def _summary(rows: Sequence[Row]) -> list[str]:
+    return [*_squares(rows), *_growing(rows)]
+
+
+def _growing(rows: Sequence[Row]) -> list[str]:
+    """Say how time and memory grow with the size of each kind of layer."""
+    lines = []
+    alike: dict[str, list[Row]] = {}
+    for row in measured(rows):
+        if "kind" in row:
+            alike.setdefault(row["kind"], []).append(row)
+    for kind, found in alike.items():
+        ends = min(row["size"] for row in found), max(row["size"] for row in found)
+        if ends[0] < ends[1]:
+            times = {row["size"]: row["inside"]["total"] for row in found}
+            held = {row["size"]: row["peak_bytes"] for row in found}
+            lines.append(
+                f"{kind}: from {ends[0]} to {ends[1]} time grows as the size to the power "
+                f"{_exponent(times, *ends):.2f}, memory {_exponent(held, *ends):.2f}. "
+                "Goal: at most about 1."
+            )
+    return lines
+
+
+def _squares(rows: Sequence[Row]) -> list[str]:
     lines = []
     for name in _DECOMPOSITIONS:
-        alike = [row for row in measured(rows) if row["groups"] == name]
+        alike = [row for row in measured(rows) if row["groups"] == name and "positions" in row]
         times = {row["positions"]: row["inside"]["total"] for row in alike}
         if {_FROM**2, _TO**2} <= set(times):
             ends = _exponent(times, _FROM**2, _TO**2)
@@ -91,6 +150,10 @@ def _exponent(times: dict[int, float], first: int, last: int) -> float:
     return math.log(times[last] / times[first]) / math.log(last / first)
 
 
+def _cases() -> list[Size | Growing]:
+    return [*load("scale", Size), *load("scale", Growing, "growing")]
+
+
 SUITE = Suite(
     name="scale",
     title="Scale: the first verified plan with its bound",
@@ -98,9 +161,10 @@ SUITE = Suite(
         f"Input and output {_CHANNELS} channels of height x width, 3x3 kernels, pad 1, a step one "
         "output position with all channels. Memory: all kernels, one output block, and of the "
         "input one row and 9 pixels. Search off (--time-limit 0.001): bounds, one plan, its check "
-        "by the rules and the simulator. Groups: kernel groups x channel groups, given as 1 x 1 or "
-        "left open (auto), and those of the plan. total: seconds without the start of the process; "
-        "s and MB: wall time and peak memory of the process."
+        "by the rules and the simulator. Then layers of which one size grows, with 128 KiB and as "
+        "many multiply-accumulates a step. Groups: kernel groups x channel groups, given as 1 x 1 "
+        "or left open (auto), and those of the plan. total: seconds without the start of the "
+        "process; s and MB: wall time and peak memory of the process."
     ),
     columns=(
         Column("outputs and groups", cell("name")),
@@ -113,6 +177,6 @@ SUITE = Suite(
         PEAK,
     ),
     summary=_summary,
-    cases=partial(load, "scale", Size),
+    cases=_cases,
     work=_work,
 )

@@ -39,7 +39,7 @@ def run(
     search = EditedSearch if rules.edited else Lexicographic
     answer = search(instance, rules, effort, names, tell).run()
     strategy = strategy_of(answer)
-    # A better file of an earlier run stays; a budget promises the same file each time.
+    # A better file of an earlier run counts; a budget promises the same file each time.
     path = None if out is None else out / f"{instance.name}.strategy.json"
     readings = None
     if path is not None and effort.budget is None and not rules.edited:

@@ -58,9 +58,10 @@ def run(
     INSTANCE is a TOML file, or the name of a shipped instance. Its table [search] says how long
     to search and with how many threads; options here come first.
 
-    The strategy is written to OUT/NAME.strategy.json. If that file already holds a better
-    strategy of the same instance for the same objective, the better one is verified anew and
-    kept. With --budget, or with edited rules, the file is always replaced.
+    The strategy is written to OUT/NAME.strategy.json. If a file of a strategy in OUT already holds
+    a better one for the same objective, of the same instance or of one that differs only in its
+    name and in having less memory, the better one is verified anew and written. With --budget, or
+    with edited rules, the strategy found is always written.
     """
     names = objectives(objective)
     path = find_instance(instance)

@@ -1,34 +1,76 @@
-"""A better strategy in a file is not lost to a worse one: the file's takes the place of the new."""
+"""A better strategy in a file is not lost to a worse one: the file's takes the place of the new.
 
+So is that of a file of the same problem with less memory: it fits into more.
+"""
+
+import json
+from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
 
 from offloadasp.asp.rules import Rules
 from offloadasp.base.errors import InputError
 from offloadasp.judge.verdict import Readings, read
-from offloadasp.model.instance import Instance
+from offloadasp.model.instance import Instance, Layer, ResolvedInstance
 from offloadasp.model.strategy import Ranked, Strategy, load
+
+# Characters of a file in which its layer is named.
+_HEAD = 4096
 
 
 def better(path: Path, found: Strategy, instance: Instance, rules: Rules) -> Readings | None:
-    """Return the strategy of an earlier file if it is of the same problem, valid, and better.
+    """Return the best strategy of the earlier files that is of the same problem, valid, and better.
 
-    It comes with the bounds of the new one, which hold for it as well: they speak of everything
-    that the instance leaves open. Both readings of it come along, as the file may hold anything:
-    only what they say counts.
+    The same problem with no more memory, under any name, counts as well. The strategy comes with
+    the bounds of the new one, which hold for it as well: they speak of everything that the
+    instance leaves open. Both readings of it come along, as the file may hold anything: only what
+    they say counts.
 
     Parameters
     ----------
+    path
+        Where the new one would be written. The files of strategies in its folder are read.
     found
         What would be written.
     """
+    earlier = [
+        strategy
+        for strategy in _of_the_layer(path, instance)
+        if _comparable(strategy, found, instance) and _values(strategy) < _values(found)
+    ]
+    for strategy in sorted(earlier, key=_values):
+        kept = read(_joined(strategy, found), rules, instance.search.seed)
+        if _valid(kept):
+            return kept
+    return None
+
+
+def _of_the_layer(path: Path, instance: Instance) -> Iterator[Strategy]:
+    """Yield the strategies of the files in a folder that are of the same layer."""
+    for file in sorted({path, *path.parent.glob("*.strategy.json")}):
+        try:
+            # Most files are of other layers: what they say of theirs comes first.
+            if _layer(file) == instance.layer:
+                yield load(file)
+        except (InputError, OSError, ValueError):
+            continue
+
+
+def _layer(path: Path) -> Layer | None:
+    """Return the layer that a file of a strategy names, without reading its steps."""
+    with path.open(encoding="utf-8") as file:
+        head = file.read(_HEAD)
+    begin = head.find('"layer":')
+    if begin < 0:
+        return None
+    given, _ = json.JSONDecoder().raw_decode(head, head.index("{", begin))
     try:
-        earlier = load(path)
-    except InputError:
+        return Layer.model_validate(given)
+    except ValidationError:
         return None
-    if not _comparable(earlier, found, instance) or _values(earlier) >= _values(found):
-        return None
-    kept = read(_joined(earlier, found), rules, instance.search.seed)
-    return kept if _valid(kept) else None
 
 
 def _valid(kept: Readings) -> bool:
@@ -44,7 +86,9 @@ def _valid(kept: Readings) -> bool:
 def _comparable(earlier: Strategy, found: Strategy, instance: Instance) -> bool:
     """Whether both solve the instance, and for the same objectives."""
     ours, theirs = found.instance, earlier.instance
-    if ours.described != theirs.described:
+    if theirs.accelerator.memory > ours.accelerator.memory:
+        return False
+    if _apart_from_memory(ours) != _apart_from_memory(theirs):
         return False
     if [part.name for part in earlier.ranking] != [part.name for part in found.ranking]:
         return False
@@ -57,7 +101,12 @@ def _comparable(earlier: Strategy, found: Strategy, instance: Instance) -> bool:
     return all(wanted is None or wanted == given for wanted, given in fixed)
 
 
-def _values(strategy: Strategy) -> list[object]:
+def _apart_from_memory(instance: ResolvedInstance) -> dict[str, Any]:
+    accelerator = instance.accelerator.model_copy(update={"memory": 1})
+    return {**instance.described, "name": "", "accelerator": accelerator}
+
+
+def _values(strategy: Strategy) -> list[Fraction]:
     return [part.value for part in strategy.ranking]
 
 
@@ -73,7 +122,8 @@ def _joined(earlier: Strategy, found: Strategy) -> Strategy:
         update = {"value": first.value, "then": tuple(others) or None}
         objective = objective.model_copy(update=update)
     proved = all(part.value == part.lower_bound for part in ranking)
-    instance = earlier.instance.model_copy(update={"search": found.instance.search})
+    decomposition = earlier.instance.decomposition
+    instance = found.instance.model_copy(update={"decomposition": decomposition})
     return found.model_copy(
         update={
             "instance": instance,

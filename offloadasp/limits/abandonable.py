@@ -67,6 +67,11 @@ def beside(work: Callable[[], None]) -> threading.Thread:
     return thread
 
 
+def of_no_use() -> None:
+    """Say of the thread that calls this that no later process has a use for its work."""
+    _left.append(threading.current_thread())
+
+
 def left_alone(*, interrupted: bool = False) -> bool:
     """Whether abandoned work is still running; the end of the process must not wait for it."""
     return any(thread.is_alive() for thread in (_left + _useful if interrupted else _left))

@@ -13,15 +13,19 @@ from offloadasp.bounds import Bound, least_memory, lower_bound
 from offloadasp.limits.abandonable import aside
 from offloadasp.model.problem import Problem, granularity
 from offloadasp.search.anneal.improve import starts_of
-from offloadasp.search.construct.construct import Best, Candidate, evaluate
+from offloadasp.search.construct.construct import Best, Candidate, Constructor, evaluate
 from offloadasp.search.construct.traversal import visits
 from offloadasp.search.effort import Effort
 from offloadasp.search.pool import Listener, Pool, Status
 from offloadasp.search.question import Question
+from offloadasp.search.size_limits import within_reach
 from offloadasp.search.workers import Construct, Refute, baselines_of, improver_of
 
 _DENSE = 32
 _GROWTH = 1.35
+# Under a clock, so many memories below the question's own are tried, each for this share of what is
+# left of the time.
+_LOWER, _LOWER_SHARE = 4, 0.02
 
 
 def rungs(problem: Problem, least: int) -> tuple[list[int], bool]:
@@ -186,3 +190,35 @@ def _again(candidate: Candidate, capacity: int) -> Candidate | None:
     blocking = candidate.blocking.at(capacity)
     tiles = visits(blocking.problem.tile_grid, candidate.traversal)
     return evaluate(tiles, blocking, candidate.traversal)
+
+
+class LessMemory:
+    """Constructs plans for less memory under the clock: they fit into more, and may be better."""
+
+    def fits(self, pool: Pool) -> bool:
+        """Return whether the best of all plans is wanted, and each is made in a moment."""
+        return pool.question.target is None and within_reach(pool.found.plan.problem)
+
+    def run(self, pool: Pool, effort: Effort) -> None:
+        """Offer the best plan of each of the next lower memories, within a share of the time."""
+        whole = pool.question.whole
+        below, _ = rungs(whole, least_memory(whole).value)
+        lower = [capacity for capacity in below if capacity < whole.memory][-_LOWER:]
+        for capacity in reversed(lower):
+            if pool.closed or effort.clock.expired():
+                break
+            problems = pool.question.within(capacity).problems
+            clock = effort.clock.part(_LOWER_SHARE)
+            enough = int(pool.enough / pool.question.unit)
+            for _, found in Constructor(problems, clock, enough).run().history[-1:]:
+                self._offer(pool, found)
+
+    def _offer(self, pool: Pool, found: Candidate) -> None:
+        """Offer a plan for less memory as it is, and with what more memory can keep."""
+        memory = pool.question.whole.memory
+        more = _again(found, memory)
+        if more is not None:
+            pool.offer(more.offer().plan, more.offer().source)
+        offered = found.offer()
+        plan = replace(offered.plan, problem=offered.plan.problem.within(memory))
+        pool.offer(plan, offered.source)

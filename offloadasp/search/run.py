@@ -2,7 +2,7 @@
 
 from offloadasp.bounds import lower_bound
 from offloadasp.limits.abandonable import aside
-from offloadasp.search.deterministic import climb
+from offloadasp.search.deterministic import LessMemory, climb
 from offloadasp.search.effort import Effort
 from offloadasp.search.pool import Listener, Pool
 from offloadasp.search.question import Question
@@ -27,7 +27,7 @@ def _by_the_clock(question: Question, effort: Effort, tell: Listener) -> Pool:
     bound = aside(lambda: lower_bound(question.whole), lambda: effort.clock.in_vain)
     pool = Pool(question, bound, tell)
     first = Anneal(turns=effort.threads == 1)
-    workers: list[Worker] = [Construct(), first, Refute(beside=first)]
+    workers: list[Worker] = [Construct(), LessMemory(), first, Refute(beside=first)]
     for worker in workers:
         if not pool.closed and worker.fits(pool):
             worker.run(pool, effort)

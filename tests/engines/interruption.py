@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from collections import Counter
 from dataclasses import dataclass
 from functools import cache
@@ -32,6 +33,48 @@ _SHARE = 8
 _STARTUP = 0.1
 # Grounds for long, and has strategies from early on.
 RULES = "{ p(X, Y, Z) : X = 1..90, Y = 1..90, Z = 1..90 }.\n:~ p(X, Y, Z). [1@-1, X, Y, Z]\n"
+_CHIP = """
+[accelerator]
+memory = 65536
+load_cycles = "1/8"
+write_cycles = "1/8"
+compute_cycles = 1024
+macs_per_step = 15872
+"""
+# So large that bounds and the first plan take a while.
+WIDE = """
+name = "wide"
+[layer]
+input = [16384, 7, 7]
+kernels = 16384
+kernel_shape = [3, 3]
+pads = [1, 1, 1, 1]
+group = 16384
+"""
+LONG = """
+name = "long"
+[layer]
+input = [8, 1, 16000]
+kernels = 8
+kernel_shape = [1, 5]
+pads = [0, 8, 0, 8]
+dilations = [1, 4]
+"""
+FULLY_CONNECTED = """
+name = "connected"
+[layer]
+input = [1024, 1, 1]
+kernels = 50257
+kernel_shape = [1, 1]
+"""
+TEXTS = {
+    "tiny": TINY,
+    "rules": TINY,
+    "large": LARGE,
+    "wide": WIDE + _CHIP,
+    "long": LONG + _CHIP,
+    "connected": FULLY_CONNECTED + _CHIP,
+}
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
 
 
@@ -69,13 +112,13 @@ def trial(number: int) -> Trial:
     """Return the trial of a number: the same each time."""
     draw = random.Random(number)
     number_ = draw.choice((*SIGNALS, None))
-    kind = draw.choice(("tiny", "large", "large", "large", "rules"))
+    kind = draw.choice(("tiny", "large", "large", "large", "rules", "wide", "long", "connected"))
     return Trial(
-        TINY if kind in ("tiny", "rules") else LARGE,
+        TEXTS[kind],
         ("--encoding", "rules.lp") if kind == "rules" else (),
         draw.choice(("nothing", "other", "better")) if kind == "large" else "nothing",
         number_,
-        draw.uniform(0.05, 2.5),
+        draw.uniform(0.05, 6 if kind in ("wide", "long", "connected") else 2.5),
     )
 
 
@@ -100,7 +143,7 @@ def attempt(planned: Trial, folder: Path, patience: float = QUICK) -> Left:
     """Make a trial in an empty folder, which may take so many seconds after its end is due."""
     (folder / "instance.toml").write_text(planned.text)
     (folder / "rules.lp").write_text(RULES)
-    name = "tiny" if planned.text == TINY else "large"
+    name = tomllib.loads(planned.text)["name"]
     path = folder / "out" / f"{name}.strategy.json"
     before = {"nothing": None, "other": b"{}", "better": _better}[planned.earlier]
     before = before() if callable(before) else before

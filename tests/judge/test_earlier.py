@@ -77,6 +77,35 @@ def test_a_better_file_is_kept_and_reported(solved: Path, worse: None) -> None:
     assert offload_asp("check", solved.parent / "out" / NAME).code == 0
 
 
+def test_a_better_file_of_the_same_layer_with_less_memory_is_taken(
+    solved: Path, worse: None
+) -> None:
+    found = load(solved.parent / "out" / NAME)
+    more = solved.parent / "more.toml"
+    text = solved.read_text().replace('name = "tiny"', 'name = "more"')
+    memory = found.instance.accelerator.memory
+    more.write_text(text.replace(f"memory = {memory}", f"memory = {memory + 5}"))
+    ran = run(more, "--json")
+    assert ran.code == 0
+    assert (ran.json["name"], ran.json["memory"]) == ("more", memory + 5)
+    assert ran.json["duration"] == found.duration
+    assert load(solved.parent / "out" / "more.strategy.json").steps == found.steps
+    assert offload_asp("check", solved.parent / "out" / "more.strategy.json").code == 0
+
+
+@pytest.mark.parametrize(("key", "more"), [("memory", 5), ("write_cycles", 1)])
+def test_a_file_with_more_memory_or_other_rates_is_not_taken(
+    solved: Path, worse: None, key: str, more: int
+) -> None:
+    path = solved.parent / "out" / NAME
+    data: dict[str, Any] = json.loads(path.read_text())
+    data["instance"]["accelerator"][key] += more
+    data["duration"] = data["objective"]["value"] = 1
+    path.unlink()
+    (path.parent / "other.strategy.json").write_text(json.dumps(data))
+    assert "earlier run" not in run(solved, "--json").json["method"]
+
+
 def test_a_file_that_is_kept_is_read_once_by_each_reading(
     solved: Path, worse: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

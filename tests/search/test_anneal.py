@@ -362,7 +362,7 @@ def test_a_larger_budget_does_all_that_a_smaller_one_does(
     best = Best()
     for k, count in enumerate(sorted(tried)):
         better = replace(start, cost=1000 - k)
-        best.add(Candidate(blocking, ROW_BY_ROW, better), count)
+        best.add(Candidate.of(blocking, ROW_BY_ROW, better), count)
 
     def runs(budget: int) -> dict[int, int]:
         # As the search itself: a plan that is found later than the budget allows is not known.

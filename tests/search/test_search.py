@@ -3,6 +3,7 @@
 from fractions import Fraction
 from math import inf
 from pathlib import Path
+from threading import Event
 
 import pytest
 from hypothesis import example, given, settings
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 import offloadasp
 from offloadasp import pipeline
 from offloadasp.asp.rules import shipped_rules
-from offloadasp.base.errors import InfeasibleError
+from offloadasp.base.errors import InfeasibleError, NoStrategyError
 from offloadasp.base.resources import instances_folder
 from offloadasp.bounds import least_macs, least_memory, lower_bound
 from offloadasp.judge.simulator import simulate
@@ -25,13 +26,19 @@ from offloadasp.model.instance import (
 )
 from offloadasp.model.objectives import DURATION, prices_of
 from offloadasp.model.problem import problem_of
-from offloadasp.search import baselines
+from offloadasp.search import baselines, size_limits
+from offloadasp.search import question as questions
+from offloadasp.search import run as searching
 from offloadasp.search.anneal.improve import preparation
+from offloadasp.search.construct import decompose
+from offloadasp.search.construct.construct import Constructor
 from offloadasp.search.construct.decompose import decompositions, scope
+from offloadasp.search.deterministic import LessMemory
 from offloadasp.search.effort import Effort
 from offloadasp.search.pool import Pool, Status
 from offloadasp.search.question import Question, question_of
 from offloadasp.search.run import search
+from offloadasp.search.size_limits import fits, operations
 from offloadasp.search.workers import Construct, fallback
 from tests.engines import exhaustive
 from tests.support.layers import PRECISIONS, accelerator, layers
@@ -310,3 +317,62 @@ def test_rates_of_more_than_64_bits_are_planned_for(objective: str) -> None:
     described = instance({**CASES["two rows"], "energy": energy}, 12, **rates)
     result = offloadasp.solve(described, objective=objective, budget=2)
     assert result.lower_bound <= result.duration
+
+
+def test_under_a_clock_plans_for_less_memory_count_as_well() -> None:
+    case: dict[str, object] = {"layer": {"input": [2, 5, 6], "kernels": 2, "kernel_shape": [3, 3]}}
+    asked = question(instance(case, 60, macs_per_step=108))
+    pool = Pool(asked, lower_bound(asked.whole))
+    poor = fallback(asked)
+    pool.offer(poor.plan, poor.source)
+    LessMemory().run(pool, Effort(Clock(evaluations=400)))
+    assert pool.found.cost < poor.cost
+    assert pool.found.plan.problem.memory == asked.whole.memory
+    # Which plan it is does not matter; what a memory below gives is not lost.
+    below = question(instance(case, 59, macs_per_step=108))
+    other = Pool(below, lower_bound(below.whole))
+    Construct().run(other, Effort(Clock(evaluations=400)))
+    assert pool.found.cost <= other.found.cost
+
+
+def test_where_no_usual_decomposition_fits_some_between_them_and_the_finest_are_tried(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(decompose, "_PAIRS_LIMIT", 4)
+    monkeypatch.setattr(size_limits, "CHECKED", 100)
+    monkeypatch.setattr(questions, "CHECKED", 100)
+    case: dict[str, object] = {
+        "layer": {"input": [16, 1, 1], "kernels": 16, "kernel_shape": [1, 1]}
+    }
+    found = question(instance(case, 48)).problems
+    assert found
+    assert all(fits(problem) and 4 < operations(problem) <= 100 for problem in found)
+
+
+@pytest.mark.parametrize("event", ["stop", "full"])
+def test_ctrl_c_and_a_full_memory_end_the_bounds_of_a_large_layer(
+    monkeypatch: pytest.MonkeyPatch, event: str
+) -> None:
+    begun, over = Event(), Event()
+    clock = Clock()
+
+    def endless(_: object) -> None:
+        begun.set()
+        getattr(clock, event).set()
+        over.wait()
+
+    monkeypatch.setattr(searching, "lower_bound", endless)
+    asked = question(instance(CASES["two rows"], 50))
+    with pytest.raises(NoStrategyError):
+        search(asked, Effort(clock))
+    assert begun.is_set()
+    over.set()
+
+
+def test_plans_on_the_way_are_known_without_their_schedules_which_can_be_made_again() -> None:
+    asked = question(instance(CASES["depthwise"], 60))
+    best = Constructor(asked.problems, Clock(evaluations=100), 0).run()
+    assert best.history
+    for _, candidate in best.history:
+        assert "schedule" not in vars(candidate)
+        assert candidate.schedule.cost == candidate.cost

@@ -4,7 +4,9 @@ Without numba the same source runs as plain Python, on lists, which it indexes f
 Nothing compiled here overflows 64 bits or uses floating point, so both ways give the same results.
 """
 
+import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import astuple, fields
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -19,9 +21,11 @@ if TYPE_CHECKING:
 
 try:
     import numba
+    from numba.core.caching import FunctionCache
     from numba.core.options import DefaultOptions
 except ImportError:
     numba = None
+    FunctionCache = object
 
 Ints = IntArray | list[int]
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -33,6 +37,8 @@ COMPILES = numba is not None and not numba.config.DISABLE_JIT
 def compiled(function: Function) -> Function:
     """Compile a function of integers, arrays and records, once and for all on this machine.
 
+    Where there is no place to keep what is compiled, each process compiles it anew.
+
     The function must not make arrays. Python can call it only if its name does not begin with
     ``_``; other compiled functions can always.
     """
@@ -40,7 +46,6 @@ def compiled(function: Function) -> Function:
         return function
     inner = function.__name__.startswith("_")
     options = {
-        "cache": True,
         "nogil": True,
         # Ways to call every function from C and from Python would take a third of the compiling.
         "no_cfunc_wrapper": True,
@@ -53,7 +58,50 @@ def compiled(function: Function) -> Function:
     # refuses to compile a function that does make one.
     if hasattr(DefaultOptions, "_nrt"):
         options["_nrt"] = False
-    return cast(Function, numba.njit(**options)(function))
+    made = numba.njit(**options)(function)
+    if place_for(function):
+        with suppress(RuntimeError, OSError):  # numba knows of no place
+            made._cache = _Cache(function)
+            return cast(Function, made)
+    unkept.append(function.__name__)
+    return cast(Function, made)
+
+
+unkept: list[str] = []
+"""Compiled functions that later processes have to compile anew."""
+
+
+class _Cache(FunctionCache):  # type: ignore[misc]  # numba has no types
+    """What was compiled, in files; what cannot be read or written is done without.
+
+    The files may be another user's or broken, or the disk full. Reading a broken one, which comes
+    before writing as well, raises almost anything.
+    """
+
+    def load_overload(self, *arguments: Any) -> Any:
+        """Return a function that was compiled before, or None."""
+        with suppress(Exception):
+            return super().load_overload(*arguments)
+        return None
+
+    def save_overload(self, *arguments: Any) -> None:
+        """Keep a compiled function, if that is possible."""
+        with suppress(Exception):
+            super().save_overload(*arguments)
+
+
+def place_for(function: Callable[..., Any]) -> bool:
+    """Return whether to look for a place for a compiled function.
+
+    Without a home folder numba makes one called ``~`` where the process happens to be. The first
+    place that it looks at is beside the module.
+    """
+    if os.path.expanduser("~") != "~" or os.environ.get("XDG_CACHE_HOME"):  # noqa: PTH111
+        return True
+    folder = os.path.dirname(function.__code__.co_filename)  # noqa: PTH120
+    kept = os.path.join(folder, "__pycache__")  # noqa: PTH118
+    beside = kept if os.path.isdir(kept) else folder  # noqa: PTH112
+    return bool(numba.config.CACHE_DIR) or os.access(beside, os.W_OK | os.X_OK)
 
 
 def ints(values: Sequence[int] | IntArray) -> Ints:

@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from offloadasp.asp.facts import scale_of
-from offloadasp.limits.abandonable import beside
+from offloadasp.limits.abandonable import beside, of_no_use
 from offloadasp.limits.clock import Clock
 from offloadasp.model.plan import Plan
 from offloadasp.search.construct.construct import Best
@@ -113,7 +113,10 @@ def preparation() -> threading.Thread:
 
     def load() -> None:
         from offloadasp.search.anneal.annealing import compile_all
+        from offloadasp.search.anneal.compiled import unkept
 
+        if unkept:
+            of_no_use()
         compile_all()
 
     return beside(load)

@@ -8,6 +8,7 @@ same blockings with their own traversals.
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from offloadasp.base.arrays import IntArray
 from offloadasp.limits.clock import Clock
@@ -45,16 +46,37 @@ Ranked = tuple[float, int, Blocking]
 
 @dataclass(frozen=True)
 class Candidate:
-    """A schedule, with the loops and the way through the output that it comes from."""
+    """The loops and the way through the output that a schedule comes from, and its cost.
+
+    Attributes
+    ----------
+    cost
+        In units of the rules.
+    """
 
     blocking: Blocking
     traversal: Traversal
-    schedule: Schedule
+    cost: int
+
+    @staticmethod
+    def of(blocking: Blocking, traversal: Traversal, schedule: Schedule) -> "Candidate":
+        """Return the candidate of a schedule, which it holds."""
+        made = Candidate(blocking, traversal, schedule.cost)
+        vars(made)["schedule"] = schedule
+        return made
+
+    @cached_property
+    def schedule(self) -> Schedule:
+        """The schedule, made again where it is not held."""
+        tiles = visits(self.blocking.problem.tile_grid, self.traversal)
+        made = evaluate(tiles, self.blocking, self.traversal)
+        assert made is not None
+        return made.schedule
 
     @property
-    def cost(self) -> int:
-        """In units of the rules."""
-        return self.schedule.cost
+    def light(self) -> "Candidate":
+        """The same without its schedule, which is as large as all operations of the layer."""
+        return replace(self)
 
     def offer(self, tried: int = 0) -> Offer:
         """Return the plan with its source."""
@@ -83,7 +105,7 @@ class Best:
             self.by_name[name] = found
         if self.improved_by(found):
             self.overall = found
-            self.history.append((tried, found))
+            self.history.append((tried, found.light))
             return True
         return False
 
@@ -113,7 +135,7 @@ def evaluate(
     order = order_of(problem, tiles, regions, blocking.nest, blocking.sets)
     step = steps_of_order(problem, order, blocking.size, aligned=blocking.aligned)
     found = schedule(problem, order, step, blocking.residents, best, blocking.patience)
-    return None if found is None else Candidate(blocking, traversal, found)
+    return None if found is None else Candidate.of(blocking, traversal, found)
 
 
 @dataclass
@@ -206,7 +228,7 @@ class Constructor:
                 break
             plan = self._fitting(blocking, None if best is None else best * 2)
             if plan is not None:
-                found.append(plan)
+                found.append(plan.light)
                 if best is None and self.clock.timed:
                     self._first_baselines(ranked)
         return sorted(found, key=lambda plan: plan.cost)
