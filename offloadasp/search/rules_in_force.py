@@ -14,7 +14,8 @@ from fractions import Fraction
 from typing import Any, NoReturn
 
 from offloadasp.asp.facts import facts, fits_clingo, scale_of
-from offloadasp.asp.rules import DEFINITION, GroundingStoppedError, Meter, Rules, ground
+from offloadasp.asp.kinds import DEFINITION
+from offloadasp.asp.rules import GroundingStoppedError, Meter, Rules, ground
 from offloadasp.asp.solving import Outcome, Progress, Solving, minimise, plan_of_model
 from offloadasp.base.errors import InfeasibleError, NoStrategyError
 from offloadasp.base.messages import plural
