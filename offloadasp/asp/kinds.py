@@ -161,6 +161,11 @@ class Edit:
             return self.signs.term(node.head.atom.symbol.arguments[2], node.body)
         return predicate is not None and predicate not in _vocabulary()
 
+    @cached_property
+    def more_room(self) -> bool:
+        """Whether blocks take more room than under the shipped rules."""
+        return any(OCCUPIES in heads(one.node) for one in self.added)
+
     def kept(self, objective: str) -> frozenset[str] | None:
         """Return what is left of what an objective counts: ``load``, ``write``, ``compute``.
 

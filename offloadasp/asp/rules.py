@@ -18,6 +18,7 @@ from offloadasp.base.files import read_text
 from offloadasp.base.resources import encodings_folder
 from offloadasp.limits.abandonable import LeftAloneError, aside
 from offloadasp.model.problem import CLINGO_LIMIT
+from offloadasp.model.strategy import RulesRecord
 
 # What to do where a program is too large for the memory.
 SMALLER = "choose a coarser tile or fewer groups: fewer operations and steps"
@@ -77,6 +78,19 @@ class Rules:
             return self
         changed = [name for name in shipped_names() if not _as_recorded(name, self.folder / name)]
         return Rules(self.folder, differing=tuple(map(shipped_source, changed)))
+
+    @property
+    def record(self) -> RulesRecord | None:
+        """What a strategy file says of the rules; None where no rule differs."""
+        if not self.edited:
+            return None
+        return RulesRecord.model_validate(
+            {
+                "kind": str(self.kind),
+                "statements": [{"file": o.file, "line": o.line} for o in self.edit.deciding],
+                "files": [{"name": name, "sha256": sha} for name, sha in self.files.items()],
+            }
+        )
 
     @property
     def files(self) -> dict[str, str]:
@@ -318,6 +332,27 @@ def ground(
     watch.require_fit(control)
     _require_sound(rules, messages, 0 if meter is None else meter.largest)
     return control
+
+
+# The smallest layer: one pixel, one kernel, one output.
+_SMALLEST = """
+input(1,1,1). kernels(1). kernel_shape(1,1). strides(1,1). pads(0,0,0,0). dilations(1,1). group(1).
+input_bytes(1). weight_bytes(1). output_bytes(1). partial_sum_bytes(1). memory(3).
+windows_per_step(1). load_cycles(1). write_cycles(1). compute_cycles(1). load_energy(1).
+write_energy(1). compute_energy(1). tile(1,1). kernel_group(0,0,1). channel_group(0,0,1). steps(2).
+"""
+
+
+def require_sound(rules: Rules, objectives: Sequence[str]) -> None:
+    """Ground the rules for the smallest layer, so that mistakes show at once.
+
+    Raises
+    ------
+    InputError
+        A file is wrong; see `ground`.
+    """
+    entry = [DEFINITION, *(f"model/objective/{name}.lp" for name in objectives)]
+    ground(rules, entry, _SMALLEST)
 
 
 def _never() -> bool:

@@ -71,7 +71,12 @@ def head_literals(rule: AST) -> Iterator[AST]:
 
 def is_constraint(statement: AST) -> bool:
     """Whether a statement derives nothing and only forbids."""
-    return statement.ast_type == ASTType.Rule and not list(heads(statement))
+    if statement.ast_type != ASTType.Rule or statement.head.ast_type != ASTType.Literal:
+        return False
+    atom, sign = statement.head.atom, statement.head.sign
+    if atom.ast_type == ASTType.BooleanConstant:
+        return bool(bool(atom.value) == (sign == Sign.Negation))
+    return not list(heads(statement))
 
 
 def is_choice(statement: AST) -> bool:

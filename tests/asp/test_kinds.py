@@ -197,5 +197,5 @@ def test_unchanged_prices_are_kept(tmp_path: Path) -> None:
         "cost(compute, T, all, Cycles)",
         "cost(compute, T, all, 2 * Cycles)",
     )
-    assert rules.edit.kept("duration") == {"load", "write"}
-    assert rules.edit.kept("traffic") == {"load", "write", "compute"}
+    assert rules.edit.kept("duration") == frozenset({"load", "write"})
+    assert rules.edit.kept("traffic") == frozenset({"load", "write", "compute"})

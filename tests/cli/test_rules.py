@@ -61,7 +61,8 @@ def test_an_added_rule_changes_the_plan_and_is_obeyed(tmp_path: Path) -> None:
     assert len(loads) > 3
     assert ran.json["status"] == "optimal"
     assert ran.json["edited"] is True
-    assert "added rules (added.lp)" in ran.json["scope"]
+    assert ran.json["rules"]["kind"] == "restriction"
+    assert ran.json["rules"]["statements"] == [{"file": "added.lp", "line": 1}]
     assert offload_asp("check", strategy).code == 0
 
 
@@ -133,7 +134,7 @@ def test_an_edited_copy_that_forbids_every_plan_is_compared_with_the_shipped_rul
         ),
         (
             ":- #sum { 2000000000, T : computing(T) } > 5.\n",
-            "added.lp:1: 5 < #sum { 2000000000,T: computing(T) } can reach 14000000000; clingo's",
+            "added.lp:1: 5 < #sum { 2000000000,T: computing(T) } can reach 4000000000; clingo's",
         ),
     ],
 )
@@ -229,8 +230,10 @@ def test_an_edited_objective_is_reported_as_such(tmp_path: Path) -> None:
     ran = run(instance(tmp_path), "--encodings", copy, "--json")
     found = ran.json
     assert ran.code == 0
+    assert found["objective"]["name"] == "edited"
     assert found["objective"]["value"] == 4 * 1000 + found["duration"]
-    assert found["lower_bound"] == 0
+    # The duration's own terms are as they were: no strategy is shorter.
+    assert found["lower_bound"] == found["objective"]["lower_bound"] == found["duration"]
 
 
 def test_objectives_count_at_their_priorities_under_added_rules(tmp_path: Path) -> None:
@@ -253,10 +256,10 @@ def test_a_rule_that_minimises_goes_before_the_objectives(tmp_path: Path) -> Non
     ran = run(instance(tmp_path, APART), "--encoding", few, "--json")
     assert ran.code == 0
     objective = ran.json["objective"]
-    assert objective["name"] == "edited,edited"
+    assert objective["name"] == "edited,duration"
     assert objective["value"] == 8 + 1  # eight pixel blocks and the kernel block, once each
     assert objective["then"][0]["value"] == ran.json["duration"]
-    assert ran.json["lower_bound"] == 0
+    assert 0 < ran.json["lower_bound"] <= ran.json["duration"]
 
 
 def test_a_rule_of_what_a_block_occupies_changes_the_peak_and_not_the_duration(
@@ -396,7 +399,9 @@ def test_a_rule_that_pays_is_minimised_below_zero(tmp_path: Path) -> None:
         for *_, i0, i1, j0, j1 in step["compute"]
     )
     assert ran.json["objective"]["value"] == -operations < 0
-    assert ran.json["objective"]["status"] == "optimal"
+    # More steps might pay more, for all that is known of rules in general.
+    assert ran.json["objective"]["status"] == "feasible"
+    assert "strategies of at most" in ran.json["scope"]
     checked = offload_asp("check", strategy, "--json")
     assert checked.code == 0
 
@@ -419,7 +424,7 @@ def cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
 
         return minimise(control, clock, effort, on_progress=told)
 
-    monkeypatch.setattr("offloadasp.search.rules_in_force.minimise", cut)
+    monkeypatch.setattr("offloadasp.search.edited.complete.minimise", cut)
 
 
 @pytest.mark.usefixtures("cut_short")
