@@ -200,9 +200,11 @@ class Refute:
             return
         all_of_it = problem.decomposition == question.whole.decomposition and question.contains_all
 
+        doing = "complete search" if improver is None else "local and complete search"
+
         def tell(lower: int, upper: int) -> None:
             proved = lower * unit if all_of_it else pool.bound
-            pool.report(upper * unit, "complete search", proved)
+            pool.report(upper * unit, doing, proved)
 
         refuter = Refuter(
             question.rules,

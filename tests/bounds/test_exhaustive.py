@@ -74,7 +74,8 @@ class SingleActions:
             macs = sum(self.game.operations[o].macs for o in bits(group))
             if peak <= self.chip.memory and macs <= self.chip.macs_per_step:
                 after = rest | sum(1 << b for b in touched)
-                yield self.chip.compute_cycles, (done | group, after)
+                cycles = self.chip.compute_cycles + self.chip.mac_cycles * macs
+                yield cycles, (done | group, after)
             group = (group - 1) & ready
 
     def least_duration(self) -> Fraction | None:

@@ -65,6 +65,7 @@ def problems(draw: st.DrawFn) -> Problem:
         load_cycles=draw(rates),
         write_cycles=draw(rates),
         compute_cycles=draw(rates),
+        mac_cycles=draw(st.sampled_from([Fraction(0), Fraction(2, 31)])),
     )
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import replace
+from fractions import Fraction
 
 from hypothesis import strategies as st
 
@@ -120,7 +121,13 @@ def tight_problems(
     steps = draw(st.sampled_from([max(macs), max(macs) * 2, sum(macs)]))
     problem = problem_with(
         problem.layer,
-        accelerator(load=draw(RATES), write=draw(RATES), compute=draw(RATES), macs=steps),
+        accelerator(
+            load=draw(RATES),
+            write=draw(RATES),
+            compute=draw(RATES),
+            macs=steps,
+            mac=draw(st.sampled_from([Fraction(0), Fraction(2, 31)])),
+        ),
         problem.precision,
         problem.decomposition,
         energy=draw(ENERGIES),

@@ -132,6 +132,7 @@ def accelerator(
     write: Fraction | int = 1,
     compute: Fraction | int = 1,
     macs: int = 10**6,
+    mac: Fraction | int = 0,
 ) -> Accelerator:
     """An accelerator on which, by default, everything fits."""
     return Accelerator(
@@ -140,6 +141,7 @@ def accelerator(
         write_cycles=Fraction(write),
         compute_cycles=Fraction(compute),
         macs_per_step=macs,
+        mac_cycles=Fraction(mac),
     )
 
 

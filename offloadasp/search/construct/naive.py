@@ -31,7 +31,7 @@ def without_reuse(problem: Problem) -> Plan | None:
     order = order_of(problem, tiles, np.arange(len(tiles)), "cnq")
     plans = (
         _plan(problem, order, steps_of_order(problem, order, size))
-        for size in smaller(most_operations(problem))
+        for size in smaller(most_operations(problem, smallest=True))
     )
     fitting = (plan for plan in plans if plan.counts.peak <= problem.memory)
     return min(islice(fitting, _FITTING), key=lambda plan: plan.cost, default=None)

@@ -185,7 +185,7 @@ class CompleteSearch:
             return None
 
         def tell(progress: Progress) -> None:
-            incumbent = None if progress.cost is None else progress.cost * unit
+            incumbent = None if progress.cost is None else progress.cost * unit + self._fixed(0)
             self.tell(Status(incumbent, Fraction(0), f"at most {plural(steps, 'step')}"))
 
         effort = Solving(self.effort.threads, self.effort.seed, self.effort.budget)
