@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from offloadasp.asp.facts import scale_of
 from offloadasp.asp.kinds import Edit
+from offloadasp.asp.levels import name_at, value_at
 from offloadasp.asp.rules import Rules
 from offloadasp.bounds import lower_bound, verify_certificate
 from offloadasp.model.claim import Claim
@@ -46,14 +46,7 @@ class Levels:
 
     def name_at(self, priority: int) -> str | None:
         """Return the objective at a priority; None if the rules' own is there alone."""
-        return self.names[-priority] if 0 <= -priority < len(self.names) else None
-
-    def unit(self, problem: Problem, priority: int) -> Fraction:
-        """Return what one unit of the rules' cost at a priority is worth."""
-        name = self.name_at(priority)
-        if name is None or not is_linear(name):
-            return Fraction(1)
-        return scale_of(problem.at(prices_of(name, self.instance))).unit
+        return name_at(self.names, priority)
 
     def fixed(self, priority: int) -> Fraction:
         """Return what every plan pays beside the rules' cost at a priority."""
@@ -63,7 +56,7 @@ class Levels:
 
     def value(self, problem: Problem, priority: int, cost: int) -> Fraction:
         """Return a cost of the rules in the unit of the objective at its priority."""
-        return cost * self.unit(problem, priority) + self.fixed(priority)
+        return value_at(problem, self.names, priority, cost)
 
     def untouched(self, name: str) -> bool:
         """Whether an objective counts what the shipped rules count."""
