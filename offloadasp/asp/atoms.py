@@ -4,7 +4,7 @@ Atoms that hold for many steps in a row are written as intervals, so that the te
 as the plan. Tests hold the atoms to those of the stable model.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,6 +15,11 @@ from offloadasp.model.plan import Plan
 
 Interval = tuple[str, int, int]
 """A block by its name, and the first and last step in which it is on chip."""
+
+Pattern = tuple[str, int, int]
+"""An atom with ``@`` for the step, and the first and last step for which it holds."""
+
+Ranges = Sequence[tuple[int, int]]
 
 
 @dataclass(frozen=True)
@@ -29,9 +34,18 @@ class Atoms:
 
     plan: Plan
 
-    def text(self, wanted: Iterable[str]) -> str:
-        """Return the facts of some predicates of ``step.lp``, by their names."""
-        known: dict[str, Callable[[], Iterator[str]]] = {
+    def text(self, wanted: Iterable[str], where: Mapping[str, Ranges] | None = None) -> str:
+        """Return the facts of some predicates of ``step.lp``.
+
+        Parameters
+        ----------
+        wanted
+            Names of predicates.
+        where
+            The ranges of steps of which atoms are wanted, by predicate; None: of all steps.
+        """
+        limits = where or {}
+        known: dict[str, Callable[[], Iterator[Pattern]]] = {
             "step": self._step,
             "compute": self._compute,
             "on_chip": self._on_chip,
@@ -47,7 +61,13 @@ class Atoms:
             "active": self._active,
             "moved": self._moved,
         }
-        return "\n".join(line for name in known if name in wanted for line in known[name]())
+        return "\n".join(
+            line
+            for name in known
+            if name in wanted
+            for pattern, first, last in known[name]()
+            for line in _lines(pattern, first, last, limits.get(name))
+        )
 
     @property
     def _steps(self) -> int:
@@ -113,36 +133,36 @@ class Atoms:
             )
             yield from ((name, x, y, form, size) for x, y, form, size in parts if x <= y)
 
-    def _step(self) -> Iterator[str]:
-        yield f"step(1..{self._steps})."
+    def _step(self) -> Iterator[Pattern]:
+        yield "step(@)", 1, self._steps
 
-    def _compute(self) -> Iterator[str]:
-        return (f"compute({name},{t})." for name, t, _ in self.operations)
+    def _compute(self) -> Iterator[Pattern]:
+        return ((f"compute({name},@)", t, t) for name, t, _ in self.operations)
 
-    def _done(self) -> Iterator[str]:
-        return (f"done({name},{t}..{self._steps})." for name, t, _ in self.operations)
+    def _done(self) -> Iterator[Pattern]:
+        return ((f"done({name},@)", t, self._steps) for name, t, _ in self.operations)
 
-    def _started(self) -> Iterator[str]:
+    def _started(self) -> Iterator[Pattern]:
         for (n, i, j), (first, _) in self.spans.items():
-            yield f"started(output({i},{j},{n}),{first}..{self._steps})."
+            yield f"started(output({i},{j},{n}),@)", first, self._steps
 
-    def _complete(self) -> Iterator[str]:
+    def _complete(self) -> Iterator[Pattern]:
         for (n, i, j), (_, last) in self.spans.items():
-            yield f"complete(output({i},{j},{n}),{last}..{self._steps})."
+            yield f"complete(output({i},{j},{n}),@)", last, self._steps
 
-    def _on_chip(self) -> Iterator[str]:
+    def _on_chip(self) -> Iterator[Pattern]:
         outputs = ((f"output({i},{j},{n})", a, b) for (n, i, j), a, b in self.outputs)
-        return (f"on_chip({name},{a}..{b})." for name, a, b in (*self.inputs, *outputs))
+        return ((f"on_chip({name},@)", a, b) for name, a, b in (*self.inputs, *outputs))
 
-    def _form(self) -> Iterator[str]:
-        return (f"form({name},{a}..{b},{form})." for name, a, b, form, _ in self.forms())
+    def _form(self) -> Iterator[Pattern]:
+        return ((f"form({name},@,{form})", a, b) for name, a, b, form, _ in self.forms())
 
-    def _occupies(self) -> Iterator[str]:
+    def _occupies(self) -> Iterator[Pattern]:
         sizes = self.sizes
         for name, a, b in self.inputs:
-            yield f"occupies({name},{a}..{b},{sizes(name)})."
+            yield f"occupies({name},@,{sizes(name)})", a, b
         for name, a, b, _, size in self.forms():
-            yield f"occupies({name},{a}..{b},{size})."
+            yield f"occupies({name},@,{size})", a, b
 
     @cached_property
     def sizes(self) -> Callable[[str], int]:
@@ -159,33 +179,44 @@ class Atoms:
 
         return size
 
-    def _load(self) -> Iterator[str]:
-        yield from (f"load({name},{a})." for name, a, _ in self.inputs)
+    def _load(self) -> Iterator[Pattern]:
+        yield from ((f"load({name},@)", a, a) for name, a, _ in self.inputs)
         for t, n, i, j in self.plan.load_partial_sums.tolist():
-            yield f"load(output({i},{j},{n}),{t})."
+            yield f"load(output({i},{j},{n}),@)", t, t
 
-    def _free(self) -> Iterator[str]:
-        return (f"free({name},{b + 1})." for name, _, b in self.inputs)
+    def _free(self) -> Iterator[Pattern]:
+        return ((f"free({name},@)", b + 1, b + 1) for name, _, b in self.inputs)
 
-    def _write(self) -> Iterator[str]:
-        return (f"write(output({i},{j},{n}),{b + 1})." for (n, i, j), _, b in self.outputs)
+    def _write(self) -> Iterator[Pattern]:
+        for (n, i, j), _, b in self.outputs:
+            yield f"write(output({i},{j},{n}),@)", b + 1, b + 1
 
-    def _computing(self) -> Iterator[str]:
-        return (f"computing({t})." for t in np.unique(self.plan.compute[:, 0]).tolist())
+    def _computing(self) -> Iterator[Pattern]:
+        return (("computing(@)", t, t) for t in np.unique(self.plan.compute[:, 0]).tolist())
 
-    def _active(self) -> Iterator[str]:
-        yield f"active(1..{self._steps})."
+    def _active(self) -> Iterator[Pattern]:
+        yield "active(@)", 1, self._steps
 
-    def _moved(self) -> Iterator[str]:
-        problem, sizes = self.plan.problem, self.sizes
+    def _moved(self) -> Iterator[Pattern]:
+        problem, sizes, plan = self.plan.problem, self.sizes, self.plan
         for name, a, _ in self.inputs:
-            yield f"moved(load,{name},{a},{sizes(name)})."
-        for t, n, i, j in self.plan.load_partial_sums.tolist():
-            yield f"moved(load,output({i},{j},{n}),{t},{problem.partial_bytes[n]})."
-        for t, n, i, j in self.plan.write_outputs.tolist():
-            yield f"moved(write,output({i},{j},{n}),{t},{problem.output_bytes[n]})."
-        for t, n, i, j in self.plan.write_partial_sums.tolist():
-            yield f"moved(write,output({i},{j},{n}),{t},{problem.partial_bytes[n]})."
+            yield f"moved(load,{name},@,{sizes(name)})", a, a
+        tables = (
+            ("load", plan.load_partial_sums, problem.partial_bytes),
+            ("write", plan.write_outputs, problem.output_bytes),
+            ("write", plan.write_partial_sums, problem.partial_bytes),
+        )
+        for action, rows, sizes_ in tables:
+            for t, n, i, j in rows.tolist():
+                yield f"moved({action},output({i},{j},{n}),@,{sizes_[n]})", t, t
+
+
+def _lines(pattern: str, first: int, last: int, ranges: Ranges | None) -> Iterator[str]:
+    """Yield the facts of a pattern within ranges of steps."""
+    for low, high in [(first, last)] if ranges is None else ranges:
+        a, b = max(first, low), min(last, high)
+        if a <= b:
+            yield f"{pattern.replace('@', str(a) if a == b else f'{a}..{b}')}."
 
 
 def _intervals(enter: IntArray, leave: IntArray) -> Iterator[tuple[tuple[int, ...], int, int]]:

@@ -252,7 +252,7 @@ def _compared(
     missing = []
     for name in names:
         for (line, text), node in zip(
-            records()[name]["statements"], _shipped_statements(name), strict=True
+            records()[name]["statements"], shipped_statements(name), strict=True
         ):
             if left[text] > 0:
                 left[text] -= 1
@@ -274,13 +274,14 @@ def statements(source: Source) -> list[AST]:
 
 
 @cache
-def _shipped_statements(name: str) -> list[AST]:
+def shipped_statements(name: str) -> list[AST]:
+    """Return the statements of a shipped file."""
     return statements(shipped_source(name))
 
 
 def _model() -> Iterator[AST]:
     for name in model_names():
-        yield from _shipped_statements(name)
+        yield from shipped_statements(name)
 
 
 @cache

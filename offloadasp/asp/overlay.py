@@ -47,7 +47,7 @@ BROKEN_PRIORITY = 2**20
 """Before all objectives: as few broken constraints as possible."""
 
 # Where a predicate of the shipped rules has its step.
-_STEP_AT = {
+STEP_AT = {
     "step": 0,
     "computing": 0,
     "active": 0,
@@ -202,10 +202,10 @@ class Overlay:
         texts = [facts(plan.problem, plan.steps, exact=True), Atoms(plan).text(names)]
         if names & _static_names():
             texts += [shipped_source(name).text for name in _STATIC]
-        texts += [*self.shipped_objectives(), self._memory]
+        texts += [*self.shipped_objectives(), self.memory]
         texts.append(f"#minimize {{ 1@{BROKEN_PRIORITY}, K, X : {BROKEN}(K, X) }}.")
         texts.append(f"#defined {BROKEN}/2. #show. #show {BROKEN}/2.")
-        texts += [f"#defined {name}/{arity}." for name, arity in self._defined()]
+        texts += [f"#defined {name}/{arity}." for name, arity in self.asked()]
         try:
             control.add("base", [], "\n".join(texts))
             with clingo.ast.ProgramBuilder(control) as builder:
@@ -230,7 +230,7 @@ class Overlay:
         return self._best(control, clock)
 
     @property
-    def _memory(self) -> str:
+    def memory(self) -> str:
         """The rule of memory, where the user's rules let blocks take more room."""
         if not self.edit.more_room:
             return ""
@@ -240,7 +240,8 @@ class Overlay:
             "M < #sum { Bytes, B : occupies(B, T, Bytes) }. step(T) :- occupies(_, T, _)."
         )
 
-    def _defined(self) -> set[Signature]:
+    def asked(self) -> set[Signature]:
+        """Return the predicates of the statements that are added."""
         return {one for statement in self.statements for one in predicates(statement.node)}
 
     def _best(self, control: clingo.Control, clock: Clock) -> Reading | None:
@@ -345,8 +346,8 @@ def step_variables(statement: AST) -> set[str]:
     found = set()
     for atom in nodes(statement, ASTType.SymbolicAtom):
         known = signature(atom)
-        if known is not None and known[0] in _STEP_AT and known[1] > _STEP_AT[known[0]]:
-            term = atom.symbol.arguments[_STEP_AT[known[0]]]
+        if known is not None and known[0] in STEP_AT and known[1] > STEP_AT[known[0]]:
+            term = atom.symbol.arguments[STEP_AT[known[0]]]
             if term.ast_type == ASTType.Variable and term.name != "_":
                 found.add(term.name)
     return found

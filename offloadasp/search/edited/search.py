@@ -31,6 +31,7 @@ from offloadasp.search.construct.decompose import scope
 from offloadasp.search.edited.claims import Levels
 from offloadasp.search.edited.complete import CompleteSearch, named
 from offloadasp.search.edited.impossible import impossible
+from offloadasp.search.edited.repair import Repair
 from offloadasp.search.edited.starts import starts
 from offloadasp.search.edited.stretch import Stretch, stretches
 from offloadasp.search.effort import Effort
@@ -38,11 +39,13 @@ from offloadasp.search.lexicographic.lexicographic import Lexicographic
 from offloadasp.search.pool import Listener, Offer, Status
 from offloadasp.search.question import question_of
 from offloadasp.search.size_limits import require_feasible
-from offloadasp.search.source import Obeying, Source, UnderRules
+from offloadasp.search.source import Baseline, Obeying, Source, UnderRules
 
 # Shares of the time for the shipped search: until the rules first see a plan, and, where they have
 # nothing against it, of the rest.
 _FIRST, _MORE = 0.12, 0.92
+# The same where the rules minimise something else; and for plans of other orders, of the rest.
+_FIRST_REPRICED, _OTHERS = 0.3, 0.5
 # Steps that a message names.
 _NAMED = 4
 
@@ -128,8 +131,9 @@ class EditedSearch:
         if effort.budget is not None:
             self._take(self._search(effort))
             return
+        first = _FIRST_REPRICED if self.rules.kind.reprices else _FIRST
         try:
-            self._take(self._search(effort.under(clock.part(_FIRST))))
+            self._take(self._search(effort.under(clock.part(first))))
         except NoStrategyError:
             self._take(self._search(effort))
         if self._open and self._loose and not clock.expired():
@@ -143,10 +147,18 @@ class EditedSearch:
         return Lexicographic(self.instance, shipped, effort, self.names, tell).run()
 
     def _take(self, answer: Answer) -> None:
-        """Read the plan of a shipped search; take it apart where it breaks rules."""
+        """Read the plans of a shipped search; take them apart where they break rules."""
         if self.shipped is None or _values(answer) <= _values(self.shipped):
             self.shipped = answer
-        self._obey(Offer(answer.plan, answer.source))
+        offer = Offer(answer.plan, answer.source)
+        reading = self._read(offer)
+        if reading is None or reading.obeys:
+            return
+        self._take_apart(offer, reading)
+        if not self._obeyed:
+            for name, plan in answer.baselines.items():
+                if self._read(Offer(plan, Baseline(name))) is None or self._late:
+                    return
 
     @property
     def _loose(self) -> bool:
@@ -166,25 +178,32 @@ class EditedSearch:
 
     # --- Plans read by the rules ---
 
-    def _obey(self, offer: Offer) -> bool:
-        """Read a plan, and what it becomes when its steps are taken apart; whether one obeys."""
-        reading = self._read(offer)
-        if reading is None or reading.obeys:
-            return reading is not None
-        for stretch in stretches(self._numbers, offer.plan):
-            if self.effort.clock.halted or (self.effort.clock.expired() and self._obeyed):
-                return False
-            where = self._where(reading)
-            stretched = self._read(replace(offer, plan=stretch.of(offer.plan, where)), stretch)
-            if stretched is not None and stretched.obeys:
-                return True
-        return False
+    def _take_apart(self, offer: Offer, reading: Reading) -> None:
+        """Read what a plan becomes when its steps are taken apart, as long as that helps."""
+        where = self._where(reading)
+        ways = list(stretches(self._numbers, offer.plan))
+        # If nothing is gained where everything is apart, less of it gains nothing either.
+        apart = self._read(replace(offer, plan=ways[-1].of(offer.plan, where)), ways[-1])
+        if apart is None or apart.order()[0] >= reading.order()[0]:
+            return
+        for way in ways:
+            if self._late:
+                return
+            found = self._read(replace(offer, plan=way.of(offer.plan, where)), way)
+            if found is not None and found.obeys:
+                return
+
+    @property
+    def _late(self) -> bool:
+        """Whether to read no more plans now."""
+        clock = self.effort.clock
+        return clock.halted or (clock.expired() and self._obeyed)
 
     @property
     def _obeyed(self) -> bool:
         return self.best is not None and self.best.reading.obeys
 
-    def _read(self, offer: Offer, stretch: Stretch | None = None) -> Reading | None:
+    def _read(self, offer: Offer, change: Stretch | str = "") -> Reading | None:
         if not in_range(offer.plan, self.names):
             raise NoStrategyError(
                 f"{self.instance.name}: too large to solve under the {named(self.rules)}: what a "
@@ -194,8 +213,8 @@ class EditedSearch:
         if reading is None:
             return None
         if self.best is None or reading.order() < self.best.reading.order():
-            change = "" if stretch is None else "steps taken apart"
-            self.best = Obedient(offer.plan, offer.source, reading, change)
+            said = change if isinstance(change, str) else "steps taken apart"
+            self.best = Obedient(offer.plan, offer.source, reading, said)
             self._report()
         return reading
 
@@ -228,12 +247,28 @@ class EditedSearch:
     # --- Beyond the shipped search's best plan ---
 
     def _vary(self) -> None:
-        """Read plans of other memories, orders and step sizes."""
-        assert self.shipped is not None
+        """Read plans of other memories, orders and step sizes, then change windows of the best."""
+        clock, budget = self.effort.clock, self.effort.budget
+        part = clock.part(_OTHERS)
         for offer in self._starts():
-            if self.effort.clock.expired() or not self._open:
-                return
-            self._obey(offer)
+            if part.expired() or not self._open:
+                break
+            known = None if self.best is None else self.best.reading.order()[0]
+            reading = self._read(offer)
+            if reading is not None and known and 0 < reading.order()[0] < known:
+                self._take_apart(offer, reading)
+        if self.best is None or not self._open:
+            return
+        self.tell(Status(None, Fraction(0), "windows of steps"))
+        best = self.best
+        repair = Repair(
+            self.overlay, best.plan, best.reading, self._read_changed, clock, self.effort.seed
+        )
+        repair.run(None if budget is None else 2 * budget, lambda: not self._open)
+
+    def _read_changed(self, plan: Plan) -> Reading | None:
+        assert self.best is not None
+        return self._read(Offer(plan, self.best.source), "windows of steps changed by clingo")
 
     def _starts(self) -> Iterator[Offer]:
         assert self.shipped is not None
@@ -245,7 +280,8 @@ class EditedSearch:
         )
         memory = self.instance.accelerator.memory
         question = question_of(self.instance, self.rules.shipped, prices, memory)
-        return starts(question, self.shipped.plan.problem, clock)
+        room = self.rules.edit.more_room
+        return starts(question, self.shipped.plan.problem, clock, less_memory=room)
 
     def _search_completely(self, complete: CompleteSearch) -> None:
         """Search a small layer up to ever more steps."""

@@ -24,16 +24,20 @@ _EACH, _DECOMPOSITIONS = 2, 6
 _SIZES = 4
 
 
-def starts(question: Question, best: Problem, clock: Clock) -> Iterator[Offer]:
+def starts(
+    question: Question, best: Problem, clock: Clock, *, less_memory: bool = False
+) -> Iterator[Offer]:
     """Yield plans, the promising ones first, until the clock runs out.
 
     Parameters
     ----------
     best
         The problem of the best plan that is known: its decomposition comes first.
+    less_memory
+        Whether plans for less memory come first, since rules let blocks take more room.
     """
     problems = _few(question.problems, best)
-    for share in _SHARES:
+    for share in (*_SHARES[1:], _SHARES[0]) if less_memory else _SHARES:
         for problem in problems:
             within = problem.within(int(problem.capacity * share))
             for blocking, traversal in _ways(within):
