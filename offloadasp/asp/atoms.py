@@ -160,24 +160,22 @@ class Atoms:
     def _occupies(self) -> Iterator[Pattern]:
         sizes = self.sizes
         for name, a, b in self.inputs:
-            yield f"occupies({name},@,{sizes(name)})", a, b
+            yield f"occupies({name},@,{sizes[name]})", a, b
         for name, a, b, _, size in self.forms():
             yield f"occupies({name},@,{size})", a, b
 
     @cached_property
-    def sizes(self) -> Callable[[str], int]:
-        """Return the bytes of a pixel or kernel block, by its name."""
-        problem = self.plan.problem
-        pixel, kernel = problem.pixel_bytes.tolist(), problem.kernel_bytes.tolist()
-
-        def size(name: str) -> int:
-            kind, _, inside = name.removesuffix(")").partition("(")
-            numbers = inside.split(",")
-            if kind == "pixel":
-                return int(pixel[int(numbers[2])])
-            return int(kernel[int(numbers[0])][int(numbers[1])])
-
-        return size
+    def sizes(self) -> dict[str, int]:
+        """The bytes of the pixel and kernel blocks that the plan loads, by their names."""
+        problem, plan = self.plan.problem, self.plan
+        _, q, r, c = plan.load_pixels.T
+        _, n, k = plan.load_kernels.T
+        pixels = zip(r.tolist(), c.tolist(), q.tolist(), strict=True)
+        kernels = zip(n.tolist(), k.tolist(), strict=True)
+        names = [f"pixel({a},{b},{d})" for a, b, d in pixels]
+        names += [f"kernel({a},{b})" for a, b in kernels]
+        sizes = [*problem.pixel_bytes[q].tolist(), *problem.kernel_bytes[n, k].tolist()]
+        return dict(zip(names, sizes, strict=True))
 
     def _load(self) -> Iterator[Pattern]:
         yield from ((f"load({name},@)", a, a) for name, a, _ in self.inputs)
@@ -200,7 +198,7 @@ class Atoms:
     def _moved(self) -> Iterator[Pattern]:
         problem, sizes, plan = self.plan.problem, self.sizes, self.plan
         for name, a, _ in self.inputs:
-            yield f"moved(load,{name},@,{sizes(name)})", a, a
+            yield f"moved(load,{name},@,{sizes[name]})", a, a
         tables = (
             ("load", plan.load_partial_sums, problem.partial_bytes),
             ("write", plan.write_outputs, problem.output_bytes),
