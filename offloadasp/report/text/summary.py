@@ -147,7 +147,7 @@ def _status(result: Result) -> Text:
 def _bound(result: Result, instance: Instance, *, edited: bool) -> Rows:
     strategy, scope = result.strategy, scope_words(instance.choice)
     if edited and result.answer.scope:
-        scope = f"{scope}; {result.answer.scope}"
+        scope = result.answer.scope
     return [
         ("lower bound", cycles(strategy.lower_bound)),
         ("gap", percent(result.gap)),

@@ -1,5 +1,6 @@
 """What is claimed of a plan under a user's rules: values by their names, and bounds that hold."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -14,8 +15,10 @@ from offloadasp.model.instance import Instance
 from offloadasp.model.objectives import DURATION, EDITED, PEAK, is_linear, prices_of
 from offloadasp.model.plan import Plan
 from offloadasp.model.problem import CLINGO_LIMIT, Problem
+from offloadasp.model.semantics import SERIAL
 from offloadasp.search.lexicographic.linear import Proven
 from offloadasp.search.question import whole_of
+from offloadasp.search.size_limits import operations
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,45 @@ class Levels:
         changed = self._edit.prices_at(name, priority, self.priorities)
         whole = self._edit.kept(name) == frozenset(("load", "write", "compute"))
         return whole and not changed and not (name == PEAK and self._edit.more_room)
+
+    def horizon(self, problem: Problem, costs: Mapping[int, int]) -> int | None:
+        """Return the most steps of strategies that cost no more; None where nothing limits them.
+
+        A step computes, loads, writes or frees something. Operations are computed once. Beside
+        what every strategy loads and writes, a cost pays for so many loads and writes; no more is
+        freed than was loaded.
+        """
+        levels = {*self.priorities.values(), *costs}
+        name = self.name_at(max(levels))
+        whole = frozenset(("load", "write", "compute"))
+        if name is None or not is_linear(name) or self._edit.kept(name) != whole:
+            return None
+        if self._edit.pays(name, max(levels), self.priorities):
+            return None
+        prices = prices_of(name, self.instance)
+        sizes = [*problem.pixel_bytes.tolist(), *problem.partial_bytes.tolist()]
+        least = min(*sizes, problem.kernel_bytes.min()) * min(prices.load, prices.write)
+        if least <= 0 or problem.semantics != SERIAL:
+            return None
+        value = self.value(problem, max(levels), costs.get(max(levels), 0)) - prices.fixed
+        once = problem.input_total + problem.kernel_total
+        spare = value - prices.load * once - prices.write * problem.output_total
+        extra = max(0, math.floor(spare / least))
+        blocks = int(problem.used.sum()) * len(problem.channel_sizes) + problem.exists.count
+        outputs = problem.positions * len(problem.kernel_sizes)
+        return int(operations(problem) + 2 * (blocks + extra) + outputs + extra)
+
+    def proved(self, claims: Sequence[Claim], steps: int) -> tuple[Claim, ...]:
+        """Return claims as a complete search up to so many steps proves them."""
+        searched = {"complete_search": "exhausted", "steps_at_most": steps}
+        return tuple(
+            claim
+            if claim.proved
+            else replace(
+                claim, lower_bound=claim.value, certificate={**claim.certificate, **searched}
+            )
+            for claim in claims
+        )
 
     def paid(self, costs: Mapping[int, int]) -> bool:
         """Whether some level may count less than nothing."""

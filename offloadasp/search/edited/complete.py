@@ -34,6 +34,8 @@ from offloadasp.search.source import UnderRules
 
 # Ground rules up to which the definition is searched completely: beyond, nothing comes of it.
 _SMALL = 100_000
+# The same where all steps that a cost can pay for are searched, many of them without any action.
+_PROVABLE = 5_000
 
 
 @dataclass
@@ -50,6 +52,8 @@ class CompleteSearch:
         The last horizon that was searched completely.
     exhausted
         Whether the largest horizon was.
+    proved
+        Whether no strategy of any number of steps is better, in the decomposition searched.
     problem
         The decomposition that was searched.
     """
@@ -62,6 +66,7 @@ class CompleteSearch:
     steps: int = field(default=0, init=False)
     excluded_steps: int = field(default=0, init=False)
     exhausted: bool = field(default=False, init=False)
+    proved: bool = field(default=False, init=False)
     problem: Problem | None = field(default=None, init=False)
     least: dict[int, int] = field(default_factory=dict, init=False)
 
@@ -91,6 +96,7 @@ class CompleteSearch:
         self,
         problem: Problem | None = None,
         enough: Callable[[Outcome], bool] = lambda _: False,
+        needed: Callable[[Outcome], int | None] = lambda _: None,
     ) -> Outcome | None:
         """Return the best of strategies with ever more steps.
 
@@ -100,6 +106,8 @@ class CompleteSearch:
             The decomposition; None: the finest one that grounds.
         enough
             Whether nothing can be better than an outcome.
+        needed
+            The most steps of strategies that are no worse than an outcome; None: any number.
         """
         problem = problem or self._choose()
         self.problem = problem
@@ -116,7 +124,22 @@ class CompleteSearch:
             self.exhausted = outcome.exhausted and steps == last
             if outcome.costs and (best is None or best.costs is None or outcome.costs < best.costs):
                 best = outcome
-        return best if best is not None and best.costs is not None else None
+        if best is None or best.costs is None:
+            return None
+        return best if enough(best) else self._finished(problem, best, needed(best))
+
+    def _finished(self, problem: Problem, best: Outcome, needed: int | None) -> Outcome:
+        """Search up to so many steps that longer strategies are worse for certain."""
+        if needed is None or self.effort.clock.expired():
+            return best
+        if needed > self.excluded_steps and rules_estimate(problem, needed) <= _PROVABLE:
+            outcome = self._at(problem, needed)
+            if outcome is not None and outcome.exhausted:
+                self.excluded_steps = needed
+            if outcome is not None and outcome.costs and outcome.costs < (best.costs or ()):
+                best = outcome
+        self.proved = needed <= self.excluded_steps
+        return best
 
     @property
     def excluded(self) -> str:

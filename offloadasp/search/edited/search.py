@@ -45,7 +45,7 @@ from offloadasp.search.source import Baseline, Obeying, Source, UnderRules
 # nothing against it, of the rest.
 _FIRST, _MORE = 0.12, 0.92
 # The same where the rules minimise something else; and for plans of other orders, of the rest.
-_FIRST_REPRICED, _OTHERS = 0.3, 0.5
+_FIRST_REPRICED, _OTHERS, _OTHERS_SMALL = 0.3, 0.5, 0.15
 # Steps that a message names.
 _NAMED = 4
 
@@ -106,10 +106,13 @@ class EditedSearch:
         self._require_possible()
         self.overlay = Overlay(self.rules.edit, self.names)
         self._begin()
-        if self._open and complete.in_reach:
+        small = complete.in_reach
+        if self._open and not self._loose:
+            self._try_others(_OTHERS_SMALL if small else _OTHERS)
+        if self._open and small:
             self._search_completely(complete)
-        elif self._open and not self._loose:
-            self._vary()
+        if self._open and not self._loose and not complete.exhausted:
+            self._repair()
         return self._answer(complete)
 
     def _require_possible(self) -> None:
@@ -246,23 +249,30 @@ class EditedSearch:
 
     # --- Beyond the shipped search's best plan ---
 
-    def _vary(self) -> None:
-        """Read plans of other memories, orders and step sizes, then change windows of the best."""
-        clock, budget = self.effort.clock, self.effort.budget
-        part = clock.part(_OTHERS)
+    def _try_others(self, share: float) -> None:
+        """Read plans of other memories, orders and step sizes, for a share of the time."""
+        part = self.effort.clock.part(share)
         for offer in self._starts():
             if part.expired() or not self._open:
-                break
+                return
             known = None if self.best is None else self.best.reading.order()[0]
             reading = self._read(offer)
             if reading is not None and known and 0 < reading.order()[0] < known:
                 self._take_apart(offer, reading)
-        if self.best is None or not self._open:
+
+    def _repair(self) -> None:
+        """Let clingo change windows of steps of the best plan."""
+        best, budget = self.best, self.effort.budget
+        if best is None:
             return
-        self.tell(Status(None, Fraction(0), "windows of steps"))
-        best = self.best
+        self._report()
         repair = Repair(
-            self.overlay, best.plan, best.reading, self._read_changed, clock, self.effort.seed
+            self.overlay,
+            best.plan,
+            best.reading,
+            self._read_changed,
+            self.effort.clock,
+            self.effort.seed,
         )
         repair.run(None if budget is None else 2 * budget, lambda: not self._open)
 
@@ -291,13 +301,19 @@ class EditedSearch:
             assert complete.problem is not None
             return all(claim.proved for claim in self._levels().claims(complete.problem, costs))
 
-        outcome = complete.search(enough=enough)
+        def needed(outcome: Outcome) -> int | None:
+            costs = dict(zip(outcome.priorities, outcome.costs or (), strict=True))
+            assert complete.problem is not None
+            return self._levels().horizon(complete.problem, costs)
+
+        outcome = complete.search(enough=enough, needed=needed)
         if outcome is None or outcome.symbols is None or outcome.costs is None:
             self.excluded = complete.excluded if complete.excluded_steps else ""
             return
         assert complete.problem is not None
+        # Where nothing is minimised, clingo still reports one cost, at no priority of ours.
         reading = Reading((), dict(zip(outcome.priorities, outcome.costs, strict=True)))
-        if self.best is None or reading.order() < self.best.reading.order():
+        if complete.proved or self.best is None or reading.order() < self.best.reading.order():
             plan = plan_of_model(complete.problem, outcome.symbols)
             source = UnderRules(named(self.rules), complete.exhausted)
             self.best = Obedient(plan, source, reading)
@@ -317,6 +333,8 @@ class EditedSearch:
             raise NoStrategyError(f"{self.instance.name}: {self._closest(best)}")
         levels = self._levels()
         claims = levels.claims(best.plan.problem, best.reading.costs, complete.least)
+        if complete.proved:
+            claims = levels.proved(claims, complete.excluded_steps)
         source = best.source
         if not isinstance(source, UnderRules):
             source = Obeying(source, named(self.rules), best.change)
@@ -324,6 +342,8 @@ class EditedSearch:
         if complete.least and levels.paid(best.reading.costs):
             horizon = f"strategies of at most {plural(complete.steps, 'step')} under the "
             horizon += named(self.rules)
+        elif complete.proved:
+            horizon = f"this decomposition, under the {named(self.rules)}"
         return Answer(
             plan=best.plan,
             source=source,
