@@ -214,11 +214,11 @@ class Overlay:
                     builder.add(node)
                 for node in watch.rules:
                     builder.add(node)
-            aside(lambda: control.ground([("base", [])]), lambda: _late(clock))
+            aside(lambda: control.ground([("base", [])]), lambda: late(clock))
         except LeftAloneError:
             return None
         except RuntimeError as error:
-            if _late(clock):
+            if late(clock):
                 return None
             raise InputError(one_line(messages[0] if messages else str(error))) from None
         watch.require_fit(control)
@@ -296,7 +296,8 @@ class _Sums(clingo.Observer):
         self.largest = max(self.largest, sum(abs(weight) for _, weight in literals))
 
 
-def _late(clock: Clock) -> bool:
+def late(clock: Clock) -> bool:
+    """Whether to leave work alone that cannot be interrupted."""
     return clock.halted or clock.elapsed > clock.seconds + _GRACE_SECONDS
 
 

@@ -17,12 +17,13 @@ from clingo.ast import AST, ASTType, Sign
 from offloadasp.asp.atoms import Atoms, Ranges
 from offloadasp.asp.facts import facts
 from offloadasp.asp.kinds import shipped_statements
-from offloadasp.asp.overlay import BROKEN, BROKEN_PRIORITY, STEP_AT, Overlay, step_variables
+from offloadasp.asp.overlay import BROKEN, BROKEN_PRIORITY, STEP_AT, Overlay, late, step_variables
 from offloadasp.asp.shipped import shipped_source
 from offloadasp.asp.solving import plan_of_model
 from offloadasp.asp.statements import heads, is_choice, is_constraint, nodes, signature
 from offloadasp.asp.vetting.watched import RESERVED
 from offloadasp.base.arrays import IntArray
+from offloadasp.limits.abandonable import LeftAloneError, aside
 from offloadasp.limits.clock import Clock
 from offloadasp.model.plan import TABLES, Plan
 
@@ -99,7 +100,10 @@ class Windows:
         with clingo.ast.ProgramBuilder(control) as builder:
             for node in (*self._limited(), *self.overlay.softened()):
                 builder.add(node)
-        control.ground([("base", [])])
+        try:
+            aside(lambda: control.ground([("base", [])]), lambda: late(clock))
+        except LeftAloneError:
+            return None
         solve = control.configuration.solve
         assert isinstance(solve, clingo.Configuration)
         solve.solve_limit = str(conflicts)

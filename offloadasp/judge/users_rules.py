@@ -12,6 +12,7 @@ from offloadasp.asp.redefined import permitted
 from offloadasp.asp.rules import Rules, require_sound
 from offloadasp.limits.clock import Clock
 from offloadasp.model.objectives import DURATION, EDITED, OBJECTIVES
+from offloadasp.model.semantics import SERIAL
 from offloadasp.model.strategy import Strategy, plan_of
 
 _REDEFINITION = "the edited rules as a whole"
@@ -54,7 +55,7 @@ def read_by_users_rules(strategy: Strategy, rules: Rules) -> UsersReading:
     there = rules.files
     recorded = () if strategy.rules is None else strategy.rules.files
     unchecked = tuple(one.name for one in recorded if there.get(one.name) != one.sha256)
-    if not rules.edited:
+    if not rules.edited or strategy.problem.semantics != SERIAL:
         return UsersReading(unchecked=unchecked)
     names = _names(strategy)
     require_sound(rules, names)

@@ -16,7 +16,7 @@ BASELINES = {
     "no_reuse": "no reuse",
     "shipped": "without your rules",
 }
-"""The baselines by the names of their traversals, and no reuse at all."""
+"""The baselines by the names of their traversals, no reuse at all, and the shipped rules' plan."""
 
 _KINDS = {
     "restriction": "a restriction: they only forbid, so all lower bounds hold",

@@ -26,6 +26,7 @@ from offloadasp.model.instance import Instance
 from offloadasp.model.objectives import DURATION, prices_of
 from offloadasp.model.plan import Plan
 from offloadasp.model.problem import problem_of
+from offloadasp.model.semantics import SERIAL
 from offloadasp.search.answer import Answer
 from offloadasp.search.construct.decompose import scope
 from offloadasp.search.edited.claims import Levels
@@ -101,7 +102,9 @@ class EditedSearch:
         """
         require_sound(self.rules, self.names)
         complete = CompleteSearch(self.instance, self.rules, self.effort, self.names, self.tell)
-        if self.rules.kind == Kind.REDEFINITION:
+        whole = problem_of(self.instance, scope(self.instance))
+        # The atoms of a plan are told for the serial semantics.
+        if self.rules.kind == Kind.REDEFINITION or whole.semantics != SERIAL:
             return complete.run()
         self._require_possible()
         self.overlay = Overlay(self.rules.edit, self.names)
