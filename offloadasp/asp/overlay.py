@@ -11,7 +11,7 @@ are wanted; so a plan that breaks rules says which, and in which steps.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 
 import clingo
 import clingo.ast
@@ -164,8 +164,9 @@ class Overlay:
         """The constants that put the objectives in their order, as options of clingo."""
         return [f"-c {name}_priority={-k}" for k, name in enumerate(self.names)]
 
-    def referenced(self) -> set[str]:
-        """Return the names of the predicates that the program asks about."""
+    @cached_property
+    def referenced(self) -> frozenset[str]:
+        """The names of the predicates that the program asks about."""
         found: set[Signature] = set()
         for one in self.statements:
             found |= predicates(one.node)
@@ -173,7 +174,7 @@ class Overlay:
         clingo.ast.parse_string("\n".join(self.shipped_objectives()), parsed.append)
         for node in parsed:
             found |= predicates(node)
-        return {name for name, _ in found}
+        return frozenset(name for name, _ in found)
 
     def softened(self) -> Iterator[AST]:
         """Yield the statements that are added, with constraints that derive `BROKEN`."""
@@ -182,6 +183,14 @@ class Overlay:
                 yield soften(one.node, self.constraints.index(one))
             else:
                 yield one.node
+
+    @cached_property
+    def _prepared(self) -> tuple[Watch, list[AST]]:
+        """The statements that are added, softened, and those that watch their arithmetic."""
+        watch, softened = Watch(), list(self.softened())
+        for node in softened:
+            watch.add(node)
+        return watch, [*softened, *watch.rules]
 
     def read(self, plan: Plan, clock: Clock, seed: int = 0) -> Reading | None:
         """Read a plan by the rules in force; None if they have no stable model for it at all.
@@ -197,8 +206,8 @@ class Overlay:
         )
         sums = _Sums()
         control.register_observer(sums)
-        watch = Watch()
-        names = self.referenced() | {"occupies"} if self.edit.more_room else self.referenced()
+        watch, nodes_ = self._prepared
+        names = self.referenced | {"occupies"} if self.edit.more_room else self.referenced
         texts = [facts(plan.problem, plan.steps, exact=True), Atoms(plan).text(names)]
         if names & _static_names():
             texts += [shipped_source(name).text for name in _STATIC]
@@ -209,10 +218,7 @@ class Overlay:
         try:
             control.add("base", [], "\n".join(texts))
             with clingo.ast.ProgramBuilder(control) as builder:
-                for node in self.softened():
-                    watch.add(node)
-                    builder.add(node)
-                for node in watch.rules:
+                for node in nodes_:
                     builder.add(node)
             aside(lambda: control.ground([("base", [])]), lambda: late(clock))
         except LeftAloneError:

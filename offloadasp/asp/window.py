@@ -149,7 +149,7 @@ class Windows:
 
     def _ranges(self, first: int, last: int, steps: int) -> dict[str, Ranges]:
         """Return of which steps atoms are facts: all that are asked about, else the borders."""
-        asked = self.overlay.referenced() | {"moved", "computing"}
+        asked = self.overlay.referenced | {"moved", "computing"}
         asked |= {"occupies"} if self.overlay.edit.more_room else set()
         found: dict[str, Ranges] = {name: [(first - 1, first - 1)] for name in STEP_AT}
         for name in STEP_AT:
