@@ -13,7 +13,7 @@ from offloadasp.judge.verdict import Readings
 from offloadasp.model.claim import Claim
 from offloadasp.model.objectives import Counts, gap
 from offloadasp.model.plan import Plan
-from offloadasp.model.strategy import Objective, Strategy, save, steps_of
+from offloadasp.model.strategy import Objective, RulesRecord, Strategy, save, steps_of
 from offloadasp.search.answer import Answer
 from offloadasp.search.effort import Effort
 
@@ -127,8 +127,14 @@ class UnwrittenError(InputError):
         return type(self), (str(self), self.result)
 
 
-def strategy_of(answer: Answer) -> Strategy:
-    """Return the answer of a search as the content of a strategy file."""
+def strategy_of(answer: Answer, rules: RulesRecord | None = None) -> Strategy:
+    """Return the answer of a search as the content of a strategy file.
+
+    Parameters
+    ----------
+    rules
+        What the file says of the rules; None: they are the shipped ones.
+    """
     first, *others = answer.claims
     objective = {
         "name": ",".join(claim.objective for claim in answer.claims),
@@ -147,6 +153,7 @@ def strategy_of(answer: Answer) -> Strategy:
         status="optimal" if all(claim.proved for claim in answer.claims) else "feasible",
         objective=Objective.model_validate(objective),
         certificate=answer.certificate,
+        rules=rules,
         steps=steps_of(answer.plan),
     )
 

@@ -33,7 +33,7 @@ def _fact(name: str, *arguments: int) -> str:
     return f"{name}({', '.join(map(str, arguments))})." if arguments else f"{name}."
 
 
-def facts(problem: Problem, steps: int) -> str:
+def facts(problem: Problem, steps: int, *, exact: bool = False) -> str:
     """Return the facts of a problem, a line each.
 
     Parameters
@@ -42,10 +42,18 @@ def facts(problem: Problem, steps: int) -> str:
         Layer, accelerator and decomposition.
     steps
         The number of steps that a strategy may take, the last write-back included.
+    exact
+        Whether memory and work are the instance's own, as users' rules may ask for them, rather
+        than clipped to what the layer can use at all.
     """
     layer, precision = problem.layer, problem.precision
     taps = layer.kernel_shape[0] * layer.kernel_shape[1]
     scale = scale_of(problem)
+    memory, work = problem.memory, problem.accelerator.macs_per_step // taps
+    if exact:
+        memory, work = min(problem.capacity, CLINGO_LIMIT), min(work, CLINGO_LIMIT)
+    else:
+        work = min(work, problem.total_windows)
     lines = [
         _fact("input", *layer.input),
         _fact("kernels", layer.kernels),
@@ -59,12 +67,9 @@ def facts(problem: Problem, steps: int) -> str:
         _fact("weight_bytes", precision.weight),
         _fact("output_bytes", precision.output),
         _fact("partial_sum_bytes", precision.partial_sum),
-        # Clipped to what the layer can use at all: clingo's integers have 32 bits.
-        _fact("memory", problem.memory),
-        _fact(
-            "windows_per_step",
-            min(problem.accelerator.macs_per_step // taps, problem.total_windows),
-        ),
+        # clingo's integers have 32 bits.
+        _fact("memory", memory),
+        _fact("windows_per_step", work),
         _fact("load_cycles", min(scale.load, CLINGO_LIMIT)),
         _fact("write_cycles", min(scale.write, CLINGO_LIMIT)),
         _fact("compute_cycles", min(scale.compute, CLINGO_LIMIT)),

@@ -1,24 +1,24 @@
 """The rules in force: which ``.lp`` files, whether they are the shipped ones, how they ground."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 import clingo
 import clingo.ast
 
-from offloadasp.asp.shipped import is_shipped, shipped_names
+from offloadasp.asp.kinds import DEFINITION, Edit, Kind, edit_of, model_names
+from offloadasp.asp.shipped import digest, is_shipped, records, shipped_names, shipped_source
 from offloadasp.asp.vetting.overflow import Watch
 from offloadasp.asp.vetting.rule_files import MINIMIZE, look_through, one_line, resolved
 from offloadasp.asp.vetting.sources import Source, unfold
 from offloadasp.base.errors import InputError, NoStrategyError
+from offloadasp.base.files import read_text
 from offloadasp.base.resources import encodings_folder
 from offloadasp.limits.abandonable import LeftAloneError, aside
 from offloadasp.model.problem import CLINGO_LIMIT
-
-# The entry of the model: added rules are loaded with it.
-DEFINITION = "definition.lp"
+from offloadasp.model.strategy import RulesRecord
 
 # What to do where a program is too large for the memory.
 SMALLER = "choose a coarser tile or fewer groups: fewer operations and steps"
@@ -45,22 +45,64 @@ class Rules:
         Files of the user, loaded beside the encodings.
     copy
         A user's copy of ``model/`` to use in its place, or None.
-    edited
-        Whether anything differs from the shipped rules. Then only the definition itself is
-        solved: bounds, dominance and symmetry breaking may no longer hold.
     heads
         Predicates in the heads of rules that differ, and ``#minimize``.
     differing
         The files that differ from the shipped ones, as they were looked through. They are not
         read again.
+    edit
+        What differs.
     """
 
     folder: Path
     added: tuple[Path, ...] = ()
     copy: Path | None = None
-    edited: bool = False
     heads: frozenset[str] = frozenset()
     differing: tuple[Source, ...] = ()
+    edit: Edit = field(default_factory=Edit)
+
+    @property
+    def kind(self) -> Kind:
+        """What the edit changes, and so what it keeps."""
+        return self.edit.kind
+
+    @property
+    def edited(self) -> bool:
+        """Whether any rule differs from the shipped ones."""
+        return self.kind != Kind.NONE
+
+    @property
+    def shipped(self) -> "Rules":
+        """The rules as they were shipped, whatever the folder holds."""
+        if not self.differing and not self.added and self.copy is None:
+            return self
+        changed = [name for name in shipped_names() if not _as_recorded(name, self.folder / name)]
+        return Rules(self.folder, differing=tuple(map(shipped_source, changed)))
+
+    @property
+    def record(self) -> RulesRecord | None:
+        """What a strategy file says of the rules; None where no rule differs."""
+        if not self.edited:
+            return None
+        return RulesRecord.model_validate(
+            {
+                "kind": str(self.kind),
+                "statements": [{"file": o.file, "line": o.line} for o in self.edit.deciding],
+                "files": [{"name": name, "sha256": sha} for name, sha in self.files.items()],
+            }
+        )
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The files whose rules differ, by the names in messages, with digests of their texts."""
+        return {self.name(source.path): digest(source.whole) for source in self.differing}
+
+    def name(self, path: Path) -> str:
+        """Return what messages and strategy files call a file: no folder of the machine."""
+        for name in shipped_names():
+            if path.resolve() == self.path(name).resolve():
+                return name
+        return path.name
 
     @property
     def model(self) -> Path:
@@ -123,9 +165,32 @@ def rules_in_force(folder: Path | None, added: Sequence[Path]) -> Rules:
     vetted = [one for path in [*changed, *added] for one in look_through(path, allowed, trusted)]
     differing = {one.source.path.resolve(): one.source for one in vetted}
     heads = frozenset[str]().union(*(one.heads for one in vetted))
-    return Rules(
-        encodings_folder(), tuple(added), folder, bool(vetted), heads, tuple(differing.values())
-    )
+    rules = Rules(encodings_folder(), tuple(added), folder, heads, tuple(differing.values()))
+    return replace(rules, edit=_edit(rules)) if vetted else rules
+
+
+def _edit(rules: Rules) -> Edit:
+    """Compare rules with the shipped ones, statement by statement."""
+    entry = [rules.path(name) for name in model_names() if name not in _reached()]
+    program = [
+        (rules.name(source.path), source) for source in unfold([*entry, *rules.added], rules.read)
+    ]
+    inside = {source.path.resolve() for _, source in program}
+    outside = [
+        (rules.name(source.path), source)
+        for path, source in rules.read.items()
+        if path not in inside and rules.name(source.path) in records()
+    ]
+    return edit_of(program, outside)
+
+
+def _reached() -> set[str]:
+    """Return the files of the model that its definition includes: only what it reaches counts."""
+    return {name for name in model_names() if "/" in name and "objective/" not in name}
+
+
+def _as_recorded(name: str, path: Path) -> bool:
+    return path.is_file() and digest(read_text(path)) == records()[name]["text"]
 
 
 def _places(copy: Path | None) -> dict[str, Path]:
@@ -267,6 +332,27 @@ def ground(
     watch.require_fit(control)
     _require_sound(rules, messages, 0 if meter is None else meter.largest)
     return control
+
+
+# The smallest layer: one pixel, one kernel, one output.
+_SMALLEST = """
+input(1,1,1). kernels(1). kernel_shape(1,1). strides(1,1). pads(0,0,0,0). dilations(1,1). group(1).
+input_bytes(1). weight_bytes(1). output_bytes(1). partial_sum_bytes(1). memory(3).
+windows_per_step(1). load_cycles(1). write_cycles(1). compute_cycles(1). load_energy(1).
+write_energy(1). compute_energy(1). tile(1,1). kernel_group(0,0,1). channel_group(0,0,1). steps(2).
+"""
+
+
+def require_sound(rules: Rules, objectives: Sequence[str]) -> None:
+    """Ground the rules for the smallest layer, so that mistakes show at once.
+
+    Raises
+    ------
+    InputError
+        A file is wrong; see `ground`.
+    """
+    entry = [DEFINITION, *(f"model/objective/{name}.lp" for name in objectives)]
+    ground(rules, entry, _SMALLEST)
 
 
 def _never() -> bool:

@@ -16,6 +16,7 @@ from offloadasp.model.problem import Problem
 # the first one proves and the second one finds. More threads repeat the two.
 _STRATEGIES = ("usc,oll,disjoint", "bb,lin")
 _POLL_SECONDS = 0.05
+_ACTIONS = ("compute", "load", "free", "write")
 
 
 @dataclass
@@ -39,7 +40,7 @@ class Outcome:
     Attributes
     ----------
     symbols
-        The atoms shown of the best stable model, or None if none was found.
+        The actions of the best stable model, or None if none was found.
     costs
         Its cost of each priority, highest first, in units of the rules.
     priorities
@@ -90,7 +91,9 @@ def minimise(
     def on_model(model: clingo.Model) -> None:
         costs = tuple(model.cost) or (0,)
         if progress.costs is None or costs < progress.costs:
-            progress.costs, progress.symbols = costs, model.symbols(shown=True)
+            # Rules may show what they like: the plan is read off all atoms.
+            atoms = model.symbols(atoms=True)
+            progress.costs, progress.symbols = costs, [a for a in atoms if a.name in _ACTIONS]
             progress.priorities = tuple(model.priority) or (0,)
 
     exhausted = False
@@ -161,7 +164,7 @@ def plan_of_model(problem: Problem, symbols: Sequence[clingo.Symbol]) -> Plan:
     rows = _Rows()
     finished = _completions(symbols)
     for symbol in symbols:
-        if symbol.name not in ("compute", "load", "free", "write") or len(symbol.arguments) != 2:
+        if symbol.name not in _ACTIONS or len(symbol.arguments) != 2:
             continue
         what, step = symbol.arguments
         try:

@@ -29,7 +29,13 @@ def rows_beside(result: Result, out: Path) -> list[Row]:
     found = result.strategy
     rows = [Row("found", result.replay)]
     for name, plan in compared(result.answer).items():
-        strategy = strategy_of(plan, found.lower_bound, found.certificate)
+        # What is proved under a user's rules says nothing of plans that may break them.
+        proved = found.rules is None
+        strategy = (
+            strategy_of(plan, found.lower_bound, found.certificate)
+            if proved
+            else (strategy_of(plan))
+        )
         rows.append(Row(name, _accepted(strategy, name), plan))
         save(strategy, out / f"{found.instance.name}.{name}.strategy.json")
     return rows

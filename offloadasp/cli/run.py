@@ -105,6 +105,10 @@ def compare(
     threads: ThreadsOption = None,
     seed: SeedOption = None,
     budget: BudgetOption = None,
+    encoding: Annotated[
+        list[Path] | None, typer.Option(help="A file of rules to add; may be repeated.")
+    ] = None,
+    encodings: EncodingsOption = None,
     out: Annotated[Path, typer.Option(help="Folder for the strategy files.")] = Path("out"),
     memory_limit: MemoryOption = None,
     json: JsonOption = False,
@@ -113,12 +117,17 @@ def compare(
 
     INSTANCE is a TOML file, or the name of a shipped instance. Every strategy is written to the
     folder OUT: the one found as NAME.strategy.json, the plain orders as NAME.zigzag.strategy.json
-    and so on.
+    and so on. Under rules of your own the plan without them is set beside the one that obeys them,
+    as NAME.shipped.strategy.json: that is what the rules cost.
     """
     path = find_instance(instance)
     limits = Limits(time_limit, threads, seed, budget, memory_limit)
+    require_rules_folder(encodings)
+    for file in encoding or ():
+        require_file(file)
     require_folder(out)
 
+    from offloadasp.asp.rules import rules_in_force
     from offloadasp.cli.baselines import rows_beside
     from offloadasp.cli.solving import solved
     from offloadasp.model.instance import load_instance
@@ -127,7 +136,8 @@ def compare(
     from offloadasp.report.text.words import scope_words
 
     described = limits.applied(load_instance(path))
-    result = solved(instance, described, limits, out, watched=not json)
+    rules = rules_in_force(encodings, encoding or ())
+    result = solved(instance, described, limits, out, rules, watched=not json)
     rows = rows_beside(result, out)
     scope = scope_words(described.choice)
     if json:

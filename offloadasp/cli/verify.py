@@ -65,15 +65,24 @@ def simulate(
 
 
 def check(
-    strategy: StrategyArgument, encodings: EncodingsOption = None, json: JsonOption = False
+    strategy: StrategyArgument,
+    encoding: Annotated[
+        list[Path] | None,
+        typer.Option(help="A file of rules that it was found under; may be repeated."),
+    ] = None,
+    encodings: EncodingsOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Replay a strategy by the rules of check.lp and by the simulator, and verify its bounds.
 
     STRATEGY is a file that 'run' wrote. Every violation is named by step, rule and block, with the
     replay that found it. The value that the file states of each objective is compared with both
-    replays, and each lower bound is computed again from the file's certificate.
+    replays, and each lower bound is computed again from the file's certificate. A strategy that
+    was found under rules of your own is read by them where they are given.
     """
     require_file(strategy)
+    for file in encoding or ():
+        require_file(file)
     require_rules_folder(encodings)
 
     from offloadasp.asp.rules import rules_in_force
@@ -83,7 +92,7 @@ def check(
     from offloadasp.report.text.screen import print_json
 
     loaded = load(strategy)
-    found = judge(loaded, rules_in_force(encodings, ()))
+    found = judge(loaded, rules_in_force(encodings, encoding or ()))
     if json:
         print_json(audit_object(loaded, found))
     else:

@@ -3,14 +3,21 @@
 import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
 from offloadasp.base.errors import InputError
 from offloadasp.bounds import least_memory, verify_certificate
 from offloadasp.model.instance import Resolved
-from offloadasp.model.objectives import DURATION, OBJECTIVES, PEAK, is_linear, prices_of
+from offloadasp.model.objectives import (
+    DURATION,
+    EDITED,
+    OBJECTIVES,
+    PEAK,
+    is_linear,
+    prices_of,
+)
 from offloadasp.model.problem import Problem, finest, granularity
 from offloadasp.model.strategy import Ranked, Strategy
 
@@ -137,6 +144,8 @@ def _proved(
     part, given = ranking[k], ranking[:k]
     if part.name == PEAK:
         return Fraction(max(least_memory(problem).value, _excluded(problem, given, entry)))
+    if part.name == EDITED:
+        return _unchanged(problem, entry)
     if part.name not in OBJECTIVES:
         raise InputError(f"certificate: nothing is known of the objective {part.name!r}")
     # An earlier peak is a memory that the strategies in question do with.
@@ -152,6 +161,22 @@ def _proved(
         prices = prices.plus(weight, prices_of(other.name, problem.instance))
         share += weight * other.value
     return verify_certificate(at.at(prices), entry) - share
+
+
+def _unchanged(problem: Problem, entry: Mapping[str, Any]) -> Fraction:
+    """Compute what the terms cost at least that edited rules left as they were.
+
+    That they did, and that no other term is negative, is for who reads the rules.
+    """
+    said = entry.get("unchanged")
+    name = said.get("objective") if isinstance(said, Mapping) else None
+    kept = said.get("prices") if isinstance(said, Mapping) else None
+    if not isinstance(name, str) or not is_linear(name) or not isinstance(kept, list):
+        raise InputError("certificate.unchanged: must name an objective and its prices")
+    if not OBJECTIVES[name].defined(problem.instance):
+        raise InputError(f"certificate.unchanged: {name} is not defined for the instance")
+    gone = {part: Fraction(0) for part in ("load", "write", "compute") if part not in kept}
+    return verify_certificate(problem.at(replace(prices_of(name, problem.instance), **gone)), entry)
 
 
 def _weights(given: object, count: int) -> list[Fraction]:

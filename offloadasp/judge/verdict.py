@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from offloadasp.asp.rules import Rules
 from offloadasp.base.errors import VerificationError
 from offloadasp.judge.by_rules import RuleReading, read_by_rules
 from offloadasp.judge.certificate import Proof, prove
 from offloadasp.judge.simulator import Replay, simulate
+from offloadasp.judge.users_rules import UsersReading, read_by_users_rules
 from offloadasp.model.objectives import DURATION
 from offloadasp.model.strategy import Strategy
 
@@ -48,7 +49,8 @@ def read(
         A file of rules is wrong.
     """
     tell("check.lp")
-    by_rules = read_by_rules(strategy, rules)
+    # Only a redefinition may mean another thing by a step than the shipped rules do.
+    by_rules = read_by_rules(strategy, rules.shipped if rules.kind.keeps_bounds else rules)
     tell("simulator")
     started = time.monotonic()
     replay = simulate(strategy, seed=seed)
@@ -104,7 +106,7 @@ class Finding:
     block
         The block or operation, the objective of a false statement, or empty.
     readings
-        ``check.lp``, ``simulator`` or ``certificate``.
+        ``check.lp``, ``simulator``, ``certificate``, or ``your rules`` for a user's own.
     """
 
     step: int
@@ -123,6 +125,8 @@ class Verdict:
         Of the bound on the duration.
     proofs
         Of the bound of each objective that was minimised, in order.
+    users
+        What a user's rules say.
     """
 
     by_rules: RuleReading
@@ -130,6 +134,7 @@ class Verdict:
     proof: Proof
     proofs: tuple[Proof, ...]
     findings: tuple[Finding, ...]
+    users: UsersReading = field(default_factory=UsersReading)
 
     @property
     def accepted(self) -> bool:
@@ -162,5 +167,12 @@ def judge(strategy: Strategy, rules: Rules) -> Verdict:
             place = (0, "bound", "" if part.name == DURATION else part.name)
             names = named.setdefault(place, [])
             names += [] if "certificate" in names else ["certificate"]
+    users = read_by_users_rules(strategy, rules)
+    for rule, step in users.broken:
+        named[step, "users_rule", rule] = ["your rules"]
+    for rule, names_ in (("objective", users.contradicted), ("bound", users.unproved)):
+        for name in names_:
+            place = (0, rule, "" if name == DURATION and rule == "bound" else name)
+            named.setdefault(place, []).append("your rules")
     findings = sorted(Finding(*place, tuple(names)) for place, names in named.items())
-    return Verdict(by_rules, replay, proof, tuple(proofs), tuple(findings))
+    return Verdict(by_rules, replay, proof, tuple(proofs), tuple(findings), users)

@@ -139,6 +139,31 @@ class Objective(Ranked):
         return self
 
 
+class Place(_Table):
+    """A statement of the rules."""
+
+    file: str
+    line: Index
+
+
+class RulesFile(_Table):
+    """A file of rules, with the SHA-256 digest of its text."""
+
+    name: str
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class RulesRecord(_Table):
+    """The rules that a strategy was found under, where they differ from the shipped ones.
+
+    ``kind`` says what the edit keeps, ``statements`` which ones decided that.
+    """
+
+    kind: Literal["restriction", "repricing", "both", "redefinition"]
+    statements: tuple[Place, ...] = ()
+    files: tuple[RulesFile, ...] = ()
+
+
 class Strategy(_Table):
     """The content of a strategy file."""
 
@@ -150,6 +175,7 @@ class Strategy(_Table):
     status: Literal["optimal", "feasible"]
     objective: Objective | None = None
     certificate: dict[str, Any] = Field(default_factory=dict)
+    rules: RulesRecord | None = None
     steps: tuple[Step, ...]
 
     @property

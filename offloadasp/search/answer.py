@@ -2,13 +2,17 @@
 
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from offloadasp.model.claim import Claim
 from offloadasp.model.plan import Plan
 from offloadasp.model.strategy import Strategy, plan_of
 from offloadasp.search.pool import Listener, Status
 from offloadasp.search.source import EarlierFile, Source, Unsearched, method_words
+
+# For types only: that module imports the search, which makes answers.
+if TYPE_CHECKING:
+    from offloadasp.search.lexicographic.linear import Proven
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,8 @@ class Answer:
         Why a complete search was left out, if one was.
     scope
         To what the bounds are limited; empty if they are global.
+    proofs
+        What is proved of each objective under the shipped rules, whatever plan is claimed.
     """
 
     plan: Plan
@@ -38,6 +44,7 @@ class Answer:
     baselines: dict[str, Plan] = field(default_factory=dict)
     unsearched: Unsearched | None = None
     scope: str = ""
+    proofs: tuple["Proven", ...] = ()
 
     @property
     def method(self) -> str:

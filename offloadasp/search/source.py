@@ -41,6 +41,32 @@ class Refuted:
 
 
 @dataclass(frozen=True)
+class Baseline:
+    """The best plan along one of the plain orders, by its name."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Obeying:
+    """A plan of the shipped search that edited or added rules accept.
+
+    Attributes
+    ----------
+    start
+        Where the plan comes from.
+    rules
+        The rules in a reader's words.
+    change
+        What was changed so that it obeys them, in a reader's words; empty if nothing was.
+    """
+
+    start: "Source"
+    rules: str
+    change: str = ""
+
+
+@dataclass(frozen=True)
 class UnderRules:
     """A stable model of the definition under edited or added rules.
 
@@ -61,7 +87,9 @@ class EarlierFile:
     """A strategy file of an earlier run, which is better than what this run found."""
 
 
-Source = Constructed | LeastMemory | Annealed | Refuted | UnderRules | EarlierFile
+Source = (
+    Constructed | LeastMemory | Annealed | Refuted | Baseline | Obeying | UnderRules | EarlierFile
+)
 
 
 Unsearched = Literal["too many rules", "beyond 32 bits"]
@@ -87,6 +115,11 @@ def _source_words(source: Source, plan: Plan) -> str:
         return f"{_start_words(source)}; what to keep: {keeping} for this order"
     if isinstance(source, Refuted):
         return "complete search by clingo"
+    if isinstance(source, Baseline):
+        return f"the best plan of the kind '{source.name.replace('_', ' ')}'"
+    if isinstance(source, Obeying):
+        change = f", {source.change}" if source.change else ""
+        return f"{_source_words(source.start, plan)}{change}; accepted under the {source.rules}"
     if isinstance(source, UnderRules):
         how = "complete search" if source.exhausted else "search cut short"
         return f"{how} by clingo under the {source.rules}"

@@ -1,4 +1,4 @@
-"""Rules are as shipped if the digests that the package carries say so, wherever they are."""
+"""Rules are as shipped if the statements that the package carries say so, wherever they are."""
 
 import json
 import shutil
@@ -8,7 +8,7 @@ import pytest
 
 from offloadasp.asp import shipped
 from offloadasp.asp.rules import ground, rules_in_force, shipped_rules
-from offloadasp.asp.shipped import digests, is_shipped, shipped_names
+from offloadasp.asp.shipped import is_shipped, recorded_in, shipped_names
 from offloadasp.asp.vetting.sources import read_source, unfold
 from offloadasp.base.errors import InputError
 from offloadasp.base.resources import encodings_folder
@@ -29,10 +29,10 @@ def text_of(name: str) -> str:
     return (FOLDER / name).read_text(encoding="utf-8")
 
 
-def test_the_digests_are_those_of_the_encodings() -> None:
+def test_the_records_are_those_of_the_encodings() -> None:
     """After a change on purpose: ``python -m offloadasp.asp.shipped`` writes them anew."""
     recorded = Path(shipped.__file__).with_name("shipped.json").read_text(encoding="utf-8")
-    assert json.loads(recorded) == digests(FOLDER)
+    assert json.loads(recorded) == json.loads(json.dumps(recorded_in(FOLDER)))
     assert not shipped_rules().edited
 
 

@@ -46,7 +46,7 @@ print(clock.interrupted)
 TELLING = """
 from pathlib import Path
 from offloadasp.cli.main import main
-from offloadasp.search.rules_in_force import EditedSearch
+from offloadasp.search.edited.search import EditedSearch
 
 def tell(status):
     if status.incumbent is not None:

@@ -36,14 +36,20 @@ SOON = ("--opt-strategy=usc,oll,disjoint",)
 # an example it is 46.
 COSTS = {
     "double-buffering": (46,),
+    "dma-queue": (46,),
     "few-loads": (46,),
+    "few-rows": (46,),
     "few-steps": (4, 46),
+    "first-row": (50,),
     "output-stationary": (50,),
     "rows-in-order": (50,),
     "setup-cost": (46 + 2 * 14,),  # eight pixel blocks, two kernel blocks, two outputs, one spill
     "weight-stationary": (46,),
     "what-if": (50,),
+    "write-apart": (46,),
 }
+# The two kernel blocks of the tiny layer together take more than its memory.
+IMPOSSIBLE = {"kernels-pinned"}
 ONE = ((0, 1),)
 TWO = ((0, 1), (1, 2))
 
@@ -79,10 +85,10 @@ def test_an_example_is_a_rule_that_clingo_takes_without_a_word(name: str) -> Non
         control.load(str(FOLDER / file))
     control.ground([("base", [])])
     assert messages == []
-    assert control.solve().satisfiable
+    assert control.solve().satisfiable == (name not in IMPOSSIBLE)
 
 
-@pytest.mark.parametrize("name", ["", *EXAMPLES])
+@pytest.mark.parametrize("name", ["", *(name for name in EXAMPLES if name not in IMPOSSIBLE)])
 def test_the_commands_of_the_guide_find_the_cost_of_the_tiny_layer(name: str) -> None:
     more = [f"examples/{name}.lp"] if name else []
     files = [TINY, "model/definition.lp", "model/objective/duration.lp", *more]

@@ -33,11 +33,19 @@ class Source:
         The text without its includes; every line keeps its number.
     included
         The names of the files that it includes, as written.
+    original
+        The text with its includes; None: as ``text``.
     """
 
     path: Path
     text: str
     included: tuple[str, ...]
+    original: str | None = None
+
+    @property
+    def whole(self) -> str:
+        """The text of the file."""
+        return self.text if self.original is None else self.original
 
     @property
     def code(self) -> str:
@@ -84,7 +92,7 @@ def read_source(path: Path) -> Source:
     if "\0" in text:
         raise InputError(f"{path}: is no text: it holds the character NUL")
     code, uncommented = _without(text, strings=True), _without(text, strings=False)
-    included = []
+    included, original = [], text
     for start in (found.start() for found in re.finditer("#include", code)):
         found = _INCLUDE.match(uncommented, start)
         if found is None:
@@ -96,7 +104,7 @@ def read_source(path: Path) -> Source:
             )
         included.append(found["file"])
         text = text[:start] + _blank(found.group()) + text[found.end() :]
-    return Source(path, text, tuple(included))
+    return Source(path, text, tuple(included), original)
 
 
 def unfold(paths: Iterable[Path], read: Mapping[Path, Source]) -> Iterator[Source]:

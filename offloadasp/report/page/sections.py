@@ -21,6 +21,7 @@ from offloadasp.report.text.words import (
     mixed,
     objective_words,
     percent,
+    rules_words,
 )
 
 _LISTED_VIOLATIONS = 20
@@ -128,10 +129,12 @@ def _rows(entry: Entry) -> list[tuple[str, str]]:
     loads, writes = replay.loads, replay.writes
     moving = len(strategy.steps) - replay.compute_steps
     more = f", {moving} more to move data only" if moving else ""
+    rules = strategy.rules
     return [
         ("file", entry.file),
         ("accelerator", accelerator_words(instance.accelerator)),
         ("decomposition", decomposition_words(instance.decomposition)),
+        *([] if rules is None else [("rules", rules_words(rules))]),
         ("minimised", "; ".join(_minimised(instance, part) for part in strategy.ranking)),
         ("duration", f"{cycles(replay.duration)} replayed, {cycles(strategy.duration)} stated"),
         ("steps", f"{plural(replay.compute_steps, 'compute action')}{more}"),

@@ -21,6 +21,7 @@ from offloadasp.report.text.words import (
     layer_words,
     mixed,
     percent,
+    rules_words,
 )
 
 # Columns that matter least come first.
@@ -57,6 +58,7 @@ def show_comparison(strategy: Strategy, scope: str, rows: Sequence[Row]) -> None
             ("layer", layer_words(instance.layer)),
             ("lower bound", f"{cycles(bound)}, for {scope}"),
             ("found", f"{strategy.status}; {decomposition_words(instance.decomposition)}"),
+            *([("rules", rules_words(strategy.rules))] if strategy.rules is not None else []),
         ],
     )
     screen.print()
@@ -68,7 +70,9 @@ def show_comparison(strategy: Strategy, scope: str, rows: Sequence[Row]) -> None
     screen.print("of memory in bytes; actions: compute actions. No reuse: row by row in the first")
     screen.print("row's decomposition, where every step loads all that it needs.")
     there = {row.name for row in rows}
-    for name in (name for name in BASELINES if name not in there):
+    # Under rules of the user the plain orders, which may break them, are not looked for.
+    wanted = () if strategy.rules is not None else [name for name in BASELINES if name != "shipped"]
+    for name in (name for name in wanted if name not in there):
         screen.print(f"No strategy of the kind '{BASELINES[name]}' was found in time.")
 
 
@@ -80,6 +84,7 @@ def comparison_object(strategy: Strategy, scope: str, rows: Sequence[Row]) -> di
         "status": strategy.status,
         "lower_bound": exact_number(bound),
         "bound_holds_for": scope,
+        **({} if strategy.rules is None else {"rules": strategy.rules.model_dump(mode="json")}),
         "strategies": {row.name: _object(row, bound, strategy) for row in rows},
     }
 

@@ -78,7 +78,7 @@ def show_audit(strategy: Strategy, found: Verdict) -> None:
             (f"of {objective_words(proof.name)}", _bound_words(strategy, proof))
             for proof in found.proofs
         ]
-    show_rows(screen, [*head, ("check.lp", rules), *bounds])
+    show_rows(screen, [*head, ("check.lp", rules), *_users_rows(found), *bounds])
     counted = {"check.lp": found.by_rules.measured, "the simulator": found.replay.measured}
     false = _false(strategy, found.replay, counted)
     rows = [(f.step, f.rule, f.block, ", ".join(f.readings)) for f in found.findings]
@@ -102,9 +102,34 @@ def audit_object(strategy: Strategy, found: Verdict) -> dict[str, Any]:
         **moved_object(strategy, found.replay),
         "max_abs_error": _finite(found.replay.max_abs_error),
         "lower_bound": _proof_object(proof),
+        **_users_object(strategy, found),
         "objectives": [{"name": part.name} | _proof_object(part) for part in found.proofs],
         "violations": [_finding_object(finding) for finding in found.findings],
     }
+
+
+def _users_rows(found: Verdict) -> Rows:
+    """Return a row on the user's rules; none where the strategy has none and none are at hand."""
+    users = found.users
+    if users.obeyed is None and not users.unchecked:
+        return []
+    parts: list[str | tuple[str, str]] = []
+    if users.obeyed is not None:
+        parts.append(("obeyed", "green") if users.obeyed else ("BROKEN", "bold red"))
+    if users.unchecked:
+        words = f"rules not checked: {', '.join(users.unchecked)}"
+        parts += [*(["; "] if parts else []), (words, "yellow")]
+    return [("your rules", Text.assemble(*parts))]
+
+
+def _users_object(strategy: Strategy, found: Verdict) -> dict[str, Any]:
+    """Return what the user's rules say as JSON; empty where no rule differs."""
+    users = found.users
+    if strategy.rules is None and users.obeyed is None:
+        return {}
+    recorded = None if strategy.rules is None else strategy.rules.model_dump(mode="json")
+    rules = {"rules": recorded} if recorded else {}
+    return {**rules, "rules_obeyed": users.obeyed, "rules_not_checked": list(users.unchecked)}
 
 
 def trace_lines(trace: Sequence[TraceRow]) -> Iterable[str]:
@@ -169,6 +194,9 @@ def _false(strategy: Strategy, replay: Replay, counted: Counted) -> dict[tuple[s
     return false_values(strategy, counted) | ({("bound", ""): bounds} if bounds else {})
 
 
+_OF_THE_USER = "a rule of yours is broken"
+
+
 def _show_findings(
     findings: Sequence[tuple[int, str, str, str]], false: Mapping[tuple[str, str], str]
 ) -> None:
@@ -178,7 +206,8 @@ def _show_findings(
         screen.print(Text(f"violations: {len(findings)}", "bold red"))
     for step, rule, block, readings in findings[:_SHOWN]:
         where = f"step {step}" if step else "the whole strategy"
-        what = f"{block}: {RULES.get(rule, rule)}" if block else RULES.get(rule, rule)
+        words = RULES.get(rule, _OF_THE_USER if rule == "users_rule" else rule)
+        what = f"{block}: {words}" if block else words
         if not step:
             unproved = f"the certificate does not prove the lower bound stated{_of(block)}"
             what = false.get((rule, block), unproved if rule == "bound" else what)

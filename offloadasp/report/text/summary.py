@@ -28,6 +28,7 @@ from offloadasp.report.text.words import (
     mixed,
     objective_words,
     percent,
+    rules_words,
     scope_words,
 )
 from offloadasp.result import Result
@@ -45,6 +46,7 @@ def show_run(result: Result, instance: Instance, *, edited: bool, written: bool 
         ("duration", cycles(result.strategy.duration)),
         *_bound(result, instance, edited=edited),
         *moved_rows(result.strategy, result.replay),
+        *rules_rows(result.strategy),
         ("decomposition", decomposition_words(result.strategy.instance.decomposition)),
         ("found by", result.answer.method),
         ("numeric check", _verified(result.replay)),
@@ -83,6 +85,7 @@ def run_object(result: Result, *, edited: bool, written: bool = True) -> dict[st
         "method": answer.method,
         "scope": answer.scope,
         "edited": edited,
+        **rules_object(strategy),
         "interrupted": result.interrupted,
         "certificate": strategy.certificate,
         **({} if written else {"unwritten": json.loads(dumps(strategy))}),
@@ -115,6 +118,18 @@ def moved_object(strategy: Strategy, replay: Replay) -> dict[str, Any]:
     }
 
 
+def rules_rows(strategy: Strategy) -> Rows:
+    """Return a row that says what kind of edit the rules are; none where no rule differs."""
+    if strategy.rules is None:
+        return []
+    return [("rules", rules_words(strategy.rules))]
+
+
+def rules_object(strategy: Strategy) -> dict[str, Any]:
+    """Return what a strategy says of its rules as JSON; empty where no rule differs."""
+    return {} if strategy.rules is None else {"rules": strategy.rules.model_dump(mode="json")}
+
+
 def _output(instance: Instance) -> str:
     return "x".join(map(str, instance.layer.output_shape))
 
@@ -132,7 +147,7 @@ def _status(result: Result) -> Text:
 def _bound(result: Result, instance: Instance, *, edited: bool) -> Rows:
     strategy, scope = result.strategy, scope_words(instance.choice)
     if edited and result.answer.scope:
-        scope = f"{scope}; {result.answer.scope}"
+        scope = result.answer.scope
     return [
         ("lower bound", cycles(strategy.lower_bound)),
         ("gap", percent(result.gap)),

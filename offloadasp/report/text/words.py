@@ -7,15 +7,24 @@ from fractions import Fraction
 from offloadasp.base.messages import plural
 from offloadasp.model.instance import Accelerator, Choice, Described, Layer, Resolved, exact_number
 from offloadasp.model.objectives import OBJECTIVES
+from offloadasp.model.strategy import RulesRecord
 
 BASELINES = {
     "row_by_row": "row by row",
     "zigzag": "zigzag",
     "strips": "best strip",
     "no_reuse": "no reuse",
+    "shipped": "without your rules",
 }
-"""The baselines by the names of their traversals, and no reuse at all."""
+"""The baselines by the names of their traversals, no reuse at all, and the shipped rules' plan."""
 
+_KINDS = {
+    "restriction": "a restriction: they only forbid, so all lower bounds hold",
+    "repricing": "a repricing: what is minimised differs, what is possible does not",
+    "both": "a restriction and a repricing: they forbid, and what is minimised differs",
+    "redefinition": "a redefinition: nothing that is proved for the shipped rules holds",
+}
+_LISTED_STATEMENTS = 6
 _LISTED_SIZES = 8
 _LISTED_OBJECTIVES = 4
 _PARTS = {"tile": "tile", "kernel_groups": "kernel groups", "channel_groups": "channel groups"}
@@ -142,6 +151,15 @@ def scope_words(choice: Choice) -> str:
     if len(free) == len(_PARTS):
         return "every decomposition"
     return f"every choice of {' and '.join(free)}"
+
+
+def rules_words(rules: RulesRecord) -> str:
+    """Return what kind of edit rules are, and which statements decided it."""
+    places = [f"{place.file}:{place.line}" for place in rules.statements]
+    listed = ", ".join(places[:_LISTED_STATEMENTS])
+    if len(places) > _LISTED_STATEMENTS:
+        listed += f" and {len(places) - _LISTED_STATEMENTS} more"
+    return f"{_KINDS[rules.kind]} ({listed})"
 
 
 def error_words(error: int | float, tolerance: int | float) -> str:

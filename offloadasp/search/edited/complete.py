@@ -1,22 +1,24 @@
-"""The search under edited or added rules: the definition itself, and nothing that rests on it.
+"""Complete search of the definition under edited or added rules, up to ever more steps.
 
 Each objective asked for is a file of rules. The first one has priority 0, the next ones −1 and so
 on: a minimize statement of the user's at priority 1 or more goes before all of them.
 
-Bounds, dominance and traversals hold for the shipped rules only, so none is used. A strategy may
-take more steps than operations, since preloading and idle steps can pay under other rules: the
-horizon grows until there is a step for every operation and every block.
+Dominance and symmetry hold for the shipped rules only, so neither is used. A strategy may take more
+steps than operations, since preloading and idle steps can pay under other rules: the horizon grows
+until there is a step for every operation and every block. Strategies of more steps are not looked
+at: what is refuted here is so up to a number of steps.
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, NoReturn
 
 from offloadasp.asp.facts import facts, fits_clingo, scale_of
-from offloadasp.asp.rules import DEFINITION, GroundingStoppedError, Meter, Rules, ground
+from offloadasp.asp.kinds import DEFINITION
+from offloadasp.asp.rules import GroundingStoppedError, Meter, Rules, ground
 from offloadasp.asp.solving import Outcome, Progress, Solving, minimise, plan_of_model
-from offloadasp.base.errors import InfeasibleError, NoStrategyError
+from offloadasp.base.errors import NoStrategyError
 from offloadasp.base.messages import plural
 from offloadasp.model.claim import Claim
 from offloadasp.model.instance import Instance
@@ -27,12 +29,17 @@ from offloadasp.search.answer import Answer
 from offloadasp.search.construct.decompose import decompositions, scope
 from offloadasp.search.effort import Effort
 from offloadasp.search.pool import Listener, Status
-from offloadasp.search.size_limits import GROUND_LIMIT, operations, require_feasible, rules_estimate
+from offloadasp.search.size_limits import GROUND_LIMIT, operations, rules_estimate
 from offloadasp.search.source import UnderRules
+
+# Ground rules up to which the definition is searched completely: beyond, nothing comes of it.
+_SMALL = 100_000
+# The same where all steps that a cost can pay for are searched, many of them without any action.
+_PROVABLE = 5_000
 
 
 @dataclass
-class EditedSearch:
+class CompleteSearch:
     """One search under rules that are not the shipped ones.
 
     Attributes
@@ -41,6 +48,14 @@ class EditedSearch:
         Objectives, distinct, the one that matters most first.
     steps, least
         The last horizon that was searched, and what costs there at least, by priority.
+    excluded_steps
+        The last horizon that was searched completely.
+    exhausted
+        Whether the largest horizon was.
+    proved
+        Whether no strategy of any number of steps is better, in the decomposition searched.
+    problem
+        The decomposition that was searched.
     """
 
     instance: Instance
@@ -49,53 +64,97 @@ class EditedSearch:
     names: tuple[str, ...] = (DURATION,)
     tell: Listener = lambda _: None
     steps: int = field(default=0, init=False)
+    excluded_steps: int = field(default=0, init=False)
+    exhausted: bool = field(default=False, init=False)
+    proved: bool = field(default=False, init=False)
+    problem: Problem | None = field(default=None, init=False)
     least: dict[int, int] = field(default_factory=dict, init=False)
+
+    @property
+    def in_reach(self) -> bool:
+        """Whether the layer is so small that a complete search is worth its time."""
+        whole = problem_of(self.instance, scope(self.instance))
+        return rules_estimate(whole, min(horizons(whole))) <= _SMALL
 
     def run(self) -> Answer:
         """Search for the best strategy under the rules in force.
 
         Raises
         ------
-        InfeasibleError
-            The rules permit no strategy within the largest horizon.
         NoStrategyError
             None was found within the limits, or the rules do not ground within them.
         InputError
             A rule is wrong.
         """
         problem = self._choose()
+        found = self.search(problem)
+        if found is None:
+            raise NoStrategyError(f"{self.instance.name}: {self.excluded}")
+        return self._answer(problem, found, complete=self.exhausted)
+
+    def search(
+        self,
+        problem: Problem | None = None,
+        enough: Callable[[Outcome], bool] = lambda _: False,
+        needed: Callable[[Outcome], int | None] = lambda _: None,
+    ) -> Outcome | None:
+        """Return the best of strategies with ever more steps.
+
+        Parameters
+        ----------
+        problem
+            The decomposition; None: the finest one that grounds.
+        enough
+            Whether nothing can be better than an outcome.
+        needed
+            The most steps of strategies that are no worse than an outcome; None: any number.
+        """
+        problem = problem or self._choose()
+        self.problem = problem
         last = longest(problem)
         best: Outcome | None = None
-        complete = False
         for steps in horizons(problem):
-            if best is not None and self.effort.clock.expired():
+            if best is not None and (self.effort.clock.expired() or enough(best)):
                 break
             outcome = self._at(problem, steps)
             if outcome is None:
                 break
-            complete = outcome.exhausted and steps == last
+            if outcome.exhausted:
+                self.excluded_steps = steps
+            self.exhausted = outcome.exhausted and steps == last
             if outcome.costs and (best is None or best.costs is None or outcome.costs < best.costs):
                 best = outcome
-        if best is None or best.symbols is None or best.costs is None:
-            self._refuse(last, complete=complete)
-        return self._answer(problem, best, complete=complete)
+        if best is None or best.costs is None:
+            return None
+        return best if enough(best) else self._finished(problem, best, needed(best))
+
+    def _finished(self, problem: Problem, best: Outcome, needed: int | None) -> Outcome:
+        """Search up to so many steps that longer strategies are worse for certain."""
+        if needed is None or self.effort.clock.expired():
+            return best
+        if needed > self.excluded_steps and rules_estimate(problem, needed) <= _PROVABLE:
+            outcome = self._at(problem, needed)
+            if outcome is not None and outcome.exhausted:
+                self.excluded_steps = needed
+            if outcome is not None and outcome.costs and outcome.costs < (best.costs or ()):
+                best = outcome
+        self.proved = needed <= self.excluded_steps
+        return best
+
+    @property
+    def excluded(self) -> str:
+        """What there is no strategy of, for messages."""
+        if not self.excluded_steps:
+            return f"no strategy was found under the {self.named} within the limits"
+        return (
+            f"no strategy was found under the {self.named}: there is none of at most "
+            f"{plural(self.excluded_steps, 'step')} with these groups"
+        )
 
     @property
     def named(self) -> str:
         """The rules in force, for messages."""
-        names = ", ".join(path.name for path in self.rules.added)
-        added = [f"added rules ({names})"] if names else []
-        edited = (
-            [f"edited rules ({self.rules.copy or self.rules.folder})"]
-            if self.rules.edited_in_folder
-            else []
-        )
-        return " and ".join([*edited, *added])
-
-    @property
-    def _without(self) -> str:
-        """What there is without the user's rules, for messages."""
-        return "under the shipped rules" if self.rules.edited_in_folder else "without them"
+        return named(self.rules)
 
     @property
     def _priorities(self) -> list[str]:
@@ -159,7 +218,7 @@ class EditedSearch:
             control = ground(
                 self.rules,
                 [DEFINITION, *(f"model/objective/{name}.lp" for name in self.names)],
-                facts(problem, steps),
+                facts(problem, steps, exact=True),
                 arguments=[*effort.arguments, *self._priorities],
                 meter=meter,
             )
@@ -173,23 +232,10 @@ class EditedSearch:
         self.effort.seconds["solve"] += time.monotonic() - started
         return outcome
 
-    def _refuse(self, last: int, *, complete: bool) -> NoReturn:
-        if complete:
-            # Without a strategy under the shipped rules the fault is not the user's rules'.
-            require_feasible(problem_of(self.instance, scope(self.instance)))
-            raise InfeasibleError(
-                f"infeasible under your {self.named}; feasible {self._without}: "
-                f"they permit no strategy of at most {plural(last, 'step')}"
-            )
-        raise NoStrategyError(
-            f"{self.instance.name}: no strategy was found under the {self.named} within the limits"
-        )
-
     def _answer(self, problem: Problem, best: Outcome, *, complete: bool) -> Answer:
         assert best.symbols is not None
         plan = plan_of_model(problem, best.symbols)
-        proved = complete and problem.decomposition == scope(self.instance)
-        claims = self._claims(plan, best, proved=proved)
+        claims = self._claims(plan, best)
         # Where something else comes first, nothing is known of the shortest strategy.
         first = claims[0]
         return Answer(
@@ -200,28 +246,31 @@ class EditedSearch:
             scope=f"strategies of at most {plural(self.steps, 'step')} under the {self.named}",
         )
 
-    def _claims(self, plan: Plan, best: Outcome, *, proved: bool) -> tuple[Claim, ...]:
+    def _claims(self, plan: Plan, best: Outcome) -> tuple[Claim, ...]:
         """Return all costs, highest priority first; under their names if these are what counts."""
         assert best.costs is not None
         costs = {-k: 0 for k in range(len(self.names))}
         costs |= dict(zip(best.priorities, best.costs, strict=True))
-        proof: dict[str, Any] = {}
-        if proved:
-            proof = {"complete_search": "exhausted", "steps_at_most": self.steps}
         claims = []
         for priority in sorted(costs, reverse=True):
             name, unit = self._named_at(priority), self._unit(plan.problem, priority)
             value = costs[priority] * unit + self._fixed(priority)
-            bound = value
-            if not proved:
-                bound = self.least.get(priority, 0) * unit + self._fixed(priority)
+            bound = self.least.get(priority, 0) * unit + self._fixed(priority)
             if name != EDITED and not self.rules.reprices(name):
                 measured = OBJECTIVES[name].value(self.instance, plan.counts)
                 name = name if value == measured else EDITED
             else:
                 name = EDITED
-            claims.append(Claim(name, value, bound, proof))
+            claims.append(Claim(name, value, bound))
         return tuple(claims)
+
+
+def named(rules: Rules) -> str:
+    """Return rules in force in a reader's words."""
+    names = ", ".join(path.name for path in rules.added)
+    added = [f"added rules ({names})"] if names else []
+    edited = [f"edited rules ({rules.copy or rules.folder})"] if rules.edited_in_folder else []
+    return " and ".join([*edited, *added])
 
 
 def longest(problem: Problem) -> int:

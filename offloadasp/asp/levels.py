@@ -1,0 +1,28 @@
+"""Levels of what is minimised: which objective is at which priority, and what a unit is worth."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from offloadasp.asp.facts import scale_of
+from offloadasp.model.objectives import is_linear, prices_of
+from offloadasp.model.problem import Problem
+
+
+def name_at(names: Sequence[str], priority: int) -> str | None:
+    """Return the objective at a priority; None if the rules' own is there alone."""
+    return names[-priority] if 0 <= -priority < len(names) else None
+
+
+def value_at(problem: Problem, names: Sequence[str], priority: int, cost: int) -> Fraction:
+    """Return a cost of the rules in the unit of the objective at its priority.
+
+    Parameters
+    ----------
+    names
+        The objectives asked for: the k-th has priority −k.
+    """
+    name = name_at(names, priority)
+    if name is None or not is_linear(name):
+        return Fraction(cost)
+    prices = prices_of(name, problem.instance)
+    return cost * scale_of(problem.at(prices)).unit + prices.fixed

@@ -1,0 +1,1 @@
+"""The search under rules that differ from the shipped ones."""

@@ -1,0 +1,45 @@
+"""Steps taken apart: the same transfers in more steps, each of which may do less."""
+
+from collections import Counter
+
+import pytest
+
+from offloadasp.judge.simulator import simulate
+from offloadasp.model.instance import Layer
+from offloadasp.model.plan import Plan
+from offloadasp.search.baselines import strategy_of
+from offloadasp.search.edited.stretch import Stretch, stretches
+from tests.engines.plans import problem, random_plan
+
+LAYER = Layer(input=(2, 4, 3), kernels=2, kernel_shape=(2, 2), bias=True)
+
+
+def moves(plan: Plan, *names: str) -> Counter[int]:
+    return Counter(int(row[0]) for name in names for row in getattr(plan, name))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_plan_taken_apart_is_valid_and_moves_the_same(seed: int) -> None:
+    plan = random_plan(problem(LAYER, kernel_groups=2, channel_groups=2), seed)
+    for stretch in stretches({2, 3}, plan):
+        for where in (None, frozenset({2, plan.steps})):
+            other = stretch.of(plan, where)
+            assert simulate(strategy_of(other)).verified
+            assert other.counts.loaded == plan.counts.loaded
+            assert other.counts.written == plan.counts.written
+            assert other.counts.actions == plan.counts.actions
+            assert other.counts.peak <= plan.counts.peak
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_no_step_does_more_than_it_may(seed: int) -> None:
+    plan = random_plan(problem(LAYER, kernel_groups=2, channel_groups=2), seed)
+    few = Stretch(chunk=2).of(plan)
+    loads = ("load_pixels", "load_kernels", "load_partial_sums")
+    writes = ("write_outputs", "write_partial_sums")
+    assert max(moves(few, *loads).values()) <= 2
+    assert max(moves(few, *writes).values()) <= 2
+    apart = Stretch(apart=True).of(plan)
+    assert not moves(apart, *loads).keys() & moves(apart, *writes).keys()
+    alone = Stretch(apart=True, alone=True).of(plan)
+    assert not moves(alone, "compute").keys() & moves(alone, *loads, *writes).keys()
