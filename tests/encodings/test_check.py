@@ -30,6 +30,7 @@ from tests.engines.mutants import (
     GAP,
     HALO,
     MUTANTS,
+    ONE,
     SPILL,
     VALID,
     Edit,
@@ -268,7 +269,7 @@ LEFT, MIDDLE, LAST = [0, 0, 2, 0, 1], [0, 0, 2, 1, 2], [0, 0, 2, 2, 3]
 # The rows between the outputs are used by none.
 SKIPPED = made(
     {"input": [1, 4, 1], "kernels": 1, "kernel_shape": [1, 1], "strides": [3, 1]},
-    ([[0, 1]], [[0, 1]]),
+    (ONE, ONE),
     [
         step(
             load={"pixels": [[0, 0, 1, 0, 1], [0, 3, 4, 0, 1]], "kernels": [[0, 0]]},
@@ -285,7 +286,7 @@ SKIPPED = made(
 # Each of two patches leaves out the columns of the other.
 DILATED = made(
     {"input": [1, 1, 4], "kernels": 1, "kernel_shape": [1, 2], "dilations": [1, 2]},
-    ([[0, 1]], [[0, 1]]),
+    (ONE, ONE),
     [
         step(
             load={"pixels": [[0, 0, 1, 0, 1], [0, 0, 1, 2, 3]], "kernels": [[0, 0]]},
