@@ -360,7 +360,7 @@ def test_check_reads_the_rules_it_is_given(tmp_path: Path) -> None:
     stored["instance"]["accelerator"]["memory"] = 8
     strategy.write_text(json.dumps(stored))
     copy = copied(tmp_path)
-    edit(copy / "decomposition.lp", "block(kernel(N, Q), Count * Kh", "block(kernel(N, Q), 0 * Kh")
+    edit(copy / "groups.lp", "kernel_bytes(N, Q, Count * Kh", "kernel_bytes(N, Q, 0 * Kh")
 
     def readings(*more: str | Path) -> set[tuple[str, ...]]:
         ran = offload_asp("check", strategy, "--json", *more)

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -12,7 +12,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from offloadasp.asp.rules import Rules, shipped_rules
+from offloadasp.asp.rules import Rules, rules_in_force, shipped_rules
 from offloadasp.base.errors import InputError
 from offloadasp.judge import by_rules
 from offloadasp.judge.by_rules import (
@@ -30,6 +30,7 @@ from tests.engines.mutants import (
     GAP,
     HALO,
     MUTANTS,
+    ONE,
     SPILL,
     VALID,
     Edit,
@@ -215,14 +216,20 @@ def test_no_mutant_is_accepted_by_lines_that_is_refused_by_positions(number: int
         assert read_by_lines(broken.strategy, RULES) == expected, broken.kind
 
 
-def test_edited_rules_are_read_by_positions(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_edited_rules_are_read_by_positions(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     def never(*_: object) -> None:
         raise AssertionError("read by lines")
 
     strategy = Strategy.model_validate(VALID["gap"])
     expected = read_by_rules(strategy, RULES)
     monkeypatch.setattr(by_rules, "read_by_lines", never)
-    assert read_by_rules(strategy, replace(RULES, edited=True)) == expected
+    rule = tmp_path / "never.lp"
+    rule.write_text(":- step(T), T < 1.\n")
+    edited = rules_in_force(None, [rule])
+    assert edited.edited
+    assert read_by_rules(strategy, edited) == expected
 
 
 # --- No rule of check/ can go ---
@@ -268,7 +275,7 @@ LEFT, MIDDLE, LAST = [0, 0, 2, 0, 1], [0, 0, 2, 1, 2], [0, 0, 2, 2, 3]
 # The rows between the outputs are used by none.
 SKIPPED = made(
     {"input": [1, 4, 1], "kernels": 1, "kernel_shape": [1, 1], "strides": [3, 1]},
-    ([[0, 1]], [[0, 1]]),
+    (ONE, ONE),
     [
         step(
             load={"pixels": [[0, 0, 1, 0, 1], [0, 3, 4, 0, 1]], "kernels": [[0, 0]]},
@@ -285,7 +292,7 @@ SKIPPED = made(
 # Each of two patches leaves out the columns of the other.
 DILATED = made(
     {"input": [1, 1, 4], "kernels": 1, "kernel_shape": [1, 2], "dilations": [1, 2]},
-    ([[0, 1]], [[0, 1]]),
+    (ONE, ONE),
     [
         step(
             load={"pixels": [[0, 0, 1, 0, 1], [0, 0, 1, 2, 3]], "kernels": [[0, 0]]},

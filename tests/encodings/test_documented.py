@@ -122,7 +122,7 @@ def test_the_facts_of_an_instance_are_those_that_python_writes() -> None:
 
 
 def test_the_rules_that_a_strategy_can_break_are_explained() -> None:
-    files = ("check/boxes.lp", "check/unpack.lp", "check/lines.lp", "check/replay.lp")
+    files = ("check/boxes.lp", "check/unpack.lp", "check/replay.lp")
     explained = {}
     for file in files:
         text = (FOLDER / file).read_text(encoding="utf-8")
