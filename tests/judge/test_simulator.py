@@ -566,7 +566,8 @@ def test_blocks_cost_what_their_kernels_and_channels_cost() -> None:
     ).resolved_instance()
     cut = Resolved(kernel_groups=((0, 2), (2, 5), (5, 6)), channel_groups=((0, 1), (1, 4)))
     blocks = Blocks(instance.model_copy(update={"decomposition": cut}))
-    np.testing.assert_array_equal(blocks.pairs, [[True, True], [True, True], [False, True]])
+    assert blocks.pairs == [(0, 0), (0, 1), (1, 0), (1, 1), (2, 1)]
+    assert (blocks.first, blocks.needed) == ([0, 0, 1], [2, 2, 1])
     assert [blocks.pixel_bytes(q) for q in (0, 1)] == [3, 9]
     assert [blocks.output_bytes(n) for n in (0, 1, 2)] == [14, 21, 7]
     assert [blocks.partial_bytes(n) for n in (0, 1, 2)] == [22, 33, 11]

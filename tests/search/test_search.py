@@ -277,48 +277,6 @@ def test_the_same_budget_and_seed_give_the_same_plan() -> None:
     assert (first.plan.compute == second.plan.compute).all()
 
 
-@given(layers(), PRECISIONS, st.integers(0, 9), st.integers(0, 2))
-@example(
-    Layer(
-        input=(2, 5, 5),
-        kernels=2,
-        kernel_shape=(3, 3),
-        strides=(3, 1),
-        pads=(0, 2, 0, 1),
-        dilations=(1, 2),
-    ),
-    Precision(output=5, partial_sum=30),
-    13,
-    0,
-)
-@settings(max_examples=60, deadline=None)
-def test_the_last_resort_is_a_valid_plan_wherever_there_is_one(
-    layer: Layer, precision: Precision, memory: int, macs: int
-) -> None:
-    def drawn(memory: int, macs: int) -> Instance:
-        chip = accelerator(memory=memory, load=1, write=1, compute=2, macs=macs)
-        return Instance(name="drawn", layer=layer, accelerator=chip, precision=precision)
-
-    least_work = least_macs(problem_of(drawn(1, 1), scope(drawn(1, 1)))).value
-    tight = drawn(1, least_work + macs)
-    tight = drawn(least_memory(problem_of(tight, scope(tight))).value + memory, least_work + macs)
-    plan = fallback(question(tight)).plan
-    assert simulate(baselines.strategy_of(plan)).verified
-
-
-RARE = ("1/999999937", "1/999999929", 10**9)
-
-
-@pytest.mark.parametrize("objective", ["duration", "traffic", "energy,traffic"])
-def test_rates_of_more_than_64_bits_are_planned_for(objective: str) -> None:
-    load, write, compute = RARE
-    rates = {"load_cycles": load, "write_cycles": write, "compute_cycles": compute}
-    energy = {"load": load, "write": "1/3", "static": "7/5"}
-    described = instance({**CASES["two rows"], "energy": energy}, 12, **rates)
-    result = offloadasp.solve(described, objective=objective, budget=2)
-    assert result.lower_bound <= result.duration
-
-
 def test_under_a_clock_plans_for_less_memory_count_as_well() -> None:
     case: dict[str, object] = {"layer": {"input": [2, 5, 6], "kernels": 2, "kernel_shape": [3, 3]}}
     asked = question(instance(case, 60, macs_per_step=108))
@@ -376,3 +334,45 @@ def test_plans_on_the_way_are_known_without_their_schedules_which_can_be_made_ag
     for _, candidate in best.history:
         assert "schedule" not in vars(candidate)
         assert candidate.schedule.cost == candidate.cost
+
+
+@given(layers(), PRECISIONS, st.integers(0, 9), st.integers(0, 2))
+@example(
+    Layer(
+        input=(2, 5, 5),
+        kernels=2,
+        kernel_shape=(3, 3),
+        strides=(3, 1),
+        pads=(0, 2, 0, 1),
+        dilations=(1, 2),
+    ),
+    Precision(output=5, partial_sum=30),
+    13,
+    0,
+)
+@settings(max_examples=60, deadline=None)
+def test_the_last_resort_is_a_valid_plan_wherever_there_is_one(
+    layer: Layer, precision: Precision, memory: int, macs: int
+) -> None:
+    def drawn(memory: int, macs: int) -> Instance:
+        chip = accelerator(memory=memory, load=1, write=1, compute=2, macs=macs)
+        return Instance(name="drawn", layer=layer, accelerator=chip, precision=precision)
+
+    least_work = least_macs(problem_of(drawn(1, 1), scope(drawn(1, 1)))).value
+    tight = drawn(1, least_work + macs)
+    tight = drawn(least_memory(problem_of(tight, scope(tight))).value + memory, least_work + macs)
+    plan = fallback(question(tight)).plan
+    assert simulate(baselines.strategy_of(plan)).verified
+
+
+RARE = ("1/999999937", "1/999999929", 10**9)
+
+
+@pytest.mark.parametrize("objective", ["duration", "traffic", "energy,traffic"])
+def test_rates_of_more_than_64_bits_are_planned_for(objective: str) -> None:
+    load, write, compute = RARE
+    rates = {"load_cycles": load, "write_cycles": write, "compute_cycles": compute}
+    energy = {"load": load, "write": "1/3", "static": "7/5"}
+    described = instance({**CASES["two rows"], "energy": energy}, 12, **rates)
+    result = offloadasp.solve(described, objective=objective, budget=2)
+    assert result.lower_bound <= result.duration

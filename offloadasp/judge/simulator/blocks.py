@@ -71,26 +71,21 @@ class Grid:
         How a block is called, as in ``pixel(3,4,0)``: row, column, key.
     unknown
         The rule broken by naming what does not exist.
-    keys
-        Mask of the keys that exist, one axis an index.
+    existing
+        The keys that exist.
     positions
         Mask (rows, columns) of the positions that exist, the same for every key.
     """
 
     kind: str
     unknown: str
-    keys: BoolArray
+    existing: frozenset[tuple[int, ...]]
     positions: BoolArray
 
     @cached_property
     def full(self) -> bool:
         """Whether every position exists."""
         return bool(self.positions.all())
-
-    @cached_property
-    def existing(self) -> frozenset[tuple[int, ...]]:
-        """The keys that exist."""
-        return frozenset(map(tuple, np.argwhere(self.keys).tolist()))
 
     def name(self, row: int, column: int, key: tuple[int, ...]) -> str:
         """Return the block's name."""
@@ -109,7 +104,7 @@ class Blocks:
     channel_counts
         Channels of each channel group.
     pairs
-        Mask (kernel groups, channel groups) of the pairs that share channels.
+        Kernel group and channel group of every pair that shares channels, in order.
     first
         The first channel group of each kernel group's pairs, with which the bias rides.
     needed
@@ -140,20 +135,22 @@ class Blocks:
         self._channels_each = in_channels // layer.group
         # A kernel group meets consecutive convolution groups, which see consecutive channels.
         kernels, channels = np.array(self.kernel_groups), np.array(self.channel_groups)
-        low = kernels[:, :1] // self._kernels_each * self._channels_each
-        high = ((kernels[:, 1:] - 1) // self._kernels_each + 1) * self._channels_each
-        self.pairs: BoolArray = (channels[:, 0] < high) & (channels[:, 1] > low)
-        self.first = [int(q) for q in self.pairs.argmax(axis=1)]
-        self.needed = [int(count) for count in self.pairs.sum(axis=1)]
+        low = kernels[:, 0] // self._kernels_each * self._channels_each
+        high = ((kernels[:, 1] - 1) // self._kernels_each + 1) * self._channels_each
+        self.first = np.searchsorted(channels[:, 1], low, side="right").tolist()
+        behind = np.searchsorted(channels[:, 0], high, side="left").tolist()
+        self.needed = [stop - start for start, stop in zip(self.first, behind, strict=True)]
+        spans = enumerate(zip(self.first, behind, strict=True))
+        self.pairs = [(n, q) for n, (start, stop) in spans for q in range(start, stop)]
         self.rows = cache(lambda start, stop: _index(self._inputs(0, start, stop)))
         self.columns = cache(lambda start, stop: _index(self._inputs(1, start, stop)))
         used_rows = np.isin(np.arange(self.height), self._inputs(0, 0, self.out_height))
         used_columns = np.isin(np.arange(self.width), self._inputs(1, 0, self.out_width))
         everywhere = np.ones((self.out_height, self.out_width), dtype=bool)
-        some_q, some_n = (np.ones(len(g), dtype=bool) for g in (channels, kernels))
+        some_q, some_n = (frozenset((k,) for k in range(len(g))) for g in (channels, kernels))
         self.pixels = Grid("pixel", "not_a_block", some_q, np.outer(used_rows, used_columns))
         self.outputs = Grid("output", "not_a_block", some_n, everywhere)
-        self.operations = Grid("op", "not_an_operation", self.pairs, everywhere)
+        self.operations = Grid("op", "not_an_operation", frozenset(self.pairs), everywhere)
         self.pieces = cache(self._pieces)
         self.macs = cache(self._macs)
         self.kernel_bytes = cache(self._kernel_bytes)

@@ -29,8 +29,8 @@ class Ledger:
     def __init__(self, blocks: Blocks, memory: int, macs_per_step: int, log: Log) -> None:
         self._blocks, self._log, self._sieve = blocks, log, Sieve(blocks, log)
         self._memory, self._macs_per_step = memory, macs_per_step
-        kernel_groups, channel_groups = blocks.pairs.shape
-        outputs = (kernel_groups, *blocks.outputs.positions.shape)
+        channel_groups = len(blocks.channel_groups)
+        outputs = (len(blocks.kernel_groups), *blocks.outputs.positions.shape)
         self._held = Held()
         self._pixels = np.zeros((channel_groups, *blocks.pixels.positions.shape), dtype=bool)
         self._kernels: set[Box] = set()
@@ -61,7 +61,7 @@ class Ledger:
         """Report what is missing, or still on chip, after the last step."""
         blocks, log = self._blocks, self._log
         everywhere = (0, blocks.out_height, 0, blocks.out_width)
-        for n, q in np.argwhere(blocks.pairs).tolist():
+        for n, q in blocks.pairs:
             if log.full:
                 return
             log.keep(blocks.operations, (n, q, *everywhere), self._computed[n, q], "never_computed")

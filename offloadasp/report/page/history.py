@@ -42,7 +42,9 @@ def history(instance: ResolvedInstance, books: Books) -> dict[str, Any]:
         the index of its exact duration among the texts under ``cycles``.
     """
     blocks, accelerator = Blocks(instance), instance.accelerator
-    arrays: dict[str, NDArray[Any]] = {"used": blocks.pixels.positions, "pairs": blocks.pairs}
+    pairs = np.zeros((len(blocks.kernel_groups), len(blocks.channel_groups)), dtype=bool)
+    pairs[tuple(zip(*blocks.pairs, strict=True))] = True
+    arrays: dict[str, NDArray[Any]] = {"used": blocks.pixels.positions, "pairs": pairs}
     arrays |= _lists(books) | _figures(books) | _cycles(books, accelerator)
     texts = [str(exact_number(row.cycles)) for row in books.trace]
     different = {text: number for number, text in enumerate(dict.fromkeys(texts))}
@@ -63,8 +65,8 @@ def history(instance: ResolvedInstance, books: Books) -> dict[str, Any]:
         "needed": blocks.needed,
         "pixelBytes": [blocks.pixel_bytes(q) for q in range(len(blocks.channel_groups))],
         "kernelBytes": [
-            [blocks.kernel_bytes(n, q) if blocks.pairs[n, q] else 0 for q in range(row.size)]
-            for n, row in enumerate(blocks.pairs)
+            [blocks.kernel_bytes(n, q) if pairs[n, q] else 0 for q in range(row.size)]
+            for n, row in enumerate(pairs)
         ],
         "cycles": list(different),
         "packed": pack(arrays),
