@@ -123,8 +123,7 @@ def problems_of(
 
     tried = [problem(decomposition) for decomposition in decompositions(instance)]
     small = [one for one in tried if quickly_checked(one, largest)]
-    # Where a kernel block fits, there is one at least for each memory full of weights.
-    least, most = -(-tried[0].kernel_total // capacity), largest // tried[0].positions
+    least, most = _fewest_pairs(tried[0]), largest // tried[0].positions
     if any(one.exists.count >= least and fits(one) for one in small):
         return small
     between = filter(fits, map(problem, finer(instance, least, most)))
@@ -132,6 +131,16 @@ def problems_of(
         return found
     large = sorted((one for one in tried if not quickly_checked(one, largest)), key=operations)
     return [*small, *itertools.islice(filter(fits, large), 1)]
+
+
+def _fewest_pairs(problem: Problem) -> int:
+    """Bound the pairs of groups from below in any decomposition of which a plan exists.
+
+    A kernel block fits into the memory, and an operation at one position into a step.
+    """
+    macs = -(-problem.total_macs // problem.positions)
+    steps = -(-macs // problem.accelerator.macs_per_step)
+    return max(steps, -(-problem.kernel_total // problem.capacity))
 
 
 def whole_of(instance: Instance, prices: Prices, capacity: int) -> Problem:
