@@ -46,10 +46,8 @@ class Attributes(BaseModel):
         for name, each in (("kernel_shape", 1), ("strides", 1), ("dilations", 1), ("pads", 2)):
             found = getattr(self, name)
             if found is not None and len(found) != each * axes:
-                return (
-                    f"its attribute {name} has {plural(len(found), 'value')}; {each * axes} are "
-                    f"needed for {axes}-D"
-                )
+                needed = f"{axes}-D needs {each * axes}"
+                return f"its attribute {name} has {plural(len(found), 'value')}; {needed}"
         return None
 
 

@@ -1,5 +1,6 @@
 """Inputs of a network: recorded tensors in ONNX's test format, or tensors drawn at random."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ from offloadasp.base.messages import plural, sizes
 from offloadasp.judge.simulator.tensors import Array
 from offloadasp.network.graphs import first_line
 from offloadasp.network.model import Model
+
+# Elements of an input; more is a mistake in its shape rather than a network's.
+_MOST_DRAWN = 2**28
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +80,11 @@ def _draw(model: Model, value: ValueInfoProto, generator: np.random.Generator) -
             "give one with --data"
         )
     known = [size or 0 for size in shape]
+    if math.prod(known) > _MOST_DRAWN:
+        raise InputError(
+            f"--verify: the input {value.name}, {sizes(known)}, is too large to be drawn; give it "
+            "with --data"
+        )
     kind = _kind(model, value)
     if kind.kind in "iu":
         low = 0 if kind.kind == "u" else -128
@@ -91,7 +100,12 @@ def _kind(model: Model, value: ValueInfoProto) -> np.dtype[Any]:
     found = model.types[value.name]
     if found == TensorProto.UNDEFINED:
         raise InputError(f"{model.path}: the input {value.name} is no tensor")
-    return helper.tensor_dtype_to_np_dtype(found)
+    try:
+        return np.dtype(helper.tensor_dtype_to_np_dtype(found))
+    except (KeyError, ValueError, TypeError):
+        raise InputError(
+            f"{model.path}: the input {value.name} has elements of the unknown type {found}"
+        ) from None
 
 
 def _tensors(folder: Path, kind: str) -> list[Array]:

@@ -71,7 +71,13 @@ def evaluate(
 
 
 def make_dense(proto: ModelProto) -> None:
-    """Store sparse initializers as others, which is all that the evaluator takes."""
+    """Store sparse initializers as others, which is all that the evaluator takes.
+
+    Raises
+    ------
+    ValueError, IndexError
+        Their places are none of the tensor.
+    """
     for sparse in proto.graph.sparse_initializer:
         values = numpy_helper.to_array(sparse.values)
         places = np.asarray(numpy_helper.to_array(sparse.indices))

@@ -28,8 +28,12 @@ _STEP = 2.0**-7
 
 # Their results are rounded to whole steps.
 _QUANTISING = ("QuantizeLinear", "DynamicQuantizeLinear", "QLinear", "QGemm")
-# Move values and change none.
-_MOVING = ("Flatten", "Identity", "Reshape", "Slice", "Squeeze", "Transpose", "Unsqueeze")
+# Move or select values and change none, so that a step stays one.
+_MOVING = (
+    "Clip", "Concat", "DepthToSpace", "Expand", "Flatten", "Gather", "GlobalMaxPool", "Identity",
+    "MaxPool", "Pad", "Relu", "Reshape", "Slice", "SpaceToDepth", "Split", "Squeeze", "Tile",
+    "Transpose", "Unsqueeze",
+)  # fmt: skip
 
 
 def node_margin(layer: Layer, ready: Operands, found: Array) -> Array:
@@ -113,7 +117,7 @@ def output_margins(model: Model, offloaded: Mapping[str, Convolution]) -> dict[s
         sums = 0.0 if convolution is None else _path(model, node, convolution)
         steps = node.op_type.startswith(_QUANTISING) or not stepped.isdisjoint(node.input)
         for name in node.output:
-            units[name] = before + sums + _ROUNDINGS * unit(_type(model, name))
+            units[name] = before + sums + _ROUNDINGS * _unit(model, name)
             if steps:
                 stepped.add(name)
     least = sum(_terms(c.layer) + _ROUNDINGS for c in offloaded.values())
@@ -127,7 +131,7 @@ def output_margins(model: Model, offloaded: Mapping[str, Convolution]) -> dict[s
 
 
 def _path(model: Model, node: NodeProto, convolution: Convolution) -> float:
-    own = unit(_type(model, node.output[0]))
+    own = _unit(model, node.output[0])
     return _ROUNDINGS * (own + math.sqrt(_terms(convolution.layer)) * min(own, _SUM_UNIT))
 
 
@@ -144,7 +148,7 @@ def _margin(
         maker = makers.get(maker.input[0])
     if maker is not None and maker.op_type.startswith(_QUANTISING):
         return Margin(0.0, 1.0)
-    if not unit(_type(model, name)):
+    if not _unit(model, name):
         return Margin(0.0, 0.0)
     if name not in stepped:
         return Margin(units, 0.0)
@@ -163,9 +167,15 @@ def _scale(model: Model, maker: NodeProto) -> float | None:
     return None
 
 
-def _type(model: Model, name: str) -> np.dtype[Any]:
+def element_type(model: Model, name: str) -> np.dtype[Any] | None:
+    """Return the type of a tensor's elements; None if it is not known, or NumPy has none."""
     kind = model.types.get(name, TensorProto.UNDEFINED)
     try:
         return np.dtype(helper.tensor_dtype_to_np_dtype(kind))
     except (KeyError, ValueError, TypeError):
-        return np.dtype(bool)
+        return None
+
+
+def _unit(model: Model, name: str) -> float:
+    kind = element_type(model, name)
+    return 0.0 if kind is None else unit(kind)

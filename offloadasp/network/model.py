@@ -20,10 +20,10 @@ from offloadasp.network.declared import (
     require_outputs,
     stale,
 )
-from offloadasp.network.external import every_tensor, read_external, require_external_data
 from offloadasp.network.graphs import RANDOM, STANDARD, Shape, first_line, shape_of, subgraphs
 from offloadasp.network.known import Inferred, small
 from offloadasp.network.shapes import infer, whole_types
+from offloadasp.network.tensor_data import every_tensor, read_external, require_data
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +92,7 @@ def load_model(path: Path, batch: int | None = None) -> Model:
     """
     proto = _read(path)
     _require_known_versions(path, proto)
-    require_external_data(path, proto)
+    require_data(path, proto)
     _check(path, proto)
     require_inputs(path, proto.graph)
     if proto.functions:

@@ -14,7 +14,7 @@ from onnx import ModelProto, NodeProto, TensorProto, TypeProto, ValueInfoProto, 
 
 from offloadasp.network.attributes import BadAttributesError, attributes, read_attributes
 from offloadasp.network.fit import misfit, reshape_misfit, times
-from offloadasp.network.graphs import STANDARD, first_line, operator, shape_of, subgraphs
+from offloadasp.network.graphs import STANDARD, Shape, first_line, operator, shape_of, subgraphs
 from offloadasp.network.known import SMALL, Inferred, array, fold, keep_value, tensor_type
 
 
@@ -130,11 +130,22 @@ def _clash(node: NodeProto, found: Inferred) -> _Clash | None:
     reason = misfit(node.op_type, given, shapes)
     if reason is not None:
         return _Clash(reason, may_go_on=True)
-    if node.op_type == "Reshape" and len(node.input) > 1 and node.input[1] in found.values:
-        target = array(found.values[node.input[1]])
-        allow_zero = bool(attributes(node).get("allowzero", 0))
-        reason = reshape_misfit(shapes[0], [int(n) for n in target.ravel()], allow_zero=allow_zero)
-        return None if reason is None else _Clash(reason)
+    reason = _target_misfit(node, shapes[0] if shapes else None, found)
+    return None if reason is None else _Clash(reason)
+
+
+def _target_misfit(node: NodeProto, x: Shape | None, found: Inferred) -> str | None:
+    """Say why a tensor cannot have the constant shape that a node is to give it."""
+    number = {"Reshape": 1, "Resize": 3}.get(node.op_type)
+    if number is None or len(node.input) <= number or node.input[number] not in found.values:
+        return None
+    target = [int(size) for size in array(found.values[node.input[number]]).ravel()]
+    given = attributes(node)
+    if node.op_type == "Reshape":
+        return reshape_misfit(x, target, allow_zero=bool(given.get("allowzero", 0)))
+    # An image more or less is no other size: exporters write down the batch that they saw.
+    if x and "axes" not in given and len(target) == len(x) and x[0] not in (None, target[0]):
+        return f"its sizes {times(target)} do not keep the batch of its input {times(x)}"
     return None
 
 

@@ -21,10 +21,11 @@ from offloadasp.network.dataset import DataSet
 from offloadasp.network.draw_weights import draw_weights
 from offloadasp.network.evaluator import OWN_DOMAIN, OWN_OPERATOR, evaluate, make_dense
 from offloadasp.network.execute import Executed, execute
-from offloadasp.network.external import load_external
 from offloadasp.network.fit import times
-from offloadasp.network.margins import output_margins
+from offloadasp.network.graphs import first_line
+from offloadasp.network.margins import element_type, output_margins
 from offloadasp.network.model import Model
+from offloadasp.network.tensor_data import load_external
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,11 @@ def expect(model: Model, imported: Imported, data: DataSet, seed: int) -> Expect
     proto = ModelProto()
     proto.CopyFrom(model.proto)
     load_external(model.path, proto)
-    make_dense(proto)
+    try:
+        make_dense(proto)
+    except (ValueError, IndexError, MemoryError) as error:
+        reason = first_line(error)
+        raise InputError(f"{model.path}: its sparse weights cannot be read: {reason}") from None
     offloaded = {c.output: c for c in imported.convolutions}
     drawn = [] if data.outputs is not None else draw_weights(model, proto, offloaded, seed)
     names = dict.fromkeys(value.name for value in proto.graph.output)
@@ -216,9 +221,8 @@ def _fault(model: Model, node: NodeProto, tensors: Mapping[str, Any]) -> str | N
                 f"ONNX's evaluator makes {name} {times(value.shape)}; the model's inputs and "
                 f"weights demand {times(shape)}"
             )
-        kind = model.types.get(name, 0)
-        if kind and np.dtype(helper.tensor_dtype_to_np_dtype(kind)) != value.dtype:
-            demanded = np.dtype(helper.tensor_dtype_to_np_dtype(kind))
+        demanded = element_type(model, name)
+        if demanded is not None and demanded != value.dtype:
             return f"ONNX's evaluator makes {name} {value.dtype}; the model demands {demanded}"
     return None
 

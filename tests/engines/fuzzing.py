@@ -24,7 +24,12 @@ import onnx
 from onnx import TensorProto, helper
 from typer.testing import CliRunner
 
+from offloadasp.base.errors import OffloadError
 from offloadasp.cli.app import app
+from offloadasp.network.convolutions import Imported
+from offloadasp.network.dataset import draw_inputs
+from offloadasp.network.model import load_model
+from offloadasp.network.verify import expect
 from tests.engines import model_mutants, mutants
 from tests.support.invoking import TINY
 
@@ -312,7 +317,19 @@ def end(
     left -= set(broken.files)
     if code and left:
         return Ended(code, f"left behind: {sorted(left)[:3]}")
-    return Ended(code)
+    return Ended(code, _evaluation(folder / "m.onnx") if broken.kind == "mutant" else "")
+
+
+def _evaluation(path: Path) -> str:
+    """Have ONNX's evaluator run a model as the check of a network does; return what is wrong."""
+    try:
+        model = load_model(path)
+        expect(model, Imported((), ()), draw_inputs(model, 0), 0)
+    except OffloadError:
+        pass
+    except Exception as error:
+        return f"traceback before the search: {error!r}"[:300]
+    return ""
 
 
 def main(first: int, count: int, make: Callable[[int], Case] = case) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bench.cli import SUITES
 from offloadasp.asp.rules import shipped_rules
-from tests.engines import deletion, fuzzing, interruption, mutation
+from tests.engines import deletion, fuzzing, interruption, model_mutants, mutation
 from tests.support.invoking import PATIENCE
 
 RULES = shipped_rules()
@@ -96,6 +96,8 @@ def counted(case: fuzzing.Case) -> fuzzing.Case:
 def test_the_unbroken_files_are_accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for make in fuzzing.KINDS:
         monkeypatch.setattr(fuzzing, "corrupt", lambda data, _: data)
+        unbroken = model_mutants.unbroken()[0]
+        monkeypatch.setattr(model_mutants, "mutant", lambda _, files=unbroken: files)
         monkeypatch.setattr(fuzzing, "odd_toml", lambda text, _: text.encode())
         monkeypatch.setattr(fuzzing, "odd_json", lambda data, _: json.dumps(data).encode())
         monkeypatch.setattr(

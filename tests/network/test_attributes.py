@@ -9,8 +9,8 @@ from onnx import AttributeProto, ModelProto, NodeProto, helper, numpy_helper
 
 from offloadasp.network.attributes import BadAttributesError, read_attributes
 from offloadasp.network.convolutions import convolutions
-from offloadasp.network.external import load_external
 from offloadasp.network.model import load_model
+from offloadasp.network.tensor_data import load_external
 from tests.engines import model_mutants
 from tests.support.invoking import offload_asp
 from tests.support.onnx_models import machine, model, saved
@@ -143,3 +143,20 @@ def test_the_models_that_are_mutated_are_read(tmp_path: Path) -> None:
         for name, content in files.items():
             (tmp_path / name).write_bytes(content)
         assert convolutions(load_model(tmp_path / "m.onnx"), machine()).convolutions
+
+
+@pytest.mark.parametrize(
+    "change", [lambda raw: raw[:-1], lambda raw: raw + b"0", lambda _: b"0000"]
+)
+def test_weights_of_another_length_than_their_shape_are_one_line(
+    change: Any, tmp_path: Path
+) -> None:
+    proto = model([helper.make_node("Conv", ["x", "w"], ["y"], "conv")], {"x": X}, ["y"], {"w": W})
+    (tensor,) = proto.graph.initializer
+    tensor.raw_data = change(tensor.raw_data)
+    for command in ("import", "network"):
+        ran = offload_asp(
+            command, saved(proto, tmp_path), "--accelerator=gap8", f"--out={tmp_path / 'out'}"
+        )
+        assert ran.code == 2
+        assert "tensor w is 2x1x3x3" in ran.error_line

@@ -116,6 +116,18 @@ def test_a_batch_that_fits_is_carried_through_a_shape(tmp_path: Path) -> None:
     assert runs == [((2, 6, 6), 4), ((32, 1, 4), 1)]
 
 
+def test_a_batch_that_constant_sizes_of_an_image_contradict_is_refused(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Resize", ["x", "", "", "s"], ["r"], "bigger", mode="nearest"),
+        helper.make_node("Conv", ["r", "w"], ["y"], "conv"),
+    ]
+    constants = {"s": np.array([1, 2, 6, 6]), "w": weights(2, 2, 3, 3)}
+    proto = made(nodes, [("x", F, ["N", 2, 3, 3])], [("y", F, None)], constants)
+    assert len(read(proto, tmp_path)[1].convolutions) == 1
+    with pytest.raises(InputError, match=r"--batch 4 cannot be: bigger.*1x2x6x6.*4x2x3x3"):
+        read(proto, tmp_path, batch=4)
+
+
 def test_the_default_batch_is_refused_as_any_other_that_cannot_be(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"batch of 1, the default, cannot be.*--batch says"):
         read(reshaped([8, 32]), tmp_path)

@@ -1,16 +1,18 @@
-"""Data that a model keeps in files of their own: checked, and read where a shape needs it."""
+"""The data of a model's tensors, in the model or in files of their own: checked, and read."""
 
 import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
-from onnx import AttributeProto, GraphProto, ModelProto, TensorProto, helper
+from onnx import AttributeProto, GraphProto, ModelProto, TensorProto, helper, numpy_helper
 from onnx.external_data_helper import uses_external_data
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from offloadasp.base.errors import InputError
 from offloadasp.base.messages import explain, plural
+from offloadasp.network.fit import times
+from offloadasp.network.graphs import first_line
 
 _Count = Annotated[int, Field(ge=0, le=2**62)]
 
@@ -41,17 +43,22 @@ def every_tensor(graph: GraphProto) -> Iterator[TensorProto]:
                 yield from every_tensor(inner)
 
 
-def require_external_data(path: Path, proto: ModelProto) -> None:
-    """Check that the data files of a model exist and are complete.
+def require_data(path: Path, proto: ModelProto) -> None:
+    """Check that the data of a model's tensors are there, and as many as their shapes demand.
+
+    ONNX's checker asks only whether there are any.
 
     Raises
     ------
     InputError
-        A tensor does not say where its data is, or the file lacks it.
+        They are not, or a tensor does not say where.
     """
-    for tensor in every_tensor(proto.graph):
-        if uses_external_data(tensor):
-            _require(path, tensor)
+    for graph in (proto.graph, *(GraphProto(node=f.node) for f in proto.functions)):
+        for tensor in every_tensor(graph):
+            if uses_external_data(tensor):
+                _require_external(path, tensor)
+            elif tensor.HasField("raw_data") or tensor.data_type != TensorProto.STRING:
+                _require_own(path, tensor)
 
 
 def load_external(path: Path, proto: ModelProto) -> None:
@@ -88,7 +95,24 @@ def read_external(path: Path, tensor: TensorProto) -> TensorProto:
     return found
 
 
-def _require(path: Path, tensor: TensorProto) -> None:
+def _require_own(path: Path, tensor: TensorProto) -> None:
+    needed = _size(path, tensor)
+    if tensor.HasField("raw_data"):
+        there = len(tensor.raw_data)
+        if there != needed:
+            raise InputError(
+                f"{path}: its tensor {tensor.name} is {times(tensor.dims)} and has "
+                f"{plural(there, 'byte')} of data; {needed} are needed"
+            )
+        return
+    try:
+        numpy_helper.to_array(tensor)
+    except Exception as error:  # onnx documents no full list for malformed tensors
+        reason = f"the data of its tensor {tensor.name} do not fit {times(tensor.dims)}"
+        raise InputError(f"{path}: {reason}: {first_line(error)}") from None
+
+
+def _require_external(path: Path, tensor: TensorProto) -> None:
     size, place = _size(path, tensor), _place(path, tensor)
     file = path.parent / place.location
     if Path(place.location).is_absolute() or ".." in Path(place.location).parts:
