@@ -6,7 +6,7 @@ from typing import Protocol
 
 from offloadasp.asp.facts import fits_clingo
 from offloadasp.asp.solving import plan_of_model
-from offloadasp.asp.verifying import bytes_to_verify, runs, seconds_to_verify
+from offloadasp.asp.verifying import bytes_to_verify, lines, seconds_to_verify
 from offloadasp.base.arrays import IntArray
 from offloadasp.base.errors import NoStrategyError
 from offloadasp.limits.abandonable import aside
@@ -67,7 +67,7 @@ class Construct:
 
         def tell(candidate: Candidate) -> None:
             order, step = candidate.schedule.order, candidate.schedule.step
-            _keep(effort.clock, step, order.n, order.q, order.i, order.j)
+            _keep(effort.clock, step, order.n, order.q, order.i)
             pool.report(candidate.cost * question.unit, "traversals")
 
         self.best = Constructor(
@@ -83,15 +83,15 @@ class Construct:
         else:
             offered = self.best.overall.offer()
         pool.offer(offered.plan, offered.source)
-        _keep(effort.clock, *offered.plan.compute.T)
+        _keep(effort.clock, *offered.plan.compute.T[:4])
         effort.clock.found.set()
         pool.baselines = baselines_of(self.best, offered.plan)
 
 
-def _keep(clock: Clock, step: IntArray, *operations: IntArray) -> None:
-    """Keep time and memory to verify a plan, given step, n, q, i and j of its operations."""
-    steps, lines = int(step.max(initial=0)), runs(step, *operations)
-    clock.keep(seconds_to_verify(steps, lines), bytes_to_verify(steps, lines))
+def _keep(clock: Clock, step: IntArray, n: IntArray, q: IntArray, i: IntArray) -> None:
+    """Keep time and memory to verify a plan, given its operations as by `lines`."""
+    size = int(step.max(initial=0)), lines(step, n, q, i)
+    clock.keep(seconds_to_verify(*size), bytes_to_verify(*size))
 
 
 def baselines_of(best: Best, otherwise: Plan) -> dict[str, Plan]:
