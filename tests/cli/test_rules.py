@@ -524,9 +524,9 @@ def test_an_edit_without_effect_leaves_the_file_as_it_was(tmp_path: Path, text: 
 
 def test_a_rule_that_never_binds_costs_nothing(tmp_path: Path) -> None:
     rule = added(tmp_path, ":- step(T), #count { B : load(B, T) } > 9999.\n")
-    options = ("--out", tmp_path, "--budget", "2", "--json")
-    plain = offload_asp("run", "lenet5-conv2", *options).json
-    ran = offload_asp("run", "lenet5-conv2", "--encoding", rule, *options)
+    options = ("--out", tmp_path, "--budget", "8", "--json")
+    plain = offload_asp("run", "tiny-channels", *options).json
+    ran = offload_asp("run", "tiny-channels", "--encoding", rule, *options)
     assert ran.code == 0
     for key in ("duration", "lower_bound", "status", "steps", "loads"):
         assert ran.json[key] == plain[key]
@@ -538,16 +538,8 @@ def test_a_rule_that_no_plan_at_hand_obeys_is_not_called_infeasible(tmp_path: Pa
     text = ":- #count { T : load(pixel(0, 0, 0), T) } < 9.\n"
     path = instance(tmp_path, memory="12")
     ran = offload_asp(
-        "run", path, "--encoding", added(tmp_path, text), "--out", tmp_path, "--time-limit", "6"
+        "run", path, "--encoding", added(tmp_path, text), "--out", tmp_path, "--budget", "400"
     )
     assert ran.code in (0, 4)
     if ran.code == 4:
         assert "breaks added.lp:1" in ran.error_line
-
-
-def test_a_restriction_in_an_edited_copy_names_the_steps_it_is_broken_in(tmp_path: Path) -> None:
-    rule = added(tmp_path, ":- load(pixel(0, 0, 0), T), T > 0, not load(kernel(0, 0), T + 9).\n")
-    options = ("--encoding", rule, "--out", tmp_path, "--time-limit", "3")
-    ran = offload_asp("run", "lenet5-conv2", *options)
-    assert ran.code == 4
-    assert re.search(r"breaks added\.lp:1 in steps? \d+", ran.error_line)

@@ -1,0 +1,74 @@
+"""A user's rules read a plan: what it breaks, in which steps, and what it costs."""
+
+from pathlib import Path
+
+import pytest
+
+from offloadasp.asp.overlay import Overlay, Reading
+from offloadasp.asp.rules import rules_in_force
+from offloadasp.asp.window import Window, Windows
+from offloadasp.limits.clock import Clock
+from offloadasp.model.instance import Layer
+from offloadasp.model.plan import Plan
+from tests.engines.plans import problem, random_plan
+
+LAYER = Layer(input=(2, 3, 3), kernels=1, kernel_shape=(2, 2))
+
+
+def overlay(folder: Path, text: str) -> Overlay:
+    path = folder / "mine.lp"
+    path.write_text(text)
+    return Overlay(rules_in_force(None, [path]).edit, ("duration",))
+
+
+def read(folder: Path, text: str, plan: Plan) -> Reading:
+    found = overlay(folder, text).read(plan, Clock())
+    assert found is not None
+    return found
+
+
+def a_plan(seed: int) -> Plan:
+    return random_plan(problem(LAYER, channel_groups=2), seed)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_broken_rules_are_named_with_their_steps(tmp_path: Path, seed: int) -> None:
+    plan = a_plan(seed)
+    loads = plan.load_pixels
+    steps = sorted({int(t) for t, q, r, c in loads.tolist() if (q, r, c) == (0, 1, 1)})
+    (broken,) = read(tmp_path, "\n:- load(pixel(1, 1, 0), T).\n", plan).broken
+    assert broken.place == "mine.lp:2"
+    assert broken.steps == tuple(steps)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_costs_are_the_shipped_ones_and_those_of_the_rules(tmp_path: Path, seed: int) -> None:
+    plan = a_plan(seed)
+    found = read(tmp_path, "#minimize { 3@1, B, T : load(B, T) }.\n", plan)
+    loads = len(plan.load_pixels) + len(plan.load_kernels) + len(plan.load_partial_sums)
+    assert found.obeys
+    assert found.costs == {1: 3 * loads, 0: plan.duration}
+
+
+def test_choices_of_the_user_s_own_are_made_for_the_plan(tmp_path: Path) -> None:
+    text = "{ pin(T) : step(T) } = 1. :- pin(T), not computing(T).\n"
+    assert read(tmp_path, text, a_plan(0)).obeys
+    text = "{ pin(T) : step(T) } = 1. :- pin(T), computing(T'), T' >= T.\n:- pin(T), step(T).\n"
+    assert not read(tmp_path, text, a_plan(0)).obeys
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_clingo_changes_in_a_window_is_what_the_rules_read(tmp_path: Path, seed: int) -> None:
+    """The cost and the breaches within the bound are those of the plan that comes back."""
+    under = overlay(tmp_path, ":- step(T), #count { B : load(B, T) } > 4.\n")
+    plan = a_plan(seed)
+    before = under.read(plan, Clock())
+    assert before is not None
+    for first in range(1, plan.steps):
+        window = Window.of(plan, first, first + 1, 1)
+        found = Windows(under).improve(window, before.order(), 2000, Clock(), seed)
+        if found is not None:
+            after = under.read(found, Clock())
+            assert after is not None
+            assert after.order() <= before.order()
+            assert found.counts.actions >= 1
