@@ -16,7 +16,7 @@ GROUND_LIMIT = 2_000_000
 _SEARCHED, _NEEDS, _COST = 6_000, 1_000_000, 2**40
 # Operations at positions of a plan that check.lp will replay. As many were measured on one core:
 # 18 s and 1.4 GB with 28 a step, 42 s (with others at work beside) and 4.3 GB with one a step.
-_CHECKED = 200_000
+MOST_CHECKED = 200_000
 
 
 def require_feasible(problem: Problem) -> None:
@@ -84,8 +84,8 @@ def checkable(problems: Sequence[Problem]) -> list[Problem]:
             and least_macs(problem).value <= problem.accelerator.macs_per_step
         )
 
-    small = [problem for problem in problems if size(problem) <= _CHECKED]
+    small = [problem for problem in problems if size(problem) <= MOST_CHECKED]
     if any(fits(problem) for problem in small):
         return small
-    others = (problem for problem in sorted(problems, key=size) if size(problem) > _CHECKED)
+    others = (problem for problem in sorted(problems, key=size) if size(problem) > MOST_CHECKED)
     return [*small, *itertools.islice(filter(fits, others), 1)]

@@ -14,6 +14,8 @@ from offloadasp.limits.clock import Clock
 from offloadasp.model.problem import Problem
 from offloadasp.search.construct.blocking import Blocking, most_operations
 from offloadasp.search.construct.order import order_of
+from offloadasp.search.construct.packing.candidates import packable, split
+from offloadasp.search.construct.packing.order import packed_order
 from offloadasp.search.construct.residency import Schedule, plan_of, schedule
 from offloadasp.search.construct.shortlist import blockings, near, set_counts, sparse
 from offloadasp.search.construct.steps import steps_of_order
@@ -21,7 +23,7 @@ from offloadasp.search.construct.strips import evens, trials
 from offloadasp.search.construct.traversal import ROW_BY_ROW, ZIGZAG, Traversal, visits
 from offloadasp.search.construct.variations import smaller, variations
 from offloadasp.search.pool import Offer
-from offloadasp.search.size_limits import within_reach
+from offloadasp.search.size_limits import MOST_CHECKED, within_reach
 from offloadasp.search.source import Constructed
 
 # By when to have ranked blockings, scheduled them, and varied the best, in shares of the time; the
@@ -35,6 +37,9 @@ _LEADING = 12
 _BASELINES = 12
 # Strips that cost more than the best by one part in so many may still lead to better ones.
 _NEAR = 20
+# Blockings whose operations are split so that steps are full; splits that leave idle less than this
+# share of them come first.
+_PACKED, _IDLE = 8, 0.003
 # Step sizes that are tried where an estimate was too hopeful.
 _SMALLER = 4
 
@@ -70,17 +75,23 @@ class Best:
     ----------
     history
         Each with how many plans had been tried when it was found.
+    in_reach
+        The same of those candidates alone that a local search can begin with.
     """
 
     overall: Candidate | None = None
     by_name: dict[str, Candidate] = field(default_factory=dict)
     history: list[tuple[int, Candidate]] = field(default_factory=list)
+    in_reach: list[tuple[int, Candidate]] = field(default_factory=list)
 
     def add(self, found: Candidate, tried: int = 0) -> bool:
         """Take a candidate in; return whether it is the best of all."""
         name = found.traversal.name
         if self.improved_by(found, name):
             self.by_name[name] = found
+        better = not self.in_reach or found.cost < self.in_reach[-1][1].cost
+        if better and within_reach(found.blocking.problem):
+            self.in_reach.append((tried, found))
         if self.improved_by(found):
             self.overall = found
             self.history.append((tried, found))
@@ -110,8 +121,11 @@ def evaluate(
     """
     problem = blocking.problem
     regions = blocking.regions(traversal.widths(problem.tile_grid))
-    order = order_of(problem, tiles, regions, blocking.nest, blocking.sets)
-    step = steps_of_order(problem, order, blocking.size, aligned=blocking.aligned)
+    order = order_of(blocking.looped, tiles, regions, blocking.nest, blocking.sets)
+    if blocking.coarse is None:
+        step = steps_of_order(problem, order, blocking.size, aligned=blocking.aligned)
+    else:
+        order, step = packed_order(blocking.coarse, problem, order)
     found = schedule(problem, order, step, blocking.residents, best, blocking.patience)
     return None if found is None else Candidate(blocking, traversal, found)
 
@@ -151,6 +165,49 @@ class Constructor:
 
     def run(self) -> Best:
         """Search, and return the best plans found."""
+        self._pack()
+        if not self._satisfied():
+            self._search()
+        if self.best.overall is not None:
+            self._baselines_of(self.best.overall)
+        if self._satisfied() and not {ROW_BY_ROW.name, ZIGZAG.name} <= self.best.by_name.keys():
+            self._baselines(self._rank())
+        return self.best
+
+    def _pack(self) -> None:
+        """Fill the steps of the most promising blockings, of few channel groups first."""
+        fewest = min(problem.exists.shape[1] for problem in self.problems)
+        few = [problem for problem in self.problems if problem.exists.shape[1] == fewest]
+        others = [problem for problem in self.problems if problem.exists.shape[1] > fewest]
+        ranked: list[tuple[float, Blocking]] = []
+        tried: set[tuple[tuple[int, ...], str]] = set()
+        for batch in (few, sparse(others) if others else []):
+            ranked = sorted([*ranked, *packable(batch)], key=lambda entry: entry[0])
+            count = 0
+            for estimate, blocking in ranked:
+                kind = blocking.problem.exists.shape, blocking.nest
+                best = self.best.cost()
+                if count == _PACKED or (best is not None and estimate >= best):
+                    break
+                if kind not in tried:
+                    tried.add(kind)
+                    count += 1
+                    if not self._packed(blocking):
+                        return
+
+    def _packed(self, blocking: Blocking) -> bool:
+        """Split the operations of a blocking so that they fill steps; return whether to go on."""
+        options = list(split(blocking, MOST_CHECKED))
+        fair = next((k for k, (idle, _) in enumerate(options) if idle < _IDLE), -1)
+        for _, fine in options[fair:]:
+            if self._satisfied() or not self.clock.spend(self.share * _SCREENING):
+                return False
+            if self._attempt(fine, fine.traversal, self.best.cost()) is None:
+                break
+        return True
+
+    def _search(self) -> None:
+        """Rank blockings of whole operations, schedule the best, and vary the best of these."""
         ranked = self._rank()
         different = _different(ranked)
         while batch := list(itertools.islice(different, _SCREENED)):
@@ -162,9 +219,6 @@ class Constructor:
                 self._vary(found)
             if self._satisfied() or not self.clock.spend(self.share * _VARYING):
                 break
-        if self.best.overall is not None:
-            self._baselines_of(self.best.overall)
-        return self.best
 
     def _rank(self) -> list[Ranked]:
         """Return blockings by their estimates, best first.
@@ -294,7 +348,7 @@ class Constructor:
 
         A path that is not the one of the estimate may need more memory for the same steps.
         """
-        for size in smaller(blocking.size):
+        for size in smaller(blocking.size) if blocking.coarse is None else (1,):
             best = self.best.cost(baseline.name)
             # The first plan of each is free: it is to be shown beside what is found.
             if self.clock.expired() if best is None else not self.clock.spend(self.share):

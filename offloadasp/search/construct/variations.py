@@ -10,11 +10,12 @@ from offloadasp.search.construct.traversal import Traversal
 
 def variations(blocking: Blocking, traversal: Traversal) -> Iterator[tuple[Blocking, Traversal]]:
     """Yield blockings with a traversal each that differ from given ones in one respect."""
-    yield replace(blocking, aligned=not blocking.aligned), traversal
-    for size in _sizes(blocking):
-        yield replace(blocking, size=size), traversal
-    for residents in _residents(blocking):
-        yield replace(blocking, residents=residents), traversal
+    if blocking.coarse is None:
+        yield replace(blocking, aligned=not blocking.aligned), traversal
+        for size in _sizes(blocking):
+            yield replace(blocking, size=size), traversal
+        for residents in _residents(blocking):
+            yield replace(blocking, residents=residents), traversal
     for sets in _near(blocking.sets, blocking.problem.exists.shape[0]):
         if blocking.sets > 1:
             yield replace(blocking, sets=sets), traversal
