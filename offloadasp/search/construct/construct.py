@@ -26,9 +26,10 @@ from offloadasp.search.pool import Offer
 from offloadasp.search.size_limits import MOST_CHECKED, within_reach
 from offloadasp.search.source import Constructed
 
-# By when to have ranked blockings, scheduled them, and varied the best, in shares of the time; the
-# baselines get the rest.
-_RANKING, _SCREENING, _VARYING = 0.3, 0.65, 0.93
+# By when to have filled steps and varied the best such plan, in shares of the time; then to have
+# ranked blockings of whole operations, scheduled them, and varied the best. Baselines get the rest.
+_PACKING, _REPACKING = 0.4, 0.55
+_RANKING, _SCREENING, _VARYING = 0.65, 0.8, 0.93
 # Blockings that are scheduled before the best ones of them are varied.
 _SCREENED, _VARIED = 48, 4
 # Near the decompositions of so many leading blockings others are looked for.
@@ -37,9 +38,11 @@ _LEADING = 12
 _BASELINES = 12
 # Strips that cost more than the best by one part in so many may still lead to better ones.
 _NEAR = 20
-# Blockings whose operations are split so that steps are full; splits that leave idle less than this
-# share of them come first.
-_PACKED, _IDLE = 8, 0.003
+# Blockings whose operations are split so that steps are full, of each batch of decompositions; a
+# split for a first plan leaves idle less than this share of them.
+_PACKED, _IDLE = 8, 0.01
+# Within a budget smaller than this, steps are not filled.
+_WORTH_PACKING = 16
 # Step sizes that are tried where an estimate was too hopeful.
 _SMALLER = 4
 
@@ -166,43 +169,70 @@ class Constructor:
     def run(self) -> Best:
         """Search, and return the best plans found."""
         self._pack()
+        if self.best.overall is not None and not self._satisfied():
+            self._vary(self.best.overall, _REPACKING)
         if not self._satisfied():
             self._search()
         if self.best.overall is not None:
             self._baselines_of(self.best.overall)
         if self._satisfied() and not {ROW_BY_ROW.name, ZIGZAG.name} <= self.best.by_name.keys():
-            self._baselines(self._rank())
+            self._baselines(self._rank(briefly=True))
         return self.best
 
     def _pack(self) -> None:
         """Fill the steps of the most promising blockings, of few channel groups first."""
+        if self.clock.evaluations is not None and self.clock.evaluations < _WORTH_PACKING:
+            return
         fewest = min(problem.exists.shape[1] for problem in self.problems)
-        few = [problem for problem in self.problems if problem.exists.shape[1] == fewest]
-        others = [problem for problem in self.problems if problem.exists.shape[1] > fewest]
+        left = [problem for problem in self.problems if problem.exists.shape[1] > fewest]
+        batch = [problem for problem in self.problems if problem.exists.shape[1] == fewest]
         ranked: list[tuple[float, Blocking]] = []
         tried: set[tuple[tuple[int, ...], str]] = set()
-        for batch in (few, sparse(others) if others else []):
+        sparsely = True
+        while batch:
             ranked = sorted([*ranked, *packable(batch)], key=lambda entry: entry[0])
-            count = 0
-            for estimate, blocking in ranked:
-                kind = blocking.problem.exists.shape, blocking.nest
-                best = self.best.cost()
-                if count == _PACKED or (best is not None and estimate >= best):
-                    break
-                if kind not in tried:
-                    tried.add(kind)
-                    count += 1
-                    if not self._packed(blocking):
-                        return
+            going = self._fill(ranked, tried)
+            if not going or not left or not self.clock.spend(self.share * _PACKING):
+                return
+            leading = [blocking.problem for _, blocking in ranked[:_LEADING]]
+            batch, sparsely = sparse(left) if sparsely else near(leading, left), False
+            known = {id(problem) for problem in batch}
+            left = [problem for problem in left if id(problem) not in known]
+
+    def _fill(
+        self, ranked: list[tuple[float, Blocking]], tried: set[tuple[tuple[int, ...], str]]
+    ) -> bool:
+        """Fill the steps of a few blockings that may be the best; return whether to go on."""
+        count = 0
+        for estimate, blocking in ranked:
+            kind = blocking.problem.exists.shape, blocking.nest
+            best = self.best.cost()
+            if count == _PACKED or (best is not None and estimate >= best):
+                break
+            if kind not in tried:
+                tried.add(kind)
+                count += 1
+                if not self._packed(blocking):
+                    return False
+        return True
 
     def _packed(self, blocking: Blocking) -> bool:
         """Split the operations of a blocking so that they fill steps; return whether to go on."""
         options = list(split(blocking, MOST_CHECKED))
-        fair = next((k for k, (idle, _) in enumerate(options) if idle < _IDLE), -1)
-        for _, fine in options[fair:]:
-            if self._satisfied() or not self.clock.spend(self.share * _SCREENING):
+        full = next((k for k, (idle, _) in enumerate(options) if idle == options[-1][0]), 0)
+        chosen = options[full : full + 1]
+        if self.best.overall is None:
+            # Fewer operations make a plan sooner.
+            chosen = [option for option in options[:full] if option[0] < _IDLE][:1] + chosen
+        for _, fine in chosen:
+            best = self.best.cost()
+            # Without any plan yet the search goes on: some plan comes first.
+            if self.clock.halted or (
+                best is not None
+                and (self._satisfied() or not self.clock.spend(self.share * _PACKING))
+            ):
                 return False
-            if self._attempt(fine, fine.traversal, self.best.cost()) is None:
+            if self._attempt(fine, fine.traversal, best) is None:
                 break
         return True
 
@@ -220,10 +250,11 @@ class Constructor:
             if self._satisfied() or not self.clock.spend(self.share * _VARYING):
                 break
 
-    def _rank(self) -> list[Ranked]:
+    def _rank(self, *, briefly: bool = False) -> list[Ranked]:
         """Return blockings by their estimates, best first.
 
-        Decompositions are many: after a sparse choice of them, those near the best ones follow.
+        Decompositions are many: after a sparse choice of them, those near the best ones follow,
+        unless it is to be brief.
         """
         ranked: list[Ranked] = []
         left = list(self.problems)
@@ -239,6 +270,8 @@ class Constructor:
             done = {id(problem) for problem in batch}
             left = [problem for problem in left if id(problem) not in done]
             ranked.sort(key=lambda entry: entry[:2])
+            if briefly:
+                break
             batch = near([entry[2].problem for entry in ranked[:_LEADING]], left)
         return ranked
 
@@ -273,19 +306,19 @@ class Constructor:
                 return found
         return None
 
-    def _vary(self, start: Candidate) -> None:
-        """Change the blocking, then the strips, as long as that helps."""
-        current = self._reblocked(start)
-        while (better := self._recut(current)).cost < current.cost:
-            current = self._reblocked(better)
+    def _vary(self, start: Candidate, until: float = _VARYING) -> None:
+        """Change the blocking, then the strips, as long as that helps and there is time."""
+        current = self._reblocked(start, until)
+        while (better := self._recut(current, until)).cost < current.cost:
+            current = self._reblocked(better, until)
 
-    def _reblocked(self, start: Candidate) -> Candidate:
+    def _reblocked(self, start: Candidate, until: float) -> Candidate:
         """Change one thing at a time, as long as that helps."""
         current, improved = start, True
         while improved:
             improved = False
             for blocking, traversal in variations(current.blocking, current.traversal):
-                if self._satisfied() or not self.clock.spend(self.share * _VARYING):
+                if self._satisfied() or not self.clock.spend(self.share * until):
                     return current
                 found = self._attempt(blocking, traversal, current.cost)
                 if found is not None and found.cost < current.cost:
@@ -293,7 +326,7 @@ class Constructor:
                     break
         return current
 
-    def _recut(self, start: Candidate) -> Candidate:
+    def _recut(self, start: Candidate, until: float) -> Candidate:
         """Search the widths of strips and the directions of lines."""
         grid = start.blocking.problem.tile_grid
         others = evens(grid) if start.blocking.whole else ()
@@ -301,7 +334,7 @@ class Constructor:
         best = start
         cost: int | None = start.cost
         next(following)
-        while not self._satisfied() and self.clock.spend(self.share * _VARYING):
+        while not self._satisfied() and self.clock.spend(self.share * until):
             try:
                 strips = following.send(cost)
             except StopIteration:

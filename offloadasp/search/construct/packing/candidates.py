@@ -60,6 +60,15 @@ def split(blocking: Blocking, most: int) -> Iterator[tuple[float, Blocking]]:
             yield parts.loss, _split(blocking, *sizes)
 
 
+def resplit(blocking: Blocking, most: int) -> Iterator[Blocking]:
+    """Yield the blocking with its operations split otherwise, as well as can be."""
+    assert blocking.coarse is not None
+    options = list(split(replace(blocking, problem=blocking.coarse, coarse=None), most))
+    for loss, other in options:
+        if loss == options[-1][0] and other.problem.decomposition != blocking.problem.decomposition:
+            yield other
+
+
 def _split(blocking: Blocking, kernels: tuple[int, ...], channels: tuple[int, ...]) -> Blocking:
     """Return the blocking with every group of kernels, and of channels, in parts of these sizes."""
     coarse = blocking.problem

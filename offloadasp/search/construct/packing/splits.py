@@ -7,7 +7,7 @@ is judged by packing the operations of some positions.
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from offloadasp.search.construct.packing.fill import packed
@@ -16,6 +16,8 @@ from offloadasp.search.construct.packing.fill import packed
 _DRAWN, _STEPS = 160, 48
 # Parts of a group of channels, at most.
 _CHANNEL_PARTS = 3
+# Splits without loss that are kept: where one needs a step too many in the end, another may not.
+_FULL = 4
 # A loss of less than this is none.
 _NOTHING = 1e-6
 # Positions whose operations may wait beside those of a step, and operations at least.
@@ -53,7 +55,9 @@ def looking_ahead(pairs: int) -> int:
 def splits(
     kernels: int, channels: int, limit: int, most: int, free: tuple[bool, bool] = (True, True)
 ) -> tuple[Split, ...]:
-    """Return splits of a pair of groups: the fewest operations first, each better than before.
+    """Return splits of a pair of groups: fewest operations first, each better than those before.
+
+    The last ones may be several that lose nothing.
 
     Parameters
     ----------
@@ -67,16 +71,20 @@ def splits(
         Whether the group of kernels may be split, and whether that of channels.
     """
     found: list[Split] = []
+    full: list[Split] = []
     for kernel_parts, channel_parts in _drawn(kernels, channels, limit, most, free):
-        if found and len(kernel_parts) * len(channel_parts) < found[-1].pairs:
-            continue
         loss = idle_share(kernel_parts, channel_parts, limit)
-        if not found or loss < found[-1].loss - _NOTHING:
-            split = Split(kernel_parts, channel_parts, loss)
-            found = [*(other for other in found if other.pairs < split.pairs), split]
-        if found[-1].loss < _NOTHING:
+        split = Split(kernel_parts, channel_parts, loss)
+        if loss < _NOTHING:
+            full.append(replace(split, loss=0.0))
+        elif all(loss < other.loss or split.pairs < other.pairs for other in found):
+            found = [other for other in found if other.pairs < split.pairs or other.loss < loss]
+            found.append(split)
+        if len(full) == _FULL:
             break
-    return tuple(found)
+    most_of_full = min((split.pairs for split in full), default=most + 1)
+    kept = [split for split in found if split.pairs < most_of_full]
+    return (*sorted(kept, key=lambda split: split.pairs), *full)
 
 
 def idle_share(kernels: tuple[int, ...], channels: tuple[int, ...], limit: int) -> float:
