@@ -2,6 +2,7 @@
 
 import itertools
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offloadasp.limits.clock import Clock
-from offloadasp.model.instance import Instance, parse_instance
+from offloadasp.model.instance import Choice, Instance, parse_instance
 from offloadasp.model.objectives import DURATION, prices_of
 from offloadasp.model.problem import Problem, problem_of
 from offloadasp.search.construct.construct import Constructor, evaluate
@@ -82,8 +83,8 @@ LAYERS = st.fixed_dictionaries(
 )
 
 
-def _instance(layer: dict[str, object], memory: int, windows: int) -> Instance:
-    height, width = layer["kernel_shape"]  # type: ignore[misc]
+def _instance(layer: dict[str, Any], memory: int, windows: int) -> Instance:
+    height, width = layer["kernel_shape"]
     chip = {
         "memory": memory,
         "load_cycles": "1/8",
@@ -101,7 +102,7 @@ def _problems(instance: Instance) -> list[Problem]:
 @given(LAYERS, st.integers(200, 900), st.integers(7, 40))
 @settings(max_examples=25, deadline=None)
 def test_packed_plans_keep_within_memory_and_the_limit_of_a_step(
-    layer: dict[str, object], memory: int, windows: int
+    layer: dict[str, Any], memory: int, windows: int
 ) -> None:
     instance = _instance(layer, memory, windows)
     for _, blocking in packable(_problems(instance))[:3]:
@@ -116,7 +117,7 @@ def test_packed_plans_keep_within_memory_and_the_limit_of_a_step(
             done = np.bincount(step, weights=fine.problem.operation_macs[n, q])
             assert done.max() <= instance.accelerator.macs_per_step
             times = Counter(zip(n.tolist(), q.tolist(), i.tolist(), j.tolist(), strict=True))
-            pairs = int(fine.problem.exists.sum())
+            pairs = fine.problem.exists.count
             assert set(times.values()) == {1}
             assert len(times) == pairs * fine.problem.positions
 
@@ -131,7 +132,7 @@ def test_packed_plans_keep_within_memory_and_the_limit_of_a_step(
     ],
 )
 def test_with_all_memory_packed_plans_are_the_shortest_of_all(
-    layer: dict[str, object], windows: int
+    layer: dict[str, Any], windows: int
 ) -> None:
     instance = _instance(layer, 200, windows)
     best = Constructor(_problems(instance), Clock(), 0)
@@ -144,16 +145,10 @@ def test_with_all_memory_packed_plans_are_the_shortest_of_all(
 def test_groups_that_the_instance_fixes_stay_whole() -> None:
     layer = {"input": [4, 5, 5], "kernels": 10, "kernel_shape": [3, 3]}
     instance = _instance(layer, 2000, 17).model_copy(
-        update={"decomposition": _choice(kernel_groups=(3, 7))}
+        update={"decomposition": Choice(kernel_groups=(3, 7))}
     )
     prices = prices_of(DURATION, instance)
     problems = [problem.at(prices) for problem in _problems(instance)]
     fine = [found for _, blocking in packable(problems)[:4] for _, found in split(blocking, 4000)]
     assert fine
     assert {found.problem.decomposition.kernel_groups for found in fine} == {((0, 3), (3, 10))}
-
-
-def _choice(**values: object) -> object:
-    from offloadasp.model.instance import Choice
-
-    return Choice.model_validate(values)

@@ -23,7 +23,7 @@ from offloadasp.search.construct.strips import evens, trials
 from offloadasp.search.construct.traversal import ROW_BY_ROW, ZIGZAG, Traversal, visits
 from offloadasp.search.construct.variations import smaller, variations
 from offloadasp.search.pool import Offer
-from offloadasp.search.size_limits import MOST_CHECKED, within_reach
+from offloadasp.search.size_limits import CHECKED, within_reach
 from offloadasp.search.source import Constructed
 
 # By when to have filled steps and varied the best such plan, in shares of the time; then to have
@@ -218,7 +218,7 @@ class Constructor:
 
     def _packed(self, blocking: Blocking) -> bool:
         """Split the operations of a blocking so that they fill steps; return whether to go on."""
-        options = list(split(blocking, MOST_CHECKED))
+        options = list(split(blocking, CHECKED))
         full = next((k for k, (idle, _) in enumerate(options) if idle == options[-1][0]), 0)
         chosen = options[full : full + 1]
         if self.best.overall is None:
@@ -263,7 +263,8 @@ class Constructor:
         while batch:
             for problem in batch:
                 # Without any blocking yet the search goes on: some plan comes first.
-                if ranked and not self.clock.spend(self.share * _RANKING):
+                late = ranked and not self.clock.spend(self.share * _RANKING)
+                if late or self.clock.halted:
                     return sorted(ranked, key=lambda entry: entry[:2])
                 for cost, blocking in blockings(problem, set_counts(problem), sizes):
                     ranked.append((cost, len(ranked), blocking))
@@ -330,7 +331,8 @@ class Constructor:
         """Search the widths of strips and the directions of lines."""
         grid = start.blocking.problem.tile_grid
         others = evens(grid) if start.blocking.whole else ()
-        following = trials(grid, [start.traversal, *others])
+        # Strips of a long row are many: each is made when it is tried.
+        following = trials(grid, itertools.chain([start.traversal], others))
         best = start
         cost: int | None = start.cost
         next(following)

@@ -57,8 +57,8 @@ class Estimator:
     def _loops(self, data: str) -> list[_Loop]:
         """Return the loops, innermost first, with as many rounds as reach such data."""
         exists, one = self.problem.exists, np.ones_like(self.grid.regions)
-        kernel_groups = int(exists.sum(axis=0).max()) if data == "pixels" else exists.shape[0]
-        channel_groups = exists.shape[1] if data == "pixels" else int(exists.sum(axis=1).max())
+        kernel_groups = int(exists.breadth.max()) if data == "pixels" else exists.shape[0]
+        channel_groups = exists.shape[1] if data == "pixels" else int(exists.depth.max())
         rounds = {
             "c": self.grid.regions,
             "n": -(-kernel_groups // self.sets) * one,
@@ -85,7 +85,7 @@ class Estimator:
 
     def _steps(self) -> IntArray:
         """Count steps of so many operations."""
-        operations = np.prod(self.problem.tile_grid) * int(self.problem.exists.sum())
+        operations = np.prod(self.problem.tile_grid) * self.problem.exists.count
         steps: IntArray = -(-operations // self.grid.size)
         return np.where(self.grid.aligned, self._aligned_steps(), steps)
 
@@ -98,7 +98,7 @@ class Estimator:
     def _aligned_steps(self) -> IntArray:
         """Count steps that end with regions, or with turns of the innermost loop over these."""
         grid, inner = self.grid, self._loops("kernels")[0].rounds
-        runs = grid.regions * int(self.problem.exists.sum())
+        runs = grid.regions * self.problem.exists.count
         each = np.maximum(1, grid.size // grid.cells)
         apart = runs * -(-grid.cells // grid.size)
         within = -(-runs // inner) * -(-inner // each)
@@ -120,11 +120,11 @@ class Estimator:
         regions = taken["c"] * taken["q"]
         pixels = np.where(inside, grid.window, grid.footprint * regions)
         pixels = pixels + np.where(inside & (regions > 1), grid.patch, 0)
-        kernels = np.minimum(taken["n"] * taken["s"] * taken["q"], int(problem.exists.sum()))
+        kernels = np.minimum(taken["n"] * taken["s"] * taken["q"], problem.exists.count)
         touched = np.where(inside, grid.size, grid.cells * taken["c"] * taken["n"] * taken["s"])
         return (
             pixels * int(problem.pixel_bytes.max()),
-            kernels * int(problem.kernel_bytes.max()),
+            kernels * problem.kernel_bytes.max(),
             self._output_bytes(np.minimum(touched, grid.size), taken["q"]),
         )
 
@@ -133,7 +133,7 @@ class Estimator:
         problem, grid = self.problem, self.grid
         tile = problem.decomposition.tile[0] * problem.decomposition.tile[1]
         complete = touched * int(problem.output_bytes.max()) * tile
-        depth = int(problem.exists.sum(axis=1).max())
+        depth = int(problem.exists.depth.max())
         if depth == 1:
             return complete
         alive = grid.cells
@@ -164,7 +164,7 @@ class Estimator:
             if loop.name == "c":
                 together = held & (quota >= touched + halo)
                 loads = loads * grid.regions * np.where(together, joined, 1.0)
-                touched = touched // footprint * int(problem.used.sum())
+                touched = touched // footprint * problem.pixels
             elif loop.changes("pixels"):
                 loads, touched, halo = (
                     loads * loop.rounds,

@@ -7,13 +7,13 @@ from offloadasp.search.construct.blocking import Blocking, most_operations
 from offloadasp.search.construct.packing.candidates import resplit
 from offloadasp.search.construct.strips import even, evens
 from offloadasp.search.construct.traversal import Traversal
-from offloadasp.search.size_limits import MOST_CHECKED
+from offloadasp.search.size_limits import CHECKED
 
 
 def variations(blocking: Blocking, traversal: Traversal) -> Iterator[tuple[Blocking, Traversal]]:
     """Yield blockings with a traversal each that differ from given ones in one respect."""
     if blocking.coarse is not None:
-        for other in resplit(blocking, MOST_CHECKED):
+        for other in resplit(blocking, CHECKED):
             yield other, traversal
     else:
         yield replace(blocking, aligned=not blocking.aligned), traversal
@@ -50,10 +50,10 @@ def _sizes(blocking: Blocking) -> list[int]:
 def _residents(blocking: Blocking) -> list[int]:
     """Numbers of kernel blocks that stay: all, none, and what a part of the memory holds."""
     problem = blocking.problem
-    pairs = int(problem.exists.sum())
+    pairs = problem.exists.count
     if pairs == 1:
         return []
-    sizes = problem.kernel_bytes[problem.exists].cumsum()
+    sizes = problem.kernel_bytes[problem.exists.every()].cumsum()
     shares = (int((sizes <= problem.memory * part / 8).sum()) for part in range(1, 8))
     return sorted({0, pairs, *shares} - {blocking.residents})
 

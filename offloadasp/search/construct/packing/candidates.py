@@ -45,7 +45,7 @@ def split(blocking: Blocking, most: int) -> Iterator[tuple[float, Blocking]]:
     layer, instance = coarse.layer, coarse.instance
     kernels, channels = int(coarse.kernel_sizes.max()), int(coarse.channel_sizes.max())
     limit = coarse.accelerator.macs_per_step // (layer.kernel_shape[0] * layer.kernel_shape[1])
-    pairs = most // (coarse.positions * int(coarse.exists.sum()))
+    pairs = most // (coarse.positions * coarse.exists.count)
     free = True, True
     if isinstance(instance, Instance):
         free = instance.fixed_kernel_groups is None, instance.fixed_channel_groups is None

@@ -48,11 +48,12 @@ def _parts(coarse: Problem, fine: Problem) -> IntArray:
     array of int, shape (2, pairs of coarse, most parts)
         In ascending and in descending order, padded with −1.
     """
-    n, q = np.nonzero(fine.exists)
+    n, q = fine.exists.every()
     owner = _owner(coarse.kernel_sizes, fine.kernel_sizes)[n] * coarse.exists.shape[1]
     owner += _owner(coarse.channel_sizes, fine.channel_sizes)[q]
-    count = np.bincount(owner, minlength=coarse.exists.size)
-    found = np.full((2, coarse.exists.size, int(count.max())), -1)
+    pairs = coarse.exists.shape[0] * coarse.exists.shape[1]
+    count = np.bincount(owner, minlength=pairs)
+    found = np.full((2, pairs, int(count.max())), -1)
     by_owner = np.argsort(owner, kind="stable")
     pair, owner = (n * fine.exists.shape[1] + q)[by_owner], owner[by_owner]
     nth = np.arange(len(pair)) - (np.cumsum(count) - count)[owner]
