@@ -175,8 +175,8 @@ class Constructor:
             self._search()
         if self.best.overall is not None:
             self._baselines_of(self.best.overall)
-        if self._satisfied() and not {ROW_BY_ROW.name, ZIGZAG.name} <= self.best.by_name.keys():
-            self._baselines(self._rank(briefly=True))
+        if self.best.history and not {ROW_BY_ROW.name, ZIGZAG.name} <= self.best.by_name.keys():
+            self._first_baselines(self._rank(briefly=True))
         return self.best
 
     def _pack(self) -> None:
@@ -234,6 +234,9 @@ class Constructor:
                 return False
             if self._attempt(fine, fine.traversal, best) is None:
                 break
+            if best is None and self.clock.timed:
+                for baseline in (ROW_BY_ROW, ZIGZAG):
+                    self._attempt(fine.straightened(), baseline, None)
         return True
 
     def _search(self) -> None:
