@@ -41,6 +41,8 @@ _NEAR = 20
 # Blockings whose operations are split so that steps are full, of each batch of decompositions; a
 # split for a first plan leaves idle less than this share of them.
 _PACKED, _IDLE = 8, 0.01
+# An estimate of less than so many times the bound is as good as any.
+_HOPEFUL = 1.002
 # Within a budget smaller than this, steps are not filled.
 _WORTH_PACKING = 16
 # Step sizes that are tried where an estimate was too hopeful.
@@ -175,8 +177,7 @@ class Constructor:
             self._search()
         if self.best.overall is not None:
             self._baselines_of(self.best.overall)
-        if self.best.history and not {ROW_BY_ROW.name, ZIGZAG.name} <= self.best.by_name.keys():
-            self._first_baselines(self._rank(briefly=True))
+            self._missing_baselines(self.best.overall)
         return self.best
 
     def _pack(self) -> None:
@@ -191,7 +192,9 @@ class Constructor:
         sparsely = True
         while batch:
             ranked = sorted([*ranked, *packable(batch)], key=lambda entry: entry[0])
-            going = self._fill(ranked, tried)
+            # Where a few channel groups cannot be the best, one plan of them is enough.
+            hopeful = not sparsely or (ranked and ranked[0][0] <= self.enough * _HOPEFUL)
+            going = self._fill(ranked[: None if hopeful else 1], tried)
             if not going or not left or not self.clock.spend(self.share * _PACKING):
                 return
             leading = [blocking.problem for _, blocking in ranked[:_LEADING]]
@@ -234,9 +237,6 @@ class Constructor:
                 return False
             if self._attempt(fine, fine.traversal, best) is None:
                 break
-            if best is None and self.clock.timed:
-                for baseline in (ROW_BY_ROW, ZIGZAG):
-                    self._attempt(fine.straightened(), baseline, None)
         return True
 
     def _search(self) -> None:
@@ -362,6 +362,14 @@ class Constructor:
                 left = self._fit(blocking, baseline, _SMALLER)
                 if not left and {ROW_BY_ROW.name, ZIGZAG.name} <= self.best.by_name.keys():
                     return
+
+    def _missing_baselines(self, winner: Candidate) -> None:
+        """Find one plan along each baseline that has none yet."""
+        for baseline in (ROW_BY_ROW, ZIGZAG):
+            if baseline.name not in self.best.by_name and not self.clock.halted:
+                self._attempt(winner.blocking.straightened(), baseline, None)
+        if not {ROW_BY_ROW.name, ZIGZAG.name} <= self.best.by_name.keys():
+            self._first_baselines(self._rank(briefly=True))
 
     def _first_baselines(self, ranked: Iterable[Ranked]) -> None:
         """Find one plan along each baseline, however little time is left."""
