@@ -80,7 +80,9 @@ class Estimator:
             )
             loads = np.minimum(loads, total)
         steps = self._full_steps() if self.full else self._steps()
-        cost = loads * scale.load + problem.output_total * scale.write + steps * scale.compute
+        # As floats: exact prices may have more than 64 bits, and only an order is asked for.
+        load, write, compute = map(float, (scale.load, scale.write, scale.compute))
+        cost = loads * load + float(problem.output_total) * write + steps * compute
         return np.where(free >= 0, cost, np.inf)
 
     def _steps(self) -> IntArray:
