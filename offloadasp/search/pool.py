@@ -51,6 +51,8 @@ class Pool:
         Hears every change.
     best
         The cheapest plan offered so far.
+    start
+        The cheapest constructed plan that a local search can begin with, if the best cannot be one.
     bound, certificate
         No plan costs less; and what proves that.
     baselines
@@ -63,6 +65,7 @@ class Pool:
     analytic: Bound
     tell: Listener = lambda _: None
     best: Offer | None = None
+    start: Offer | None = None
     bound: Fraction = field(init=False)
     certificate: Mapping[str, Any] = field(init=False)
     baselines: dict[str, Plan] = field(default_factory=dict)

@@ -146,7 +146,7 @@ def _traversal_words(traversal: Traversal) -> str:
 
 
 def _blocking_words(blocking: Blocking) -> str:
-    problem = blocking.problem
+    problem = blocking.looped
     kernel_groups, channel_groups = problem.exists.shape
     rows, columns = problem.tile_grid
     words = {
@@ -159,4 +159,6 @@ def _blocking_words(blocking: Blocking) -> str:
     if loops and loops[-1] == words["c"][1]:
         loops.pop()  # innermost, the loop over regions is one with the loop over their tiles
     nested = f", loops over {', '.join(loops)}" if loops else ""
+    if blocking.coarse is not None:
+        return f"operations split to fill every step{nested}"
     return f"up to {blocking.size} operation{'s' if blocking.size > 1 else ''} a step{nested}"

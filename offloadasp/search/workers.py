@@ -23,7 +23,13 @@ from offloadasp.search.effort import Effort
 from offloadasp.search.pool import Offer, Pool
 from offloadasp.search.question import Question
 from offloadasp.search.refute.refute import Refuter, ledger_of
-from offloadasp.search.size_limits import GROUND_LIMIT, fits, operations, rules_estimate
+from offloadasp.search.size_limits import (
+    GROUND_LIMIT,
+    fits,
+    operations,
+    rules_estimate,
+    within_reach,
+)
 from offloadasp.search.source import LeastMemory, Refuted
 
 # Until when plans are constructed, as shares of the time limit: where a local search can follow,
@@ -86,6 +92,9 @@ class Construct:
         _keep(effort.clock, *offered.plan.compute.T[:4])
         effort.clock.found.set()
         pool.baselines = baselines_of(self.best, offered.plan)
+        if self.best.in_reach and not within_reach(offered.plan.problem):
+            _, candidate = self.best.in_reach[-1]
+            pool.start = candidate.offer()
 
 
 def _keep(clock: Clock, step: IntArray, n: IntArray, q: IntArray, i: IntArray) -> None:
@@ -144,9 +153,9 @@ class Anneal:
         return self.last or (self.turns and pool.question.in_reach)
 
     def prepare(self, pool: Pool, effort: Effort) -> Improver:
-        """Return the local search from the best plan so far."""
+        """Return the local search from the best plan so far that it can begin with."""
         if self.improver is None:
-            self.improver = improver_of(pool, pool.found, effort)
+            self.improver = improver_of(pool, pool.start or pool.found, effort)
         return self.improver
 
     def run(self, pool: Pool, effort: Effort) -> None:

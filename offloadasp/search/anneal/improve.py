@@ -144,7 +144,7 @@ def starts_of(best: Best, budget: int) -> list[tuple[Offer, int]]:
     found: dict[int, tuple[Offer, int]] = {}
     tried = _FIRST
     while tried <= budget:
-        known = [entry for entry in best.history if entry[0] <= tried]
+        known = [entry for entry in best.in_reach if entry[0] <= tried]
         if known:
             number, candidate = known[-1]
             found[number] = candidate.offer(number), tried * _CHANGES_EACH

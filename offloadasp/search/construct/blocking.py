@@ -35,6 +35,9 @@ class Blocking:
         Whether no step begins within a region and ends beyond it.
     residents
         Kernel blocks that stay on chip from first to last use.
+    coarse
+        Where the operations are split so that they fill the steps: the same layer in the groups
+        that the loops go over. Those of ``problem`` are parts of them.
     """
 
     problem: Problem
@@ -47,6 +50,12 @@ class Blocking:
     size: int
     aligned: bool = False
     residents: int = 0
+    coarse: Problem | None = None
+
+    @property
+    def looped(self) -> Problem:
+        """The problem whose groups the loops go over."""
+        return self.problem if self.coarse is None else self.coarse
 
     @property
     def traversal(self) -> Traversal:
@@ -66,8 +75,13 @@ class Blocking:
         return self.lines >= length and self.cells >= length * -(-across // self.strips)
 
     @property
-    def patience(self) -> int:
-        """Steps from a use of a kernel block to the next one in the next region, within a set."""
+    def patience(self) -> int | None:
+        """Steps from a use of a kernel block to the next one in the next region, within a set.
+
+        None where steps are filled: then kernel blocks have no such rhythm.
+        """
+        if self.coarse is not None:
+            return None
         if self.sets == 1:
             return 1
         each = -(-len(self.problem.kernel_sizes) // self.sets)
@@ -82,7 +96,8 @@ class Blocking:
 
     def at(self, memory: int) -> "Blocking":
         """Return the same blocking at another memory in bytes."""
-        return replace(self, problem=self.problem.within(memory))
+        coarse = None if self.coarse is None else self.coarse.within(memory)
+        return replace(self, problem=self.problem.within(memory), coarse=coarse)
 
     def along(self, traversal: Traversal) -> "Blocking":
         """Return the same loops and steps for other strips; whole lines and strips stay whole."""

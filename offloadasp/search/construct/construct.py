@@ -15,6 +15,8 @@ from offloadasp.limits.clock import Clock
 from offloadasp.model.problem import Problem
 from offloadasp.search.construct.blocking import Blocking, most_operations
 from offloadasp.search.construct.order import order_of
+from offloadasp.search.construct.packing.candidates import packable, split
+from offloadasp.search.construct.packing.order import packed_order
 from offloadasp.search.construct.residency import Schedule, plan_of, schedule
 from offloadasp.search.construct.shortlist import blockings, near, set_counts, sparse
 from offloadasp.search.construct.steps import steps_of_order
@@ -22,12 +24,13 @@ from offloadasp.search.construct.strips import evens, trials
 from offloadasp.search.construct.traversal import ROW_BY_ROW, ZIGZAG, Traversal, visits
 from offloadasp.search.construct.variations import smaller, variations
 from offloadasp.search.pool import Offer
-from offloadasp.search.size_limits import within_reach
+from offloadasp.search.size_limits import CHECKED, within_reach
 from offloadasp.search.source import Constructed
 
-# By when to have ranked blockings, scheduled them, and varied the best, in shares of the time; the
-# baselines get the rest.
-_RANKING, _SCREENING, _VARYING = 0.3, 0.65, 0.93
+# By when to have filled steps and varied the best such plan, in shares of the time; then to have
+# ranked blockings of whole operations, scheduled them, and varied the best. Baselines get the rest.
+_PACKING, _REPACKING = 0.4, 0.55
+_RANKING, _SCREENING, _VARYING = 0.65, 0.8, 0.93
 # Blockings that are scheduled before the best ones of them are varied.
 _SCREENED, _VARIED = 48, 4
 # Near the decompositions of so many leading blockings others are looked for.
@@ -36,6 +39,13 @@ _LEADING = 12
 _BASELINES = 12
 # Strips that cost more than the best by one part in so many may still lead to better ones.
 _NEAR = 20
+# Blockings whose operations are split so that steps are full, of each batch of decompositions; a
+# split for a first plan leaves idle less than this share of them.
+_PACKED, _IDLE = 8, 0.01
+# An estimate of less than so many times the bound is as good as any.
+_HOPEFUL = 1.002
+# Within a budget smaller than this, steps are not filled.
+_WORTH_PACKING = 16
 # Step sizes that are tried where an estimate was too hopeful.
 _SMALLER = 4
 
@@ -92,17 +102,23 @@ class Best:
     ----------
     history
         Each with how many plans had been tried when it was found.
+    in_reach
+        The same of those candidates alone that a local search can begin with.
     """
 
     overall: Candidate | None = None
     by_name: dict[str, Candidate] = field(default_factory=dict)
     history: list[tuple[int, Candidate]] = field(default_factory=list)
+    in_reach: list[tuple[int, Candidate]] = field(default_factory=list)
 
     def add(self, found: Candidate, tried: int = 0) -> bool:
         """Take a candidate in; return whether it is the best of all."""
         name = found.traversal.name
         if self.improved_by(found, name):
             self.by_name[name] = found
+        better = not self.in_reach or found.cost < self.in_reach[-1][1].cost
+        if better and within_reach(found.blocking.problem):
+            self.in_reach.append((tried, found))
         if self.improved_by(found):
             self.overall = found
             self.history.append((tried, found.light))
@@ -132,8 +148,11 @@ def evaluate(
     """
     problem = blocking.problem
     regions = blocking.regions(traversal.widths(problem.tile_grid))
-    order = order_of(problem, tiles, regions, blocking.nest, blocking.sets)
-    step = steps_of_order(problem, order, blocking.size, aligned=blocking.aligned)
+    order = order_of(blocking.looped, tiles, regions, blocking.nest, blocking.sets)
+    if blocking.coarse is None:
+        step = steps_of_order(problem, order, blocking.size, aligned=blocking.aligned)
+    else:
+        order, step = packed_order(blocking.coarse, problem, order)
     found = schedule(problem, order, step, blocking.residents, best, blocking.patience)
     return None if found is None else Candidate.of(blocking, traversal, found)
 
@@ -173,6 +192,77 @@ class Constructor:
 
     def run(self) -> Best:
         """Search, and return the best plans found."""
+        self._pack()
+        if self.best.overall is not None and not self._satisfied():
+            self._vary(self.best.overall, _REPACKING)
+        if not self._satisfied():
+            self._search()
+        if self.best.overall is not None:
+            self._baselines_of(self.best.overall)
+            self._missing_baselines(self.best.overall)
+        return self.best
+
+    def _pack(self) -> None:
+        """Fill the steps of the most promising blockings, of few channel groups first."""
+        if self.clock.evaluations is not None and self.clock.evaluations < _WORTH_PACKING:
+            return
+        fewest = min(problem.exists.shape[1] for problem in self.problems)
+        left = [problem for problem in self.problems if problem.exists.shape[1] > fewest]
+        batch = [problem for problem in self.problems if problem.exists.shape[1] == fewest]
+        ranked: list[tuple[float, Blocking]] = []
+        tried: set[tuple[tuple[int, ...], str]] = set()
+        sparsely = True
+        while batch:
+            ranked = sorted([*ranked, *packable(batch)], key=lambda entry: entry[0])
+            # Where a few channel groups cannot be the best, one plan of them is enough.
+            hopeful = not sparsely or (ranked and ranked[0][0] <= self.enough * _HOPEFUL)
+            going = self._fill(ranked[: None if hopeful else 1], tried)
+            if not going or not left or not self.clock.spend(self.share * _PACKING):
+                return
+            leading = [blocking.problem for _, blocking in ranked[:_LEADING]]
+            batch, sparsely = sparse(left) if sparsely else near(leading, left), False
+            known = {id(problem) for problem in batch}
+            left = [problem for problem in left if id(problem) not in known]
+
+    def _fill(
+        self, ranked: list[tuple[float, Blocking]], tried: set[tuple[tuple[int, ...], str]]
+    ) -> bool:
+        """Fill the steps of a few blockings that may be the best; return whether to go on."""
+        count = 0
+        for estimate, blocking in ranked:
+            kind = blocking.problem.exists.shape, blocking.nest
+            best = self.best.cost()
+            if count == _PACKED or (best is not None and estimate >= best):
+                break
+            if kind not in tried:
+                tried.add(kind)
+                count += 1
+                if not self._packed(blocking):
+                    return False
+        return True
+
+    def _packed(self, blocking: Blocking) -> bool:
+        """Split the operations of a blocking so that they fill steps; return whether to go on."""
+        options = list(split(blocking, CHECKED))
+        full = next((k for k, (idle, _) in enumerate(options) if idle == options[-1][0]), 0)
+        chosen = options[full : full + 1]
+        if self.best.overall is None:
+            # Fewer operations make a plan sooner.
+            chosen = [option for option in options[:full] if option[0] < _IDLE][:1] + chosen
+        for _, fine in chosen:
+            best = self.best.cost()
+            # Without any plan yet the search goes on: some plan comes first.
+            if self.clock.halted or (
+                best is not None
+                and (self._satisfied() or not self.clock.spend(self.share * _PACKING))
+            ):
+                return False
+            if self._attempt(fine, fine.traversal, best) is None:
+                break
+        return True
+
+    def _search(self) -> None:
+        """Rank blockings of whole operations, schedule the best, and vary the best of these."""
         ranked = self._rank()
         different = _different(ranked)
         while batch := list(itertools.islice(different, _SCREENED)):
@@ -184,14 +274,12 @@ class Constructor:
                 self._vary(found)
             if self._satisfied() or not self.clock.spend(self.share * _VARYING):
                 break
-        if self.best.overall is not None:
-            self._baselines_of(self.best.overall)
-        return self.best
 
-    def _rank(self) -> list[Ranked]:
+    def _rank(self, *, briefly: bool = False) -> list[Ranked]:
         """Return blockings by their estimates, best first.
 
-        Decompositions are many: after a sparse choice of them, those near the best ones follow.
+        Decompositions are many: after a sparse choice of them, those near the best ones follow,
+        unless it is to be brief.
         """
         ranked: list[Ranked] = []
         left = list(self.problems)
@@ -208,6 +296,8 @@ class Constructor:
             done = {id(problem) for problem in batch}
             left = [problem for problem in left if id(problem) not in done]
             ranked.sort(key=lambda entry: entry[:2])
+            if briefly:
+                break
             batch = near([entry[2].problem for entry in ranked[:_LEADING]], left)
         return ranked
 
@@ -242,19 +332,19 @@ class Constructor:
                 return found
         return None
 
-    def _vary(self, start: Candidate) -> None:
-        """Change the blocking, then the strips, as long as that helps."""
-        current = self._reblocked(start)
-        while (better := self._recut(current)).cost < current.cost:
-            current = self._reblocked(better)
+    def _vary(self, start: Candidate, until: float = _VARYING) -> None:
+        """Change the blocking, then the strips, as long as that helps and there is time."""
+        current = self._reblocked(start, until)
+        while (better := self._recut(current, until)).cost < current.cost:
+            current = self._reblocked(better, until)
 
-    def _reblocked(self, start: Candidate) -> Candidate:
+    def _reblocked(self, start: Candidate, until: float) -> Candidate:
         """Change one thing at a time, as long as that helps."""
         current, improved = start, True
         while improved:
             improved = False
             for blocking, traversal in variations(current.blocking, current.traversal):
-                if self._satisfied() or not self.clock.spend(self.share * _VARYING):
+                if self._satisfied() or not self.clock.spend(self.share * until):
                     return current
                 found = self._attempt(blocking, traversal, current.cost)
                 if found is not None and found.cost < current.cost:
@@ -262,7 +352,7 @@ class Constructor:
                     break
         return current
 
-    def _recut(self, start: Candidate) -> Candidate:
+    def _recut(self, start: Candidate, until: float) -> Candidate:
         """Search the widths of strips and the directions of lines."""
         grid = start.blocking.problem.tile_grid
         others = evens(grid) if start.blocking.whole else ()
@@ -271,7 +361,7 @@ class Constructor:
         best = start
         cost: int | None = start.cost
         next(following)
-        while not self._satisfied() and self.clock.spend(self.share * _VARYING):
+        while not self._satisfied() and self.clock.spend(self.share * until):
             try:
                 strips = following.send(cost)
             except StopIteration:
@@ -294,6 +384,14 @@ class Constructor:
                 left = self._fit(blocking, baseline, _SMALLER)
                 if not left and {ROW_BY_ROW.name, ZIGZAG.name} <= self.best.by_name.keys():
                     return
+
+    def _missing_baselines(self, winner: Candidate) -> None:
+        """Find one plan along each baseline that has none yet."""
+        for baseline in (ROW_BY_ROW, ZIGZAG):
+            if baseline.name not in self.best.by_name and not self.clock.halted:
+                self._attempt(winner.blocking.straightened(), baseline, None)
+        if not {ROW_BY_ROW.name, ZIGZAG.name} <= self.best.by_name.keys():
+            self._first_baselines(self._rank(briefly=True))
 
     def _first_baselines(self, ranked: Iterable[Ranked]) -> None:
         """Find one plan along each baseline, however little time is left."""
@@ -318,7 +416,7 @@ class Constructor:
 
         A path that is not the one of the estimate may need more memory for the same steps.
         """
-        for size in smaller(blocking.size):
+        for size in smaller(blocking.size) if blocking.coarse is None else (1,):
             best = self.best.cost(baseline.name)
             # The first plan of each is free: it is to be shown beside what is found.
             if self.clock.expired() if best is None else not self.clock.spend(self.share):

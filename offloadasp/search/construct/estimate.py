@@ -34,13 +34,20 @@ class _Loop:
 
 @dataclass(frozen=True)
 class Estimator:
-    """Estimates the blockings of one problem, nest, number of sets and direction of strips."""
+    """Estimates the blockings of one problem, nest, number of sets and direction of strips.
+
+    Attributes
+    ----------
+    full
+        Whether operations are split so that every step is full.
+    """
 
     problem: Problem
     nest: str
     sets: int
     transposed: bool
     grid: Grid
+    full: bool = False
 
     @property
     def most(self) -> int:
@@ -62,7 +69,7 @@ class Estimator:
 
     def costs(self) -> FloatArray:
         """Return costs in units of the rules, infinite where a step does not fit the memory."""
-        problem, grid, scale = self.problem, self.grid, scale_of(self.problem)
+        problem, scale = self.problem, scale_of(self.problem)
         pixels, kernels, outputs = self._step_bytes()
         free = problem.memory - pixels - kernels - outputs
         loads = np.full(free.shape, np.inf)
@@ -72,12 +79,23 @@ class Estimator:
                 kernels + np.maximum(0, free) - room
             )
             loads = np.minimum(loads, total)
-        operations = np.prod(problem.tile_grid) * problem.exists.count
-        steps = np.where(grid.aligned, self._aligned_steps(), -(-operations // grid.size))
+        steps = self._full_steps() if self.full else self._steps()
         # As floats: exact prices may have more than 64 bits, and only an order is asked for.
         load, write, compute = map(float, (scale.load, scale.write, scale.compute))
         cost = loads * load + float(problem.output_total) * write + steps * compute
         return np.where(free >= 0, cost, np.inf)
+
+    def _steps(self) -> IntArray:
+        """Count steps of so many operations."""
+        operations = np.prod(self.problem.tile_grid) * self.problem.exists.count
+        steps: IntArray = -(-operations // self.grid.size)
+        return np.where(self.grid.aligned, self._aligned_steps(), steps)
+
+    def _full_steps(self) -> int:
+        """Count full steps."""
+        height, width = self.problem.layer.kernel_shape
+        limit = self.problem.accelerator.macs_per_step // (height * width)
+        return -(-self.problem.total_windows // limit)
 
     def _aligned_steps(self) -> IntArray:
         """Count steps that end with regions, or with turns of the innermost loop over these."""

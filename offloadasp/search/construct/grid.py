@@ -126,7 +126,7 @@ class Grid:
     patch: int
 
 
-def grid_of(along: Axis, across: Axis, most: int) -> Grid:
+def grid_of(along: Axis, across: Axis, most: int, *, only: bool = False) -> Grid:
     """Return the blockings with regions along one axis in strips across it.
 
     Parameters
@@ -135,6 +135,8 @@ def grid_of(along: Axis, across: Axis, most: int) -> Grid:
         The axis along the strips, and the one across them.
     most
         Operations that the processing unit does in a step.
+    only
+        Whether steps of no other size are tried.
     """
     pieces = np.array([piece for piece in _PIECES if piece < across.lines], dtype=np.int64)
     lines = np.r_[along.bands, np.ones_like(pieces)][:, None, None]
@@ -143,7 +145,11 @@ def grid_of(along: Axis, across: Axis, most: int) -> Grid:
     piece = np.minimum(limit, width)
     cells = np.minimum(lines * width, limit)
     regions = -(-along.lines // lines) * -(-across.lines // width) * -(-width // piece)
-    size, aligned = _sizes(most, cells, width)
+    size, aligned = (
+        (np.full((1, 1, 1), most), np.zeros((1, 1, 1), dtype=np.bool_))
+        if only
+        else _sizes(most, cells, width)
+    )
     even = across.lines % width == 0
     uniform = even & (along.lines % lines == 0) & (width % piece == 0)
     tall, wide = along.reach[lines], across.reach[width]

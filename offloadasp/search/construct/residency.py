@@ -78,7 +78,7 @@ def schedule(
     step: IntArray,
     residents: int,
     best: int | None = None,
-    patience: int = 1,
+    patience: int | None = 1,
 ) -> Schedule | None:
     """Decide what to keep, or return None where it does not fit or cannot beat ``best``.
 
@@ -90,7 +90,10 @@ def schedule(
         A cost to beat, in units of the rules.
     patience
         Other kernel blocks stay on chip between two uses that are at most so many steps apart.
+        None: kernel blocks share the memory with pixels, and what is needed soonest is kept.
     """
+    if patience is None:
+        return _shared(problem, order, step, best)
     scale = scale_of(problem)
     last = int(step[-1])
     kernels, kernel_bytes = _kernels(problem, order, step, residents, patience)
@@ -114,6 +117,40 @@ def schedule(
     pixels = Uses(pixels.block, pixels.step, pixels.joined & kept)
     cost = fixed + scale.load * int(bytes_of[pixels.starts].sum())
     return Schedule(cost, order, step, pixels, kernels)
+
+
+def _shared(problem: Problem, order: Order, step: IntArray, best: int | None) -> Schedule | None:
+    """Schedule with the memory shared among kernels and pixels; see :func:`schedule`."""
+    scale, last = scale_of(problem), int(step[-1])
+    fixed = scale.write * problem.output_total + scale.compute * last
+    least = scale.load * (problem.input_total + problem.kernel_total)
+    if best is not None and fixed + least >= best:
+        return None
+    pixels = _pixel_uses(problem, order, step)
+    kernels = Uses(*_distinct(order.n * problem.exists.shape[1] + order.q, step))
+    sizes = (
+        problem.pixel_bytes[pixels.block // problem.plane],
+        _kernel_bytes(problem, kernels.block),
+    )
+    occupied = _output_occupancy(problem, order, step)
+    for uses, size in zip((pixels, kernels), sizes, strict=True):
+        occupied += np.bincount(uses.step, weights=size, minlength=last + 2).astype(np.int64)
+    slack = (problem.memory - occupied)[: last + 1]
+    if slack[1:].min() < 0:
+        return None
+    # One list of uses: between the last one of a pixel and the first one of a kernel is no gap.
+    both = Uses(
+        np.r_[pixels.block, kernels.block],
+        np.r_[pixels.step, kernels.step],
+        np.r_[pixels.joined, False, kernels.joined],
+    )
+    size = np.concatenate(sizes)
+    kept = both.joined & _keep_soonest(both, slack, size)
+    count = len(pixels.block)
+    pixels = Uses(pixels.block, pixels.step, kept[: count - 1])
+    kernels = Uses(kernels.block, kernels.step, kept[count:])
+    loads = int(sizes[0][pixels.starts].sum() + sizes[1][kernels.starts].sum())
+    return Schedule(fixed + scale.load * loads, order, step, pixels, kernels)
 
 
 def _distinct(block: IntArray, step: IntArray) -> tuple[IntArray, IntArray, BoolArray]:
@@ -195,11 +232,16 @@ def _pixel_uses(problem: Problem, order: Order, step: IntArray) -> Uses:
     return Uses(*_distinct(block[real], np.broadcast_to(at[:, None], patch.shape)[real]))
 
 
-def _keep_soonest(uses: Uses, slots: IntArray) -> BoolArray:
-    """Return which gaps between uses of one pixel to keep, given free slots in each step.
+def _keep_soonest(uses: Uses, slots: IntArray, sizes: IntArray | None = None) -> BoolArray:
+    """Return which gaps between uses of one block to keep, given free slots in each step.
 
     A gap between consecutive steps needs no slot. Sweeping over the steps, a gap joins when it
     begins; where too many are open the one that ends last is dropped.
+
+    Parameters
+    ----------
+    sizes
+        Slots that the block of each use takes, shape (uses,); one each by default.
     """
     kept = np.ones(len(uses.joined), dtype=bool)
     begin, end = uses.step[:-1] + 1, uses.step[1:]
@@ -207,6 +249,7 @@ def _keep_soonest(uses: Uses, slots: IntArray) -> BoolArray:
     gaps = gaps[np.argsort(begin[gaps], kind="stable")]
     opening = np.searchsorted(begin[gaps], np.arange(len(slots) + 1)).tolist()
     ends, free = end[gaps].tolist(), slots.tolist()
+    size = [1] * len(gaps) if sizes is None else sizes[gaps].tolist()
     closing = [0] * (len(slots) + 1)
     heap: list[int] = []  # gaps, the one that ends last first: one number each, which is fastest
     span, held = len(gaps) + 1, 0
@@ -215,12 +258,12 @@ def _keep_soonest(uses: Uses, slots: IntArray) -> BoolArray:
         held -= closing[at]
         for k in range(opening[at], opening[at + 1]):
             heappush(heap, k - ends[k] * span)
-            closing[ends[k]] += 1
-            held += 1
+            closing[ends[k]] += size[k]
+            held += size[k]
         while held > free[at]:
             gap = heappop(heap) % span
-            closing[ends[gap]] -= 1
-            held -= 1
+            closing[ends[gap]] -= size[gap]
+            held -= size[gap]
             dropped.append(gap)
     kept[gaps[dropped]] = False
     return kept

@@ -44,6 +44,8 @@ def near(good: Sequence[Problem], problems: Sequence[Problem]) -> list[Problem]:
 
 # Kernel groups are gathered in sets if there are so many.
 _FINE = 8
+# Full steps reach into so many operations beyond those that they do whole.
+_REACHED = 2
 # Blockings of one decomposition, nest and direction that are kept.
 _EACH = 3
 
@@ -62,7 +64,7 @@ def set_counts(problem: Problem) -> Sequence[int]:
 
 
 def blockings(
-    problem: Problem, sets: Sequence[int] = (1,), sizes: int = 0
+    problem: Problem, sets: Sequence[int] = (1,), sizes: int = 0, *, full: bool = False
 ) -> Iterator[tuple[float, Blocking]]:
     """Yield the most promising blockings of one decomposition with their estimates.
 
@@ -72,13 +74,15 @@ def blockings(
         Numbers of sets of kernel groups.
     sizes
         Of so many step sizes the best ones are among them, for each nest and direction.
+    full
+        Whether operations are to be split later so that every step is full.
     """
-    most = most_operations(problem)
+    most = most_operations(problem) + (_REACHED if full else 0)
     if most < 1 or problem.kernel_bytes.max() > problem.memory:
         return
     axes = axis_of(problem, 0), axis_of(problem, 1)
     grids = {
-        transposed: grid_of(axes[transposed], axes[1 - transposed], most)
+        transposed: grid_of(axes[transposed], axes[1 - transposed], most, only=full)
         for transposed in ((False, True) if not _square(problem) else (False,))
     }
     for nest in _nests(problem):
@@ -87,7 +91,7 @@ def blockings(
         for transposed, grid in grids.items():
             # Other nests than this one say the same with and without sets.
             for count in sets if nest == "cnq" else (1,):
-                estimator = Estimator(problem, nest, count, transposed, grid)
+                estimator = Estimator(problem, nest, count, transposed, grid, full)
                 yield from _best(estimator, estimator.costs(), sizes)
 
 

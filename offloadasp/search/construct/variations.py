@@ -4,17 +4,23 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from offloadasp.search.construct.blocking import Blocking, most_operations
+from offloadasp.search.construct.packing.candidates import resplit
 from offloadasp.search.construct.strips import even, evens
 from offloadasp.search.construct.traversal import Traversal
+from offloadasp.search.size_limits import CHECKED
 
 
 def variations(blocking: Blocking, traversal: Traversal) -> Iterator[tuple[Blocking, Traversal]]:
     """Yield blockings with a traversal each that differ from given ones in one respect."""
-    yield replace(blocking, aligned=not blocking.aligned), traversal
-    for size in _sizes(blocking):
-        yield replace(blocking, size=size), traversal
-    for residents in _residents(blocking):
-        yield replace(blocking, residents=residents), traversal
+    if blocking.coarse is not None:
+        for other in resplit(blocking, CHECKED):
+            yield other, traversal
+    else:
+        yield replace(blocking, aligned=not blocking.aligned), traversal
+        for size in _sizes(blocking):
+            yield replace(blocking, size=size), traversal
+        for residents in _residents(blocking):
+            yield replace(blocking, residents=residents), traversal
     for sets in _near(blocking.sets, blocking.problem.exists.shape[0]):
         if blocking.sets > 1:
             yield replace(blocking, sets=sets), traversal

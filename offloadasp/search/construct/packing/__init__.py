@@ -1,0 +1,1 @@
+"""Compute actions filled to the last multiply-accumulate that whole operations allow."""
