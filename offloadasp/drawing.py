@@ -58,7 +58,7 @@ def _phases(books: Books) -> Iterator[tuple[str, Fraction, Fraction]]:
         lengths = {
             "write": rates.write_cycles * row.written,
             "load": rates.load_cycles * row.loaded,
-            "compute": rates.compute_cycles * (row.macs > 0),
+            "compute": rates.compute_time(row.macs),
         }
         for kind, length in lengths.items():
             if length:

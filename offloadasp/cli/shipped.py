@@ -25,7 +25,15 @@ def instances(json: JsonOption = False) -> None:
         show_instances(shipped)
 
 
-def facts(instance: InstanceArgument) -> None:
+def facts(
+    instance: InstanceArgument,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="N", help="Steps to plan with; default: one an operation, and one more."
+        ),
+    ] = None,
+) -> None:
     """Print the facts of an instance, which 'clingo - encodings/solve.lp' solves.
 
     INSTANCE is a TOML file, or the name of a shipped instance.
@@ -40,8 +48,8 @@ def facts(instance: InstanceArgument) -> None:
 
     described = load_instance(path)
     problem = problem_of(described, scope(described))
-    # The last write-back takes a step of its own.
-    steps = operations(problem) + 1
+    if steps is None:
+        steps = operations(problem) + 1  # the last write-back takes a step of its own
     if not facts_of.fits_clingo(problem, steps):
         typer.echo(
             f"% Costs of {steps} steps can leave clingo's 32-bit integers: they wrap silently."

@@ -6,6 +6,8 @@
 - At any other time they raise KeyboardInterrupt, so that temporary files and processes are cleaned
   up: `offloadasp.cli.main`. Commands that have more to say than "interrupted" catch it.
 
+While the layers of a network are planned, SIGTERM raises it too: `offloadasp.network.plan`.
+
 In all cases the exit code is `EXIT_CODE`, with one line on standard error; a run that found a plan
 prints its summary instead.
 """

@@ -19,8 +19,10 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    SerializerFunctionWrapHandler,
     StringConstraints,
     ValidationError,
+    model_serializer,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -127,13 +129,30 @@ class Layer(_Table):
 
 
 class Accelerator(_Table):
-    """Memory in bytes, DMA rates in cycles per byte, one compute action in cycles and MACs."""
+    """Memory in bytes, DMA rates in cycles per byte, one compute action in cycles and MACs.
+
+    A compute action takes ``compute_cycles`` however full it is, and ``mac_cycles`` for each of its
+    multiply-accumulates.
+    """
 
     memory: Annotated[int, Field(strict=True, ge=1, le=_BYTES_LIMIT)]
     load_cycles: Rate
     write_cycles: Rate
     compute_cycles: Rate
     macs_per_step: Annotated[int, Field(strict=True, ge=1, le=_BYTES_LIMIT)]
+    mac_cycles: Rate = Fraction(0)
+
+    def compute_time(self, macs: int) -> Fraction:
+        """Return the cycles of a compute action, given its multiply-accumulates; 0 for none."""
+        return self.compute_cycles * bool(macs) + self.mac_cycles * macs
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Write keys that earlier versions did not have only where they say something."""
+        data: dict[str, Any] = serialize(self)
+        if self.mac_cycles == 0:
+            del data["mac_cycles"]
+        return data
 
 
 class Precision(_Table):

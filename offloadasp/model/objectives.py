@@ -119,8 +119,10 @@ class Objective:
 
 
 def _duration(described: "Described") -> Prices:
+    """Return the rates. The multiply-accumulates take the same time in every plan."""
     rates = described.accelerator
-    return Prices(rates.load_cycles, rates.write_cycles, rates.compute_cycles)
+    macs = rates.mac_cycles * described.layer.macs
+    return Prices(rates.load_cycles, rates.write_cycles, rates.compute_cycles, macs)
 
 
 def _traffic(_: "Described") -> Prices:

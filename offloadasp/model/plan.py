@@ -56,7 +56,7 @@ class Plan:
             loaded=self._loaded_bytes(),
             written=self._written_bytes(),
             actions=len(np.unique(self.compute[:, 0])),
-            peak=self._peak_bytes(),
+            peak=int(self.on_chip_bytes().max(initial=0)),
         )
 
     @property
@@ -84,15 +84,15 @@ class Plan:
             + problem.partial_bytes[self.write_partial_sums[:, 1]].sum()
         )
 
-    def _peak_bytes(self) -> int:
-        """Return the most bytes on chip in any step of a valid plan."""
+    def on_chip_bytes(self) -> IntArray:
+        """Return the most bytes on chip in each step of a valid plan, shape (1 + steps,)."""
         problem = self.problem
         change = np.zeros(self.steps + 1, dtype=np.int64)
         pixel, kernel, partial = problem.pixel_bytes, problem.kernel_bytes, problem.partial_bytes
         np.add.at(change, self.load_pixels[:, 0], pixel[self.load_pixels[:, 1]])
         np.add.at(change, self.free_pixels[:, 0], -pixel[self.free_pixels[:, 1]])
-        np.add.at(change, self.load_kernels[:, 0], kernel[tuple(self.load_kernels.T[1:])])
-        np.add.at(change, self.free_kernels[:, 0], -kernel[tuple(self.free_kernels.T[1:])])
+        for kernels, sign in ((self.load_kernels, 1), (self.free_kernels, -1)):
+            np.add.at(change, kernels[:, 0], sign * kernel[kernels[:, 1], kernels[:, 2]])
         # Partial sums that are away for a while.
         for sums, sign in ((self.load_partial_sums, 1), (self.write_partial_sums, -1)):
             np.add.at(change, sums[:, 0], sign * partial[sums[:, 1]])
@@ -103,7 +103,8 @@ class Plan:
         outputs = problem.semantics.occupied_by_outputs(
             first, last, partial[n], problem.output_bytes[n], self.steps
         )
-        return int((np.cumsum(change) + outputs).max(initial=0))
+        on_chip: IntArray = np.cumsum(change) + outputs
+        return on_chip
 
     def _output_spans(self) -> tuple[IntArray, IntArray, IntArray]:
         """Return the first and last step and the kernel group of every output block."""

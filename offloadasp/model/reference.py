@@ -258,7 +258,7 @@ class _Chip:
         rates = self.layer.instance.accelerator
         cycles = rates.load_cycles * loaded + rates.write_cycles * written
         if step.compute:
-            cycles += rates.compute_cycles
+            cycles += rates.compute_cycles + rates.mac_cycles * macs
         return StepCost(loaded, written, on_chip, macs, cycles)
 
     def _free(self, step: Step) -> None:

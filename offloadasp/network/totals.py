@@ -52,7 +52,7 @@ class Totals:
 def totals(imported: Imported, outcomes: Mapping[str, Outcome], accelerator: Accelerator) -> Totals:
     """Add up the layers of a network."""
     duration = lower_bound = Fraction(0)
-    loaded = written = steps = runs = missing = 0
+    loaded = written = steps = macs = runs = missing = 0
     for convolution in imported.convolutions:
         outcome, images = outcomes[convolution.name], convolution.images
         if isinstance(outcome, Failed):
@@ -63,13 +63,14 @@ def totals(imported: Imported, outcomes: Mapping[str, Outcome], accelerator: Acc
         loaded += outcome.loaded * images
         written += outcome.written * images
         steps += outcome.compute_steps * images
+        macs += convolution.layer.macs * images
         runs += images
     return Totals(
         duration=duration,
         lower_bound=lower_bound,
         load=accelerator.load_cycles * loaded,
         write=accelerator.write_cycles * written,
-        compute=accelerator.compute_cycles * steps,
+        compute=accelerator.compute_cycles * steps + accelerator.mac_cycles * macs,
         loaded=loaded,
         written=written,
         runs=runs,

@@ -59,9 +59,9 @@ def actions_of(instance: ResolvedInstance, books: Books) -> Iterator[Action]:
             yield Action(step, action, kind, n, q, place, size, now, end)
             now = end
         if actions.compute:
-            end = now + accelerator.compute_cycles
-            for n, q, *box in actions.compute:
-                size = _cells(box) * blocks.macs(n, q)
+            sizes = [_cells(box) * blocks.macs(n, q) for n, q, *box in actions.compute]
+            end = now + accelerator.compute_time(sum(sizes))
+            for (n, q, *box), size in zip(actions.compute, sizes, strict=True):
                 yield Action(step, COMPUTE, "operations", n, q, tuple(box), size, now, end)
             now = end
 

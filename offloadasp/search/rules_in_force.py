@@ -149,7 +149,7 @@ class EditedSearch:
             return None
 
         def tell(progress: Progress) -> None:
-            incumbent = None if progress.cost is None else progress.cost * unit
+            incumbent = None if progress.cost is None else progress.cost * unit + self._fixed(0)
             self.tell(Status(incumbent, Fraction(0), f"at most {plural(steps, 'step')}"))
 
         effort = Solving(self.effort.threads, self.effort.seed, self.effort.budget)
@@ -226,8 +226,8 @@ class EditedSearch:
 
 def longest(problem: Problem) -> int:
     """Return the largest horizon: a step for every operation and block, and the last write-back."""
-    pixels = int(problem.used.sum()) * len(problem.channel_sizes)
-    return operations(problem) + pixels + int(problem.exists.sum()) + 1
+    pixels = problem.pixels * len(problem.channel_sizes)
+    return operations(problem) + pixels + problem.exists.count + 1
 
 
 def horizons(problem: Problem) -> list[int]:

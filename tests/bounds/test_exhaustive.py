@@ -74,7 +74,8 @@ class SingleActions:
             macs = sum(self.game.operations[o].macs for o in bits(group))
             if peak <= self.chip.memory and macs <= self.chip.macs_per_step:
                 after = rest | sum(1 << b for b in touched)
-                yield self.chip.compute_cycles, (done | group, after)
+                cycles = self.chip.compute_cycles + self.chip.mac_cycles * macs
+                yield cycles, (done | group, after)
             group = (group - 1) & ready
 
     def least_duration(self) -> Fraction | None:
@@ -106,7 +107,7 @@ def test_search_over_steps_agrees_with_every_sequence_of_actions(problem: Proble
 def test_blocks_and_operations_agree_with_the_sizes_of_the_problem(problem: Problem) -> None:
     game = game_of(problem)
     tiles = problem.tile_grid[0] * problem.tile_grid[1]
-    assert len(game.operations) == tiles * int(problem.exists.sum())
+    assert len(game.operations) == tiles * problem.exists.count
     assert sum(operation.macs for operation in game.operations) == problem.total_macs
     kernels = [size for block, size in game.input_bytes.items() if block[0] == "kernel"]
     assert sum(kernels) == problem.kernel_total

@@ -1,6 +1,7 @@
 """The shipped instances, and the facts by which clingo users take over."""
 
 import re
+from functools import partial
 from pathlib import Path
 
 import clingo
@@ -51,6 +52,26 @@ def test_clingo_solves_the_facts_to_the_same_optimum(tmp_path: Path) -> None:
     best: list[int] = []
     control.solve(on_model=lambda model: best.append(model.cost[0]))
     assert best[-1] == offload_asp("run", path, "--out", tmp_path, "--json").json["duration"]
+
+
+def test_facts_with_steps_to_spare_are_solved_under_a_rule_that_needs_them(tmp_path: Path) -> None:
+    rule = tmp_path / "three.lp"
+    rule.write_text(":- step(T), #count { R, C, Q : load(pixel(R, C, Q), T) } > 3.\n")
+    found = offload_asp("run", "tiny-2x3", "--encoding", rule, "--out", tmp_path, "--json").json
+    for steps, satisfiable in ((3, False), (4, True)):
+        control = clingo.Control()
+        for name in ("definition.lp", "model/objective/duration.lp"):
+            control.load(str(encodings_folder() / name))
+        control.load(str(rule))
+        control.add("base", [], offload_asp("facts", "tiny-2x3", "--steps", str(steps)).out)
+        control.ground([("base", [])])
+        best: list[int] = []
+        assert control.solve(on_model=partial(_keep_cost, best)).satisfiable == satisfiable
+        assert best[-1:] == [found["duration"]] * satisfiable
+
+
+def _keep_cost(costs: list[int], model: clingo.Model) -> None:
+    costs.append(model.cost[0])
 
 
 def test_facts_stop_quietly_when_nobody_reads_on(tmp_path: Path) -> None:

@@ -166,8 +166,9 @@ def charges_of(problem: Problem, name: str) -> tuple[Fraction, Fraction, Fractio
     """Return what a byte loaded, a byte written, a compute action and the whole layer cost."""
     chip = problem.accelerator
     cycles = (chip.load_cycles, chip.write_cycles, chip.compute_cycles)
+    macs = sum(operation.macs for operation in game_of(problem).operations)
     if name == "duration":
-        return (*cycles, Fraction(0))
+        return (*cycles, chip.mac_cycles * macs)
     if name == "traffic":
         return Fraction(1), Fraction(1), Fraction(0), Fraction(0)
     assert name == "energy"
@@ -177,8 +178,7 @@ def charges_of(problem: Problem, name: str) -> tuple[Fraction, Fraction, Fractio
         each + table.static * time
         for each, time in zip((table.load, table.write, table.compute), cycles, strict=True)
     )
-    macs = sum(operation.macs for operation in game_of(problem).operations)
-    return load, write, compute, table.mac * macs
+    return load, write, compute, (table.mac + table.static * chip.mac_cycles) * macs
 
 
 # Far above any cost of a tiny layer.

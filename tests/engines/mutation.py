@@ -87,6 +87,7 @@ def layer_of(number: int) -> Problem:
         load_cycles=draw.choice([Fraction(1), Fraction(3), Fraction(1, 4)]),
         write_cycles=draw.choice([Fraction(1), Fraction(2), Fraction(5, 2)]),
         compute_cycles=Fraction(draw.randint(1, 20)),
+        mac_cycles=Fraction(number % 6 == 5, 31),
     )
 
 

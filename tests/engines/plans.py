@@ -38,6 +38,7 @@ def problem(
     write_cycles: Fraction = Fraction(1),
     compute_cycles: Fraction = Fraction(10),
     macs_per_step: int = 2**40,
+    mac_cycles: Fraction = Fraction(0),
 ) -> Problem:
     """Return a problem with even groups; unless said, memory and MACs are no limit."""
     accelerator = Accelerator(
@@ -46,6 +47,7 @@ def problem(
         write_cycles=write_cycles,
         compute_cycles=compute_cycles,
         macs_per_step=macs_per_step,
+        mac_cycles=mac_cycles,
     )
     decomposition = Resolved(
         kernel_groups=split_evenly(layer.kernels, kernel_groups),
@@ -282,7 +284,8 @@ class Sizes:
         if kind == "pixels":
             return int(self.problem.pixel_bytes[block[0]])
         if kind == "kernels":
-            return int(self.problem.kernel_bytes[block])
+            n, q = block
+            return int(self.problem.kernel_bytes[n, q])
         missing = self.missing[block]
         sizes = self.problem.partial_bytes if missing else self.problem.output_bytes
         return int(sizes[block[0]])
@@ -333,6 +336,9 @@ def cost(problem: Problem, plan: Plan) -> Cost:
         duration += accelerator.load_cycles * sum(loads.values())
         duration += accelerator.write_cycles * written
         duration += accelerator.compute_cycles * bool(touched)
+        duration += accelerator.mac_cycles * sum(
+            int(problem.operation_macs[n, q]) for n, q, _, _ in rows["compute"]
+        )
         macs = sum(int(problem.operation_macs[n, q]) for n, q, _, _ in rows["compute"])
         most_macs = max(most_macs, macs)
         energy += table.load * sum(loads.values()) + table.write * written

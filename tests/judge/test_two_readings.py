@@ -49,6 +49,7 @@ def valid_strategies(draw: st.DrawFn) -> Strategy:
         write_cycles=draw(RATES),
         compute_cycles=draw(RATES),
         macs_per_step=2**40,
+        mac_cycles=draw(st.sampled_from([Fraction(0), Fraction(2, 31)])),
     )
     groups = Resolved(
         kernel_groups=draw(splits(layer.kernels)), channel_groups=draw(splits(layer.input[0]))

@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import replace
+from fractions import Fraction
 
 from hypothesis import strategies as st
 
@@ -85,7 +86,7 @@ def tiny_problems(draw: st.DrawFn, operations: int, blocks: int, kernel: int = 3
     """Problems with at most so many operations and input blocks, on ample memory."""
 
     def is_tiny(problem: Problem) -> bool:
-        pairs = int(problem.exists.sum())
+        pairs = problem.exists.count
         pixels = int(problem.used.sum()) * len(problem.pixel_bytes)
         tiles = problem.tile_grid[0] * problem.tile_grid[1]
         return pairs * tiles <= operations and pixels + pairs <= blocks
@@ -120,7 +121,13 @@ def tight_problems(
     steps = draw(st.sampled_from([max(macs), max(macs) * 2, sum(macs)]))
     problem = problem_with(
         problem.layer,
-        accelerator(load=draw(RATES), write=draw(RATES), compute=draw(RATES), macs=steps),
+        accelerator(
+            load=draw(RATES),
+            write=draw(RATES),
+            compute=draw(RATES),
+            macs=steps,
+            mac=draw(st.sampled_from([Fraction(0), Fraction(2, 31)])),
+        ),
         problem.precision,
         problem.decomposition,
         energy=draw(ENERGIES),

@@ -142,17 +142,18 @@ def keep_books(strategy: Strategy) -> Books:
     accelerator, log = strategy.instance.accelerator, Log()
     ledger = Ledger(Blocks(strategy.instance), accelerator.memory, accelerator.macs_per_step, log)
     cycles = cache(
-        lambda loaded, written, computes: (
+        lambda loaded, written, macs: (
             accelerator.load_cycles * loaded
             + accelerator.write_cycles * written
-            + accelerator.compute_cycles * computes
+            + accelerator.compute_cycles * (macs > 0)
+            + accelerator.mac_cycles * macs
         )
     )
     actions, accounts, trace = [], [], []
     for number, step in enumerate(strategy.steps, start=1):
         done, account = ledger.replay(step)
         loaded, written, macs = account.loaded, account.written, account.macs
-        duration = cycles(loaded, written, macs > 0)
+        duration = cycles(loaded, written, macs)
         actions.append(done)
         accounts.append(account)
         trace.append(TraceRow(number, account.freed, written, loaded, account.peak, macs, duration))

@@ -107,15 +107,12 @@ def _figures(books: Books) -> dict[str, IntArray]:
 
 
 def _cycles(books: Books, accelerator: Accelerator) -> dict[str, NDArray[Any]]:
-    load, write, compute = (
-        accelerator.load_cycles,
-        accelerator.write_cycles,
-        accelerator.compute_cycles,
-    )
+    load, write = accelerator.load_cycles, accelerator.write_cycles
+    compute = accelerator.compute_time
     return {
         "load_cycles": _numbers([load * account.loaded for account in books.accounts]),
         "write_cycles": _numbers([write * account.written for account in books.accounts]),
-        "compute_cycles": _numbers([compute * bool(account.macs) for account in books.accounts]),
+        "compute_cycles": _numbers([compute(account.macs) for account in books.accounts]),
     }
 
 

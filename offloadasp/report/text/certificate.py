@@ -23,7 +23,7 @@ def proof_sentences(
     """Return the bound, its arguments, and whether it was computed again, a sentence each."""
     given = given_words(described, ((part.name, part.value) for part in proof.given))
     stated = amount(described, proof.name, proof.stated)
-    head = f"No strategy has less than {stated} of {objective_words(proof.name)}{given}."
+    head = f"No strategy has a smaller {objective_words(proof.name)} than {stated}{given}."
     if proof.stated == 0:
         return [f"Nothing is proved of the {objective_words(proof.name)}."]
     return [head, *_arguments(certificate), _standing(described, proof)]

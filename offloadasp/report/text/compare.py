@@ -24,7 +24,7 @@ from offloadasp.report.text.words import (
 )
 
 # Columns that matter least come first.
-_SPARE = ("peak", "steps", "written", "loaded")
+_SPARE = ("peak", "actions", "written", "loaded")
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,12 @@ def show_comparison(strategy: Strategy, scope: str, rows: Sequence[Row]) -> None
         ],
     )
     screen.print()
-    head = ("strategy", "cycles", "longer", "gap", "loaded", "written", "steps", "peak")
+    head = ("strategy", "cycles", "longer", "gap", "loaded", "written", "actions", "peak")
     table = [_cells(row, rows[0], strategy, bound) for row in rows]
     show_table(console(wide=True), head, table, spare=_SPARE)
     screen.print()
     screen.print("longer: than the first row; gap: to the lower bound; loaded, written and peak")
-    screen.print("of memory in bytes; steps: compute actions. No reuse: row by row in the first")
+    screen.print("of memory in bytes; actions: compute actions. No reuse: row by row in the first")
     screen.print("row's decomposition, where every step loads all that it needs.")
     there = {row.name for row in rows}
     for name in (name for name in BASELINES if name not in there):

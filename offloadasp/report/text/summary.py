@@ -124,7 +124,7 @@ def _status(result: Result) -> Text:
     text = Text("optimal" if optimal else "feasible", "green" if optimal else "yellow")
     if not _only_duration(result.claims):
         text.append(f" in {_list_words(result.claims)}")
-    if result.interrupted:
+    if result.interrupted and not optimal:
         text.append(" (interrupted: the best strategy so far)")
     return text
 

@@ -104,17 +104,16 @@ def layer_words(layer: Layer) -> str:
 
 def accelerator_words(accelerator: Accelerator) -> str:
     """Return an accelerator's memory, rates and width."""
-    rates = (
-        f"{exact_number(rate)} a {what}"
-        for rate, what in (
-            (accelerator.load_cycles, "byte loaded"),
-            (accelerator.write_cycles, "byte written"),
-            (accelerator.compute_cycles, "compute action"),
-        )
-    )
     width = plural(accelerator.macs_per_step, "multiply-accumulate")
-    memory = plural(accelerator.memory, "byte")
-    return f"{memory} of memory; cycles: {', '.join(rates)} of at most {width}"
+    rates = [
+        (accelerator.load_cycles, "byte loaded"),
+        (accelerator.write_cycles, "byte written"),
+        (accelerator.compute_cycles, f"compute action of at most {width}"),
+    ]
+    if accelerator.mac_cycles:
+        rates.append((accelerator.mac_cycles, "multiply-accumulate"))
+    cycles = ", ".join(f"{exact_number(rate)} a {what}" for rate, what in rates)
+    return f"{plural(accelerator.memory, 'byte')} of memory; cycles: {cycles}"
 
 
 def decomposition_words(decomposition: Resolved) -> str:

@@ -112,9 +112,10 @@ class Blocking:
         return np.concatenate(starts)
 
 
-def most_operations(problem: Problem) -> int:
-    """Return how many operations of the largest kind the processing unit does in a step."""
+def most_operations(problem: Problem, *, smallest: bool = False) -> int:
+    """Return how many operations of the largest, or smallest, kind fit into a compute action."""
     height, width = problem.decomposition.tile
-    work = int(problem.operation_macs.max()) * height * width
-    everything = int(np.prod(problem.tile_grid)) * int(problem.exists.sum())
+    macs = problem.operation_macs
+    work = (macs.min() if smallest else macs.max()) * height * width
+    everything = int(np.prod(problem.tile_grid)) * problem.exists.count
     return min(problem.accelerator.macs_per_step // work, everything)

@@ -93,6 +93,7 @@ class Player {
     if (!Number.isInteger(step) || step < 1) return false;
     this.pause();
     this.go(step);
+    this.root.scrollIntoView({ block: "nearest" });
     return true;
   }
 
