@@ -12,6 +12,7 @@ BASELINES = {
     "row_by_row": "row by row",
     "zigzag": "zigzag",
     "strips": "best strip",
+    "loop_nest": "best loop nest",
     "no_reuse": "no reuse",
 }
 """The baselines by the names of their traversals, and no reuse at all."""

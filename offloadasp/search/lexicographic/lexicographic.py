@@ -171,6 +171,7 @@ class Lexicographic:
             duration_bound=shortest,
             baselines=known.baselines,
             unsearched=None if known.pool is None else known.pool.unsearched,
+            nest=None if known.pool is None else known.pool.nest,
         )
 
     def _claims(self, plan: Plan, proofs: Sequence[Proven]) -> tuple[Claim, ...]:

@@ -34,6 +34,30 @@ def actions(tiles: Tiles, mode: Mode, need: Needs) -> IntArray:
     return total
 
 
+def operations(tiles: Tiles, mode: Mode, need: Needs) -> IntArray:
+    """Return about how many operations at positions the plan of a nest has, shape (tiles,).
+
+    The finer kernels and channels are cut, the more there are.
+    """
+    sizes, kernels = tiles.sizes, tiles.size("m")
+    slack = sizes.memory - need.least
+    few = np.minimum(kernels, np.maximum(1, sizes.windows // tiles.size("c")))
+    if mode.walk == "kernels":
+        free = slack + (sizes.slice if mode.outputs else need.kernel + need.result)
+        few = np.minimum(few, np.maximum(1, free // need.kernel))
+    elif not mode.outputs and mode.depth == "together":
+        few = np.minimum(few, 1 + slack // np.maximum(1, need.result))
+    # Of tiles that do not fit the slack is negative.
+    few = np.maximum(1, few)
+    pairs = tiles.rounds("m") * _parts(kernels, few) * tiles.rounds("c")
+    if mode.walk == "channels" or mode.depth != "together":
+        pairs = pairs * tiles.size("c")
+    groups = tiles.rounds("g") * tiles.size("g")
+    positions = tiles.measures["outputs", "p"].total * tiles.measures["outputs", "q"].total
+    found: IntArray = positions * groups * pairs
+    return found
+
+
 def _per_tile(sizes: Sizes, mode: Mode, need: Needs, slack: IntArray, extent: Extent) -> IntArray:
     """Return the compute actions of one tile of each kind, of the given extent."""
     channels, kernels = extent["c"], extent["g"] * extent["m"]

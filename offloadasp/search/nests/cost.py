@@ -1,10 +1,10 @@
 """What nests cost, in closed form: bytes exactly, the memory they need, and compute actions.
 
 Everything is an array with one entry a tile of the family. Loops turn round, so two tiles in a row
-differ in one loop by one; when loop l goes on, a loop k inside it stands at one of its two ends. How
-often k has turned by then is told by parities: with an even number of tiles in the loops between
-them, k is back at its first tile; with an odd number, k is at its last tile where l goes on from an
-even one, and at its first tile otherwise. So a sum over all pairs of neighbours is a product.
+differ in one loop by one; when loop l goes on, a loop k inside it stands at one of its two ends.
+Parities tell at which: with an even number of tiles in the loops between them, k is back at its
+first tile; with an odd number, k is at its last tile where l goes on from an even one, and at its
+first tile otherwise. So a sum over all pairs of neighbours is a product.
 """
 
 from collections.abc import Iterable, Sequence
@@ -82,7 +82,7 @@ def sizes_of(problem: Problem) -> Sizes:
 def axes_of(problem: Problem) -> dict[Loop, Axis]:
     """Return the tables of all loops, with every tile size."""
     layer = problem.layer
-    rows, columns = problem.taps_per_axis
+    rows, columns = (_mask(problem, axis) for axis in (0, 1))
     return {
         "g": plain_axis(layer.group),
         "p": spatial_axis(rows),
@@ -90,6 +90,15 @@ def axes_of(problem: Problem) -> dict[Loop, Axis]:
         "m": plain_axis(layer.kernels // layer.group),
         "c": plain_axis(layer.input[0] // layer.group, channels=True),
     }
+
+
+def _mask(problem: Problem, axis: int) -> BoolArray:
+    """Return which input rows (0) or columns (1) each output row or column reads."""
+    listed = problem.reads[axis].listed()
+    mask = np.zeros((len(listed), problem.layer.input[1 + axis]), dtype=np.bool_)
+    output, tap = np.nonzero(listed >= 0)
+    mask[output, listed[output, tap]] = True
+    return mask
 
 
 @dataclass(frozen=True)
@@ -171,7 +180,7 @@ class Tiles:
         )
 
     def largest(self, operand: Operand) -> IntArray:
-        """Return the elements of an operand that the largest tile may hold, of those in question."""
+        """Return the elements of an operand that the largest tile may hold."""
         ends = (self.measures[operand, loop] for loop in REACHED[operand])
         return product(np.maximum(one.most, np.maximum(one.first, one.last)) for one in ends)
 
@@ -194,7 +203,7 @@ class Tiles:
         return apart if kept is None else apart - self.shared(operand, kept)
 
     def _pairs(self, operand: Operand, loop: Loop) -> tuple[IntArray, IntArray] | None:
-        """What neighbours along a loop share there, from even and from odd tiles; None: nothing."""
+        """Return what neighbours along a loop share, from even and odd tiles; None: nothing."""
         if loop not in REACHED[operand]:
             rounds = self.rounds(loop)
             return rounds // 2, (rounds - 1) // 2

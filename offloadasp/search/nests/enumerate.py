@@ -17,7 +17,7 @@ from offloadasp.asp.facts import Scale, scale_of
 from offloadasp.base.arrays import IntArray
 from offloadasp.limits.clock import Clock
 from offloadasp.model.problem import Problem
-from offloadasp.search.nests.actions import actions
+from offloadasp.search.nests.actions import actions, operations
 from offloadasp.search.nests.axes import Axis
 from offloadasp.search.nests.cost import Tiles, axes_of, needs, product, sizes_of
 from offloadasp.search.nests.family import LOOPS, MODES, REACHED, Loop, Mapping, Mode, Operand
@@ -63,7 +63,9 @@ class Ranking:
         self.best = sorted([*self.best, (cost, mapping)], key=lambda one: one[0])[: self.few]
 
 
-def enumerate_nests(problem: Problem, clock: Clock, few: int = 1) -> Ranking:
+def enumerate_nests(
+    problem: Problem, clock: Clock, few: int = 1, most: int | None = None
+) -> Ranking:
     """Return the cheapest loop nests of a layer, at the prices of a problem.
 
     Parameters
@@ -74,9 +76,11 @@ def enumerate_nests(problem: Problem, clock: Clock, few: int = 1) -> Ranking:
         Its time ends the enumeration early. Within a budget the work is limited by its own count.
     few
         How many to return.
+    most
+        Operations at positions that their plans may have; None: any number.
     """
     ranking = Ranking(few)
-    _Enumeration(problem, clock, ranking).run()
+    _Enumeration(problem, clock, ranking, most).run()
     return ranking
 
 
@@ -87,6 +91,7 @@ class _Enumeration:
     problem: Problem
     clock: Clock
     ranking: Ranking
+    most: int | None
     thinned: bool = False
 
     @cached_property
@@ -149,12 +154,20 @@ class _Enumeration:
         rough = self._rough(tiles)
         found = []
         for k, mode in enumerate(MODES):
-            fits = _fitting(tiles, mode)
+            fits = self._fitting(tiles, mode)
             cost = rough[mode.inputs, mode.weights, mode.outputs][fits]
             found.append((cost, fits, np.full(len(fits), k)))
         bound, chosen, modes = (np.concatenate(parts) for parts in zip(*found, strict=True))
         order = np.argsort(bound, kind="stable")
         return bound[order], tiles.at(chosen[order]), modes[order]
+
+    def _fitting(self, tiles: Tiles, mode: Mode) -> IntArray:
+        """Return the tiles that fit the memory, a compute action, and the operations allowed."""
+        need = needs(tiles, mode)
+        fits = (need.least <= tiles.sizes.memory) & (tiles.size("c") <= tiles.sizes.windows)
+        if self.most is not None:
+            fits &= operations(tiles, mode, need) <= self.most
+        return np.flatnonzero(fits)
 
     def _rough(self, tiles: Tiles) -> dict[tuple[bool, bool, bool], IntArray]:
         """Bound the costs of tiles from below, by which operands are whole.
@@ -206,8 +219,8 @@ class _Enumeration:
         """Bound from below how many elements of operands are moved, by the two innermost loops."""
         found = {}
         for name in _OPERANDS:
-            around: IntArray = np.ones(1, dtype=np.int64)
-            least: IntArray = np.zeros(len(tiles), dtype=np.int64)
+            around = np.ones(len(tiles), dtype=np.int64)
+            least = np.zeros_like(around)
             for loop in reversed(pair):
                 rounds = tiles.rounds(loop)
                 if loop in REACHED[name]:
@@ -215,7 +228,9 @@ class _Enumeration:
                     if name == "inputs" and loop in ("p", "q"):
                         apart = apart - tiles.beside(loop)
                     turns = count // (around * rounds) - 1
-                    least = apart // around - turns * tiles.largest(name)
+                    least = np.asarray(
+                        apart // around - turns * tiles.largest(name), dtype=np.int64
+                    )
                     break
                 around = around * rounds
             found[name] = least
@@ -224,7 +239,7 @@ class _Enumeration:
     def _open(self, classes: Tiles, mode: Mode) -> None:
         """Look at all sizes of classes."""
         for tiles in self._members(classes):
-            fitting = tiles.at(_fitting(tiles, mode))
+            fitting = tiles.at(self._fitting(tiles, mode))
             if len(fitting):
                 self.ranking.tried += len(fitting)
                 self._take(fitting, mode)
@@ -277,14 +292,6 @@ class _Enumeration:
 
 
 _NEVER = np.iinfo(np.int64).max
-
-
-def _fitting(tiles: Tiles, mode: Mode) -> IntArray:
-    """Return the tiles that fit the memory, and of which a position fits a compute action."""
-    sizes = tiles.sizes
-    return np.flatnonzero(
-        (needs(tiles, mode).least <= sizes.memory) & (tiles.size("c") <= sizes.windows)
-    )
 
 
 def _thinned(span: IntArray) -> IntArray:

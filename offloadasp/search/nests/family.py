@@ -107,6 +107,23 @@ class Mapping:
         return self.sizes[LOOPS.index(loop)]
 
 
+@dataclass(frozen=True)
+class BestNest:
+    """The best loop nest found, as a baseline, and what its search says of the family.
+
+    Attributes
+    ----------
+    complete
+        Whether nothing in the family costs less, at the prices of the search.
+    tried
+        Members looked at.
+    """
+
+    mapping: Mapping
+    complete: bool
+    tried: int
+
+
 _NAMES: dict[Loop, str] = {
     "g": "groups",
     "p": "rows",
