@@ -6,6 +6,7 @@ from fractions import Fraction
 from offloadasp.model.instance import Instance
 from offloadasp.model.plan import Plan
 from offloadasp.model.problem import Problem
+from offloadasp.model.semantics import SERIAL
 from offloadasp.search.construct.residency import plan_of
 from offloadasp.search.effort import Effort
 from offloadasp.search.nests.enumerate import Ranking, enumerate_nests
@@ -104,8 +105,8 @@ class Nests:
 
 
 def free(problem: Problem) -> bool:
-    """Return whether a problem leaves groups and tile free to choose, and is not too long."""
-    if not isinstance(problem.instance, Instance):
+    """Return whether groups and tile are free, steps are serial, and lines are not too long."""
+    if not isinstance(problem.instance, Instance) or problem.semantics != SERIAL:
         return False
     choice = problem.instance.choice
     return (
