@@ -15,6 +15,7 @@ from bench.suite import Limits, Options, Suite, measure, selected
 from offloadasp.base.errors import InputError, InterruptedEarly
 from offloadasp.base.files import write_whole
 from offloadasp.cli.errors import OneLineErrors
+from offloadasp.model.objectives import DURATION, TRAFFIC
 
 COMMAND = "scripts/bench"
 _OUT = Path("out/bench")
@@ -23,6 +24,7 @@ SUITES = (
     flat.SUITE,
     serial.SUITE,
     layers.SUITE,
+    layers.TRAFFIC,
     scaled.SUITE,
     whole.SUITE,
     peers.CPSAT,
@@ -101,8 +103,28 @@ def _add(suite: Suite) -> None:
 
 
 for _suite in SUITES:
-    if _suite not in PEERS.values():
+    if _suite not in (*PEERS.values(), layers.SUITE, layers.TRAFFIC):
         _add(_suite)
+
+
+@app.command(name=layers.SUITE.name, help=f"{layers.SUITE.title}.")
+def layers_(
+    objective: Annotated[str, typer.Option(help="What plans minimise: duration or traffic.")] = (
+        DURATION
+    ),
+    time_limit: _TimeLimit = 60,
+    threads: _Threads = 2,
+    seed: _Seed = 0,
+    jobs: _Jobs = 1,
+    only: _Only = None,
+    out: _Out = _OUT,
+    resume: _Resume = False,
+) -> None:
+    """Measure real layers, by duration or by bytes moved."""
+    if objective not in (DURATION, TRAFFIC):
+        raise InputError(f"--objective: must be {DURATION} or {TRAFFIC}, not '{objective}'")
+    options = _options(time_limit, threads, seed, jobs, only, out, resume)
+    _run(layers.SUITE if objective == DURATION else layers.TRAFFIC, options)
 
 
 @app.command(name="peers")

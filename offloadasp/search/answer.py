@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from offloadasp.model.claim import Claim
 from offloadasp.model.plan import Plan
 from offloadasp.model.strategy import Strategy, plan_of
+from offloadasp.search.nests.family import BestNest
 from offloadasp.search.pool import Listener, Status
 from offloadasp.search.source import EarlierFile, Source, Unsearched, method_words
 
@@ -31,6 +32,8 @@ class Answer:
         The best plan of each plain order.
     unsearched
         Why a complete search was left out, if one was.
+    nest
+        The loop nest among the baselines, if one is.
     scope
         To what the bounds are limited; empty if they are global.
     proofs
@@ -43,6 +46,7 @@ class Answer:
     duration_bound: Fraction
     baselines: dict[str, Plan] = field(default_factory=dict)
     unsearched: Unsearched | None = None
+    nest: BestNest | None = None
     scope: str = ""
     proofs: tuple["Proven", ...] = ()
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from offloadasp.bounds import Bound
 from offloadasp.model.plan import Plan
+from offloadasp.search.nests.family import BestNest
 from offloadasp.search.question import Question
 from offloadasp.search.source import Source, Unsearched
 
@@ -59,6 +60,8 @@ class Pool:
         The best plan of each plain order.
     unsearched
         Why a complete search was left out, if one was.
+    nest
+        The loop nest among the baselines, if one is.
     """
 
     question: Question
@@ -70,6 +73,7 @@ class Pool:
     certificate: Mapping[str, Any] = field(init=False)
     baselines: dict[str, Plan] = field(default_factory=dict)
     unsearched: Unsearched | None = None
+    nest: BestNest | None = None
 
     def __post_init__(self) -> None:
         self.bound = self.analytic.value
@@ -116,5 +120,6 @@ class Pool:
         """Take what another pool of the same question knows better."""
         if other.best is not None and (self.best is None or other.best.cost < self.best.cost):
             self.best, self.baselines = other.best, other.baselines
+            self.nest = other.nest
             self.unsearched = other.unsearched
         self.prove(other.bound, other.certificate)

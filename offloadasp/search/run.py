@@ -4,6 +4,7 @@ from offloadasp.bounds import lower_bound
 from offloadasp.limits.abandonable import aside
 from offloadasp.search.deterministic import LessMemory, climb
 from offloadasp.search.effort import Effort
+from offloadasp.search.nests.worker import Nests
 from offloadasp.search.pool import Listener, Pool
 from offloadasp.search.question import Question
 from offloadasp.search.workers import Anneal, Construct, Refute, Worker
@@ -27,10 +28,12 @@ def _by_the_clock(question: Question, effort: Effort, tell: Listener) -> Pool:
     bound = aside(lambda: lower_bound(question.whole), lambda: effort.clock.in_vain)
     pool = Pool(question, bound, tell)
     first = Anneal(turns=effort.threads == 1)
-    workers: list[Worker] = [Construct(), LessMemory(), first, Refute(beside=first)]
+    nests = Nests()
+    workers: list[Worker] = [Construct(), nests, LessMemory(), first, Refute(beside=first)]
     for worker in workers:
         if not pool.closed and worker.fits(pool):
             worker.run(pool, effort)
     if not pool.closed:
         Anneal(first.improver, last=True).run(pool, effort)
+    nests.finish(pool)
     return pool

@@ -6,6 +6,8 @@ from typing import Literal
 from offloadasp.model.plan import Plan
 from offloadasp.search.construct.blocking import Blocking
 from offloadasp.search.construct.traversal import Traversal
+from offloadasp.search.nests.family import Mapping
+from offloadasp.search.nests.family import words as nest_words
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,13 @@ class Constructed:
     blocking: Blocking
     traversal: Traversal
     tried: int = 0
+
+
+@dataclass(frozen=True)
+class Nested:
+    """A two-level loop nest; what it leaves of the memory holds what is needed soonest."""
+
+    mapping: Mapping
 
 
 @dataclass(frozen=True)
@@ -88,7 +97,15 @@ class EarlierFile:
 
 
 Source = (
-    Constructed | LeastMemory | Annealed | Refuted | Baseline | Obeying | UnderRules | EarlierFile
+    Constructed
+    | Nested
+    | LeastMemory
+    | Annealed
+    | Refuted
+    | Baseline
+    | Obeying
+    | UnderRules
+    | EarlierFile
 )
 
 
@@ -108,7 +125,7 @@ def method_words(source: Source, plan: Plan, unsearched: Unsearched | None) -> s
 
 
 def _source_words(source: Source, plan: Plan) -> str:
-    if isinstance(source, Constructed | LeastMemory | Annealed):
+    if isinstance(source, Constructed | Nested | LeastMemory | Annealed):
         # Blocks of one size: keeping the block needed soonest is optimal.
         optimal = plan.problem.exists.count == 1
         keeping = "optimal" if optimal else "a heuristic"
@@ -131,6 +148,8 @@ def _start_words(source: Source) -> str:
         return f"local search from {_start_words(source.start)}"
     if isinstance(source, Constructed):
         return f"{_traversal_words(source.traversal)}, {_blocking_words(source.blocking)}"
+    if isinstance(source, Nested):
+        return f"loop nest: {nest_words(source.mapping)}"
     return "row by row, one output at a time"
 
 

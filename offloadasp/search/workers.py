@@ -34,7 +34,7 @@ from offloadasp.search.source import LeastMemory, Refuted
 
 # Until when plans are constructed, as shares of the time limit: where a local search can follow,
 # and otherwise; where a complete search may follow, both. Few decompositions take far less.
-_CONSTRUCTED, _CONSTRUCTED_FIRST = (0.7, 0.9), (0.3, 0.3)
+_CONSTRUCTED, _CONSTRUCTED_FIRST = (0.6, 0.6), (0.3, 0.3)
 # Until which share of the time limit a single thread improves plans before it searches completely.
 _IMPROVED = 0.4
 # Ground rules that one unit of a budget pays for; it also pays for one evaluation and one conflict.

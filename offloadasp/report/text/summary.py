@@ -32,6 +32,8 @@ from offloadasp.report.text.words import (
     scope_words,
 )
 from offloadasp.result import Result
+from offloadasp.search.nests.family import BestNest
+from offloadasp.search.nests.family import words as nest_words
 
 
 def show_run(result: Result, instance: Instance, *, edited: bool, written: bool = True) -> None:
@@ -60,6 +62,9 @@ def show_run(result: Result, instance: Instance, *, edited: bool, written: bool 
         head = ("baseline", "cycles", "longer by")
         table = _baselines(result.answer.baselines, result.strategy.duration)
         show_table(console(wide=True), head, table)
+    if result.answer.nest is not None:
+        screen.print()
+        show_rows(screen, [("best loop nest", _nest(result.answer.nest))])
     if not written:
         print(f"\n{dumps(result.strategy)}", end="")
 
@@ -79,6 +84,7 @@ def run_object(result: Result, *, edited: bool, written: bool = True) -> dict[st
         "verified": replay.verified and result.by_rules.accepted,
         "max_abs_error": replay.max_abs_error,
         "baselines": {name: exact_number(one.duration) for name, one in answer.baselines.items()},
+        **_nest_object(answer.nest),
         "decomposition": decomposition.model_dump(mode="json"),
         "seconds": {name: round(value, 3) for name, value in result.seconds.items()},
         "strategy": str(result.path) if written else None,
@@ -198,6 +204,21 @@ def _objective_object(claims: Sequence[Claim]) -> dict[str, Any]:
 def _verified(replay: Replay) -> Text:
     words = error_words(replay.max_abs_error, replay.tolerance)
     return Text.assemble(("verified", "green"), f": {words}; accepted by check.lp")
+
+
+def _nest_object(nest: BestNest | None) -> dict[str, Any]:
+    if nest is None:
+        return {}
+    mapping, complete = nest_words(nest.mapping), nest.complete
+    return {"loop_nest": {"mapping": mapping, "complete": complete, "tried": nest.tried}}
+
+
+def _nest(nest: BestNest) -> str:
+    """Return a loop nest and what is known of its family, which is all that this says."""
+    known = "no other nest of that family costs less"
+    if not nest.complete:
+        known = f"the best of {nest.tried} tried"
+    return f"{nest_words(nest.mapping)}: {known}"
 
 
 def _baselines(baselines: dict[str, Plan], duration: Fraction) -> list[tuple[str, str, str]]:

@@ -13,6 +13,7 @@ BASELINES = {
     "row_by_row": "row by row",
     "zigzag": "zigzag",
     "strips": "best strip",
+    "loop_nest": "best loop nest",
     "no_reuse": "no reuse",
     "shipped": "without your rules",
 }

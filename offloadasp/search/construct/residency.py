@@ -98,7 +98,7 @@ def schedule(
     last = int(step[-1])
     kernels, kernel_bytes = _kernels(problem, order, step, residents, patience)
     fixed = (
-        scale.load * int(_kernel_bytes(problem, kernels.block[kernels.starts]).sum())
+        scale.load * int(bytes_of_kernels(problem, kernels.block[kernels.starts]).sum())
         + scale.write * problem.output_total
         + scale.compute * last
     )
@@ -107,13 +107,13 @@ def schedule(
     occupied = kernel_bytes + _output_occupancy(problem, order, step)
     if occupied.max() > problem.memory:
         return None
-    pixels = _pixel_uses(problem, order, step)
+    pixels = pixel_uses(problem, order, step)
     bytes_of = problem.pixel_bytes[pixels.block // problem.plane]
     occupied += np.bincount(pixels.step, weights=bytes_of, minlength=last + 2).astype(np.int64)
     slack = (problem.memory - occupied)[: last + 1]
     if slack[1:].min() < 0:
         return None
-    kept = _keep_soonest(pixels, slack // int(problem.pixel_bytes.max()))
+    kept = keep_soonest(pixels, slack // int(problem.pixel_bytes.max()))
     pixels = Uses(pixels.block, pixels.step, pixels.joined & kept)
     cost = fixed + scale.load * int(bytes_of[pixels.starts].sum())
     return Schedule(cost, order, step, pixels, kernels)
@@ -126,11 +126,11 @@ def _shared(problem: Problem, order: Order, step: IntArray, best: int | None) ->
     least = scale.load * (problem.input_total + problem.kernel_total)
     if best is not None and fixed + least >= best:
         return None
-    pixels = _pixel_uses(problem, order, step)
-    kernels = Uses(*_distinct(order.n * problem.exists.shape[1] + order.q, step))
+    pixels = pixel_uses(problem, order, step)
+    kernels = Uses(*distinct(order.n * problem.exists.shape[1] + order.q, step))
     sizes = (
         problem.pixel_bytes[pixels.block // problem.plane],
-        _kernel_bytes(problem, kernels.block),
+        bytes_of_kernels(problem, kernels.block),
     )
     occupied = _output_occupancy(problem, order, step)
     for uses, size in zip((pixels, kernels), sizes, strict=True):
@@ -145,7 +145,7 @@ def _shared(problem: Problem, order: Order, step: IntArray, best: int | None) ->
         np.r_[pixels.joined, False, kernels.joined],
     )
     size = np.concatenate(sizes)
-    kept = both.joined & _keep_soonest(both, slack, size)
+    kept = both.joined & keep_soonest(both, slack, size)
     count = len(pixels.block)
     pixels = Uses(pixels.block, pixels.step, kept[: count - 1])
     kernels = Uses(kernels.block, kernels.step, kept[count:])
@@ -153,7 +153,8 @@ def _shared(problem: Problem, order: Order, step: IntArray, best: int | None) ->
     return Schedule(fixed + scale.load * loads, order, step, pixels, kernels)
 
 
-def _distinct(block: IntArray, step: IntArray) -> tuple[IntArray, IntArray, BoolArray]:
+def distinct(block: IntArray, step: IntArray) -> tuple[IntArray, IntArray, BoolArray]:
+    """Return the distinct pairs of block and step, sorted, and which follow one of their block."""
     span = int(step.max(initial=0)) + 1
     key = np.sort(block * span + step)  # several times as fast as np.unique
     new = np.ones(len(key), dtype=np.bool_)
@@ -167,17 +168,17 @@ def _kernels(
 ) -> tuple[Uses, IntArray]:
     """Return the kernel blocks' uses and the bytes they occupy in each step, shape (last + 2,)."""
     groups = problem.exists.shape[1]
-    block, at, same = _distinct(order.n * groups + order.q, step)
+    block, at, same = distinct(order.n * groups + order.q, step)
     number = problem.exists.number(*np.divmod(block, groups))
     joined = same & ((np.diff(at) <= patience) | (number[1:] < residents))
     uses = Uses(block, at, joined)
     occupied = np.zeros(int(step[-1]) + 2, dtype=np.int64)
-    np.add.at(occupied, at[uses.starts], _kernel_bytes(problem, block[uses.starts]))
-    np.add.at(occupied, at[uses.stops] + 1, -_kernel_bytes(problem, block[uses.stops]))
+    np.add.at(occupied, at[uses.starts], bytes_of_kernels(problem, block[uses.starts]))
+    np.add.at(occupied, at[uses.stops] + 1, -bytes_of_kernels(problem, block[uses.stops]))
     return uses, np.cumsum(occupied)
 
 
-def _kernel_bytes(problem: Problem, block: IntArray) -> IntArray:
+def bytes_of_kernels(problem: Problem, block: IntArray) -> IntArray:
     """Return the bytes of kernel blocks, counted as n · Q + q."""
     return problem.kernel_bytes[np.divmod(block, problem.exists.shape[1])]
 
@@ -222,17 +223,18 @@ def patches(problem: Problem) -> IntArray:
     return _patches_of(problem.layer)
 
 
-def _pixel_uses(problem: Problem, order: Order, step: IntArray) -> Uses:
+def pixel_uses(problem: Problem, order: Order, step: IntArray) -> Uses:
+    """Return which pixel blocks, counted as q · (H · W) + (r · W + c), are used in which steps."""
     positions = order.i * problem.out_width + order.j
     plane = order.q * problem.positions + positions
-    plane, at, _ = _distinct(plane, step)  # kernel groups of one step share their pixels
+    plane, at, _ = distinct(plane, step)  # kernel groups of one step share their pixels
     patch = patches(problem)[plane % problem.positions]
     real = patch >= 0
     block = (plane // problem.positions)[:, None] * problem.plane + patch
-    return Uses(*_distinct(block[real], np.broadcast_to(at[:, None], patch.shape)[real]))
+    return Uses(*distinct(block[real], np.broadcast_to(at[:, None], patch.shape)[real]))
 
 
-def _keep_soonest(uses: Uses, slots: IntArray, sizes: IntArray | None = None) -> BoolArray:
+def keep_soonest(uses: Uses, slots: IntArray, sizes: IntArray | None = None) -> BoolArray:
     """Return which gaps between uses of one block to keep, given free slots in each step.
 
     A gap between consecutive steps needs no slot. Sweeping over the steps, a gap joins when it

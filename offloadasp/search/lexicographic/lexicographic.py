@@ -172,6 +172,7 @@ class Lexicographic:
             baselines=known.baselines,
             unsearched=None if known.pool is None else known.pool.unsearched,
             proofs=tuple(known.proofs),
+            nest=None if known.pool is None else known.pool.nest,
         )
 
     def _claims(self, plan: Plan, proofs: Sequence[Proven]) -> tuple[Claim, ...]:

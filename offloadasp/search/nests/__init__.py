@@ -1,0 +1,1 @@
+"""Two-level loop nests: the family of plans that other mappers search, and what it gives here."""

@@ -1,0 +1,123 @@
+"""Loop nests in a search: the best ones of the family as plans, and as a baseline."""
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from offloadasp.model.instance import Instance
+from offloadasp.model.plan import Plan
+from offloadasp.model.problem import Problem
+from offloadasp.model.semantics import SERIAL
+from offloadasp.search.construct.residency import plan_of
+from offloadasp.search.effort import Effort
+from offloadasp.search.nests.enumerate import Ranking, enumerate_nests
+from offloadasp.search.nests.family import BestNest, Mapping
+from offloadasp.search.nests.keep import as_memory_allows, as_the_family
+from offloadasp.search.nests.plan import lay_out, operations_of
+from offloadasp.search.pool import Offer, Pool
+from offloadasp.search.size_limits import CHECKED, within_reach
+from offloadasp.search.source import Nested
+
+NEST = "loop_nest"
+# Until when nests are tried, in shares of the time limit: where a complete search may follow, where
+# a local search can, and otherwise.
+_UNTIL = (0.36, 0.75, 0.92)
+# Nests that are made into plans; operations at positions of the baseline, which only the simulator
+# replays.
+_TRIED, _BASELINE = 24, 1_000_000
+# Outputs in a row, at most: the tables of tile sizes are quadratic in them.
+_LONGEST = 1024
+
+
+@dataclass
+class Nests:
+    """Tries the best loop nests, each with all that the memory it leaves can keep.
+
+    Attributes
+    ----------
+    held
+        The best plan found, where it is too large for a local search and another one is not: to be
+        offered after that search.
+    """
+
+    held: Offer | None = None
+
+    def fits(self, pool: Pool) -> bool:
+        """Return whether groups and tile are free to choose."""
+        return free(pool.question.whole)
+
+    def run(self, pool: Pool, effort: Effort) -> None:
+        """Offer the best plan found, and the best nest of the family as a baseline."""
+        whole, clock = pool.question.whole, effort.clock
+        share = _UNTIL[2]
+        if pool.question.in_reach:
+            share = _UNTIL[0]
+        elif pool.best is not None and within_reach(pool.best.plan.problem):
+            share = _UNTIL[1]
+        limit = replace(clock, seconds=clock.seconds * share, evaluations=None)
+        if limit.expired():
+            return
+        ranking = enumerate_nests(whole, limit, _TRIED, CHECKED)
+        self._baseline(pool, enumerate_nests(whole, limit, 1), ranking)
+        for _, mapping in ranking.best:
+            if pool.closed or limit.expired():
+                break
+            self._try(pool, mapping)
+
+    def finish(self, pool: Pool) -> None:
+        """Offer what was held back."""
+        if self.held is not None:
+            pool.offer(self.held.plan, self.held.source)
+
+    def _baseline(self, pool: Pool, every: Ranking, small: Ranking) -> None:
+        """Set the best nest beside what is found; of those whose plans are not too large."""
+        best, complete = every.best[:1], every.complete
+        if best and operations_of(pool.question.whole, best[0][1]) > _BASELINE:
+            best, complete = small.best[:1], False
+        for _, mapping in best:
+            plan = plan_of_nest(pool.question.whole, mapping)
+            if plan is not None:
+                pool.baselines[NEST] = plan
+                pool.nest = BestNest(mapping, complete, every.tried + small.tried)
+                if plan.problem.positions * plan.problem.exists.count <= CHECKED:
+                    self._take(pool, Offer(plan, Nested(mapping)))
+
+    def _try(self, pool: Pool, mapping: Mapping) -> None:
+        """Keep what memory allows beside a nest, and offer that if it is the best so far."""
+        unit, fixed = pool.question.unit, pool.question.whole.prices.fixed
+        laid = lay_out(pool.question.whole, mapping)
+        found = min(as_memory_allows(laid, mapping), key=lambda made: made.cost, default=None)
+        if found is not None and self._better(pool, found.cost * unit + fixed):
+            self._take(pool, Offer(plan_of(laid.problem, found), Nested(mapping)))
+
+    def _better(self, pool: Pool, cost: Fraction) -> bool:
+        return all(cost < known.cost for known in (pool.best, self.held) if known is not None)
+
+    def _take(self, pool: Pool, offer: Offer) -> None:
+        """Offer a plan, now or after the local search."""
+        if not self._better(pool, offer.cost):
+            return
+        searched = pool.best is not None and within_reach(pool.best.plan.problem)
+        if searched and not within_reach(offer.plan.problem):
+            self.held = offer
+        else:
+            pool.offer(offer.plan, offer.source)
+        pool.report(offer.cost, "loop nests")
+
+
+def free(problem: Problem) -> bool:
+    """Return whether groups and tile are free, steps are serial, and lines are not too long."""
+    if not isinstance(problem.instance, Instance) or problem.semantics != SERIAL:
+        return False
+    choice = problem.instance.choice
+    return (
+        choice.kernel_groups == choice.channel_groups == "auto"
+        and choice.tile in ("auto", (1, 1))
+        and max(problem.out_height, problem.out_width) <= _LONGEST
+    )
+
+
+def plan_of_nest(problem: Problem, mapping: Mapping) -> Plan | None:
+    """Return a nest as a plan that keeps what the family keeps; None where it does not fit."""
+    laid = lay_out(problem, mapping)
+    made = as_the_family(laid, mapping)
+    return None if made is None else plan_of(laid.problem, made)
