@@ -14,7 +14,7 @@ from clingo.ast import AST, ASTType, Sign
 
 from offloadasp.asp.facts import facts
 from offloadasp.asp.kinds import Edit, Statement
-from offloadasp.asp.overlay import BROKEN, soften
+from offloadasp.asp.overlay import BROKEN, STATIC, soften
 from offloadasp.asp.shipped import shipped_source
 from offloadasp.asp.statements import is_constraint, nodes, signature
 from offloadasp.model.instance import Instance, Resolved
@@ -53,7 +53,7 @@ def impossible(instance: Instance, edit: Edit) -> Statement | None:
         return None
     control = clingo.Control(logger=lambda *_: None)
     problem = problem_of(instance, _coarsest(instance))
-    texts = [shipped_source(f"model/{name}.lp").text for name in ("layer", "decomposition")]
+    texts = [shipped_source(name).text for name in STATIC]
     control.add("base", [], "\n".join([facts(problem, 1, exact=True), *texts, _ACTIONS]))
     with clingo.ast.ProgramBuilder(control) as builder:
         for number, one in enumerate(wanted):
