@@ -31,11 +31,15 @@ _CERTAIN = {
     ("started", 2): 1,
     ("complete", 2): 1,
     ("computing", 1): 0,
+    ("step", 1): 0,
+    ("active", 1): 0,
 }
 _ACTIONS = """
 compute(O, s(O)) :- operation(O).
 done(O, s(done, O)) :- operation(O).
 computing(s).
+step(s(step)).
+active(s(active)).
 load(B, s(load, B)) :- block(B, _).
 free(B, s(free, B)) :- block(B, _).
 on_chip(B, s(on, B)) :- block(B, _).
