@@ -24,6 +24,7 @@ from offloadasp.asp.shipped import records, shipped_source
 from offloadasp.asp.statements import (
     Signature,
     canonical,
+    children,
     heads,
     is_constraint,
     nodes,
@@ -365,7 +366,5 @@ def _globals(node: AST) -> Iterator[str]:
     if node.ast_type == ASTType.Variable and node.name != "_":
         yield node.name
     if node.ast_type not in _ELEMENTS:
-        for key in node.child_keys:
-            child = getattr(node, key)
-            for one in [child] if isinstance(child, AST) else child or ():
-                yield from _globals(one)
+        for child in children(node):
+            yield from _globals(child)
