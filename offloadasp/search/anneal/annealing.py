@@ -17,9 +17,9 @@ import numpy as np
 
 from offloadasp.model.problem import Problem
 from offloadasp.search.anneal.arrangement import no_operations, schedule_of, search_from
-from offloadasp.search.anneal.compiled import Ints, compiled, ints, record
 from offloadasp.search.anneal.evaluation import Purpose, evaluate
 from offloadasp.search.anneal.moves import Move, apply_move, below, note_positions, undo_move
+from offloadasp.search.anneal.numba_or_python import Ints, compiled, ints, record
 from offloadasp.search.anneal.state import Arrangement, State
 from offloadasp.search.construct.residency import Schedule
 

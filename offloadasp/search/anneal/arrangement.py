@@ -7,9 +7,9 @@ import numpy as np
 
 from offloadasp.base.arrays import BoolArray, IntArray
 from offloadasp.model.problem import Problem
-from offloadasp.search.anneal.compiled import Ints, ints, record
 from offloadasp.search.anneal.evaluation import Origin, Purpose, evaluate
 from offloadasp.search.anneal.moves import note_positions
+from offloadasp.search.anneal.numba_or_python import Ints, ints, record
 from offloadasp.search.anneal.numbering import Numbering
 from offloadasp.search.anneal.state import (
     Arrangement,

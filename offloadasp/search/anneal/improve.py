@@ -113,7 +113,7 @@ def preparation() -> threading.Thread:
 
     def load() -> None:
         from offloadasp.search.anneal.annealing import compile_all
-        from offloadasp.search.anneal.compiled import unkept
+        from offloadasp.search.anneal.numba_or_python import unkept
 
         if unkept:
             of_no_use()
