@@ -60,6 +60,11 @@ def seconds_to_verify(steps: Any, runs: Any, operations: Any) -> Any:
     return _SECONDS + counted
 
 
+def steps_verified(seconds: float) -> float:
+    """Return how many steps a plan may have at most to be verified in some seconds, on one core."""
+    return max(0.0, seconds - _SECONDS) / (_SECONDS_A_STEP + _SECONDS_A_RUN)
+
+
 @overload
 def bytes_to_verify(steps: int, runs: int) -> float: ...
 @overload

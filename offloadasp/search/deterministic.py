@@ -13,7 +13,8 @@ from offloadasp.bounds import Bound, least_memory, lower_bound
 from offloadasp.limits.abandonable import aside
 from offloadasp.model.problem import Problem, granularity
 from offloadasp.search.anneal.improve import starts_of
-from offloadasp.search.construct.construct import Best, Candidate, Constructor, evaluate
+from offloadasp.search.construct.candidate import Best, Candidate, evaluate
+from offloadasp.search.construct.construct import Constructor
 from offloadasp.search.construct.traversal import visits
 from offloadasp.search.effort import Effort
 from offloadasp.search.pool import Listener, Pool, Status

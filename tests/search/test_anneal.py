@@ -30,7 +30,7 @@ from offloadasp.search.anneal.improve import Improver, preparation, starts_of, u
 from offloadasp.search.anneal.moves import Move, apply_move, undo_move
 from offloadasp.search.anneal.numba_or_python import COMPILES
 from offloadasp.search.anneal.state import State
-from offloadasp.search.construct.construct import Best, Candidate
+from offloadasp.search.construct.candidate import Best, Candidate
 from offloadasp.search.construct.fallback import careful_order
 from offloadasp.search.construct.order import order_of
 from offloadasp.search.construct.residency import Schedule, plan_of, schedule

@@ -10,7 +10,7 @@ from offloadasp.asp.facts import scale_of
 from offloadasp.limits.abandonable import beside, of_no_use
 from offloadasp.limits.clock import Clock
 from offloadasp.model.plan import Plan
-from offloadasp.search.construct.construct import Best
+from offloadasp.search.construct.candidate import Best
 from offloadasp.search.construct.residency import plan_of, schedule_from
 from offloadasp.search.pool import Offer
 from offloadasp.search.size_limits import operations, within_reach
