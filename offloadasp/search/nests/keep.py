@@ -1,6 +1,6 @@
 """What a nest keeps on chip, as the family has it or as memory allows, and what that costs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -31,10 +31,23 @@ def as_the_family(laid: Laid, mapping: Mapping) -> Schedule | None:
     return None if free.min() < 0 else _scheduled(laid, pixels, kernels, outputs)
 
 
-def as_memory_allows(laid: Laid, mapping: Mapping) -> Iterator[Schedule]:
+def cheapest(laid: Laid, mapping: Mapping) -> Schedule | None:
+    """Return the best of all ways to keep; None where the nest does not fit."""
+    plain = as_the_family(laid, mapping)
+    made = [*as_memory_allows(laid, mapping), *([] if plain is None else [plain])]
+    return min(made, key=lambda one: one.cost, default=None)
+
+
+def as_memory_allows(
+    laid: Laid, mapping: Mapping, shares: Iterable[float] = _SHARES
+) -> Iterator[Schedule]:
     """Keep kernels and outputs as the family does and pixels by what is needed soonest.
 
-    Of the memory that is left, some kernel blocks take a share for good.
+    Parameters
+    ----------
+    shares
+        Of the memory that is left some kernel blocks take a share for good; shares to try. With
+        none taken, more memory never makes it worse where blocks have one size.
     """
     problem = laid.problem
     pixels, kernels, outputs = _family_uses(laid, mapping)
@@ -43,7 +56,7 @@ def as_memory_allows(laid: Laid, mapping: Mapping) -> Iterator[Schedule]:
         pixels.step, weights=_pixel_bytes(problem, pixels), minlength=len(laid.visit)
     ).astype(np.int64)
     seen: set[int] = set()
-    for share in _SHARES:
+    for share in shares:
         room = int((_free(laid, kernels, outputs) - used)[1:].min())
         if room < 0:
             return

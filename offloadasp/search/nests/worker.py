@@ -14,7 +14,7 @@ from offloadasp.search.effort import Effort
 from offloadasp.search.nests.actions import Light
 from offloadasp.search.nests.enumerate import Ranking, enumerate_nests
 from offloadasp.search.nests.family import BestNest, Mapping
-from offloadasp.search.nests.keep import as_memory_allows, as_the_family
+from offloadasp.search.nests.keep import as_the_family, cheapest
 from offloadasp.search.nests.plan import lay_out, operations_of
 from offloadasp.search.pool import Offer, Pool
 from offloadasp.search.size_limits import CHECKED, within_reach
@@ -95,9 +95,7 @@ class Nests:
         """Keep what memory allows beside a nest, and offer that if it is the best so far."""
         unit, fixed = pool.question.unit, pool.question.whole.prices.fixed
         laid = lay_out(pool.question.whole, mapping)
-        plain = as_the_family(laid, mapping)
-        made = [*as_memory_allows(laid, mapping), *([] if plain is None else [plain])]
-        found = min(made, key=lambda one: one.cost, default=None)
+        found = cheapest(laid, mapping)
         if found is not None and self._better(pool, found.cost * unit + fixed):
             self._take(pool, clock, Offer(plan_of(laid.problem, found), Nested(mapping)))
 
