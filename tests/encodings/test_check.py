@@ -192,7 +192,7 @@ def test_a_violation_names_the_block() -> None:
     )
 
 
-# --- Line by line ---
+# --- Band by band ---
 
 
 @settings(max_examples=20, deadline=None)

@@ -144,10 +144,12 @@ class _Enumeration:
                 some = at[modes[at] == mode]
                 close[some] = self._costs(tiles.at(some), MODES[mode])[0]
             best = at[np.argsort(close[at], kind="stable")[:_AT_ONCE]]
-            self._open_all(tiles, modes, close, light, best)
+            if not self._open_all(tiles, modes, close, light, best):
+                return
             close[best] = _NEVER
         left = np.argsort(close, kind="stable")[: int((close < _NEVER).sum())]
-        self.ranking.complete = self._open_all(tiles, modes, close, light, left)
+        every = self._open_all(tiles, modes, close, light, left)
+        self.ranking.complete = every and not self.thinned
 
     def _limits(self, light: BoolArray) -> IntArray:
         """Return costs that are of no use any more in classes with and without light plans."""
@@ -156,17 +158,23 @@ class _Enumeration:
     def _open_all(
         self, tiles: Tiles, modes: IntArray, close: IntArray, light: BoolArray, chosen: IntArray
     ) -> bool:
-        """Open classes in the given order, that of their bounds; return whether all were."""
+        """Open classes in the given order, that of their bounds.
+
+        Returns
+        -------
+        bool
+            Whether all were that can hold a member as cheap as the first one.
+        """
         for start in range(0, len(chosen), _AT_ONCE):
             part = chosen[start : start + _AT_ONCE]
             if close[part[0]] >= self.ranking.limit(light=True):
                 break
             if self.clock.expired() or self.ranking.tried > _MOST:
-                return False
+                return bool(close[part[0]] >= self.ranking.limit(light=False))
             for mode in np.unique(modes[part]).tolist():
                 some = part[modes[part] == mode]
                 self._open(tiles.at(some[close[some] < self._limits(light[some])]), MODES[mode])
-        return not self.thinned
+        return True
 
     def _classes(self) -> tuple[IntArray, Tiles, IntArray, BoolArray]:
         """Return rough bounds of all classes that fit, ascending, with their tiles and modes.
