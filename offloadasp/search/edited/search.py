@@ -32,6 +32,7 @@ from offloadasp.search.construct.decompose import scope
 from offloadasp.search.edited.claims import Levels
 from offloadasp.search.edited.complete import CompleteSearch, named
 from offloadasp.search.edited.impossible import impossible
+from offloadasp.search.edited.reorder import reordered
 from offloadasp.search.edited.repair import Repair
 from offloadasp.search.edited.starts import starts
 from offloadasp.search.edited.stretch import Stretch, stretches
@@ -47,6 +48,8 @@ from offloadasp.search.source import Baseline, Obeying, Source, UnderRules
 _FIRST, _MORE = 0.12, 0.92
 # The same where the rules minimise something else; and for plans of other orders, of the rest.
 _FIRST_REPRICED, _OTHERS, _OTHERS_SMALL = 0.3, 0.5, 0.15
+# How often the steps of a plan are taken apart where it still breaks rules.
+_ROUNDS = 4
 # Steps that a message names.
 _NAMED = 4
 
@@ -161,6 +164,7 @@ class EditedSearch:
         if reading is None or reading.obeys:
             return
         self._take_apart(offer, reading)
+        self._reorder(offer)
         if not self._obeyed:
             for name, plan in answer.baselines.items():
                 if self._read(Offer(plan, Baseline(name))) is None or self._late:
@@ -186,18 +190,41 @@ class EditedSearch:
 
     def _take_apart(self, offer: Offer, reading: Reading) -> None:
         """Read what a plan becomes when its steps are taken apart, as long as that helps."""
+        for _ in range(_ROUNDS):
+            found = self._taken_apart(offer, reading)
+            if found is None or found[1].obeys or self._late:
+                return
+            offer, reading = replace(offer, plan=found[0]), found[1]
+
+    def _taken_apart(self, offer: Offer, reading: Reading) -> tuple[Plan, Reading] | None:
+        """Take the steps apart in which rules are broken; None where that does not help."""
         where = self._where(reading)
         ways = list(stretches(self._numbers, offer.plan))
         # If nothing is gained where everything is apart, less of it gains nothing either.
-        apart = self._read(replace(offer, plan=ways[-1].of(offer.plan, where)), ways[-1])
-        if apart is None or apart.order()[0] >= reading.order()[0]:
-            return
-        for way in ways:
+        best, least = ways[-1].of(offer.plan, where), reading.order()[0]
+        apart = self._read(replace(offer, plan=best), ways[-1])
+        if apart is None or apart.order()[0] >= least:
+            return None
+        for way in ways[:-1]:
             if self._late:
-                return
-            found = self._read(replace(offer, plan=way.of(offer.plan, where)), way)
+                break
+            plan = way.of(offer.plan, where)
+            found = self._read(replace(offer, plan=plan), way)
+            if found is not None and found.order() < apart.order():
+                best, apart = plan, found
             if found is not None and found.obeys:
+                break
+        return best, apart
+
+    def _reorder(self, offer: Offer) -> None:
+        """Read what a plan becomes when its operations are computed in other orders."""
+        for plan in reordered(offer.plan):
+            if self._late or not self._open or self._loose:
                 return
+            moved = replace(offer, plan=plan)
+            reading = self._read(moved, "operations computed in another order")
+            if reading is not None and not reading.obeys and not self._obeyed:
+                self._take_apart(moved, reading)
 
     @property
     def _late(self) -> bool:
@@ -220,9 +247,15 @@ class EditedSearch:
             return None
         if self.best is None or reading.order() < self.best.reading.order():
             said = change if isinstance(change, str) else "steps taken apart"
+            if reading.obeys:
+                self._note_obeyed()
             self.best = Obedient(offer.plan, offer.source, reading, said)
             self._report()
         return reading
+
+    def _note_obeyed(self) -> None:
+        """Note when the first plan was found that obeys the rules."""
+        self.effort.seconds.setdefault("obeyed", self.effort.clock.elapsed)
 
     def _report(self) -> None:
         assert self.best is not None
@@ -235,10 +268,14 @@ class EditedSearch:
 
     @staticmethod
     def _where(reading: Reading) -> frozenset[int] | None:
-        """Return the steps in which rules are broken; None if some rule names none."""
+        """Return the steps in which rules are broken; None if some rule names none.
+
+        Steps before and after them are among them: a rule may speak of both.
+        """
         if any(not one.steps for one in reading.broken):
             return None
-        return frozenset(step for one in reading.broken for step in one.steps)
+        broken = {step for one in reading.broken for step in one.steps}
+        return frozenset(step + near for step in broken for near in (-1, 0, 1))
 
     @property
     def _numbers(self) -> set[int]:
@@ -319,6 +356,7 @@ class EditedSearch:
         if complete.proved or self.best is None or reading.order() < self.best.reading.order():
             plan = plan_of_model(complete.problem, outcome.symbols)
             source = UnderRules(named(self.rules), complete.exhausted)
+            self._note_obeyed()
             self.best = Obedient(plan, source, reading)
 
     # --- The answer ---
