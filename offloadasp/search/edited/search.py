@@ -29,6 +29,7 @@ from offloadasp.model.problem import problem_of
 from offloadasp.model.semantics import SERIAL
 from offloadasp.search.answer import Answer
 from offloadasp.search.construct.decompose import scope
+from offloadasp.search.edited.at_once import at_once
 from offloadasp.search.edited.claims import Levels
 from offloadasp.search.edited.complete import CompleteSearch, named
 from offloadasp.search.edited.impossible import impossible
@@ -126,11 +127,20 @@ class EditedSearch:
         require_feasible(problem_of(self.instance, scope(self.instance)))
         culprit = impossible(self.instance, self.rules.edit)
         if culprit is not None:
-            without = "under the shipped rules" if self.rules.edited_in_folder else "without them"
-            raise InfeasibleError(
-                f"infeasible under your {named(self.rules)}; feasible {without}: "
-                f"{culprit.place} forbids what every strategy does"
+            raise self._infeasible(f"{culprit.place} forbids what every strategy does")
+        crowd = at_once(self.instance, self.rules.edit)
+        if crowd is not None:
+            places = [one.place for one in crowd.statements]
+            raise self._infeasible(
+                f"{' and '.join(places)} {'asks' if len(places) == 1 else 'ask'} for more bytes on "
+                f"chip in the {crowd.which} compute action than the memory holds"
             )
+
+    def _infeasible(self, why: str) -> InfeasibleError:
+        without = "under the shipped rules" if self.rules.edited_in_folder else "without them"
+        return InfeasibleError(
+            f"infeasible under your {named(self.rules)}; feasible {without}: {why}"
+        )
 
     # --- The shipped search ---
 
