@@ -90,6 +90,7 @@ class EditedSearch:
     tell: Listener = lambda _: None
     best: Obedient | None = field(default=None, init=False)
     shipped: Answer | None = field(default=None, init=False)
+    levels: Levels | None = field(default=None, init=False)
     excluded: str = field(default="", init=False)
 
     def run(self) -> Answer:
@@ -373,7 +374,9 @@ class EditedSearch:
 
     def _levels(self) -> Levels:
         assert self.shipped is not None
-        return Levels(self.instance, self.rules, self.names, self.shipped.proofs)
+        if self.levels is None or self.levels.proofs is not self.shipped.proofs:
+            self.levels = Levels(self.instance, self.rules, self.names, self.shipped.proofs)
+        return self.levels
 
     def _claims(self, found: Obedient) -> tuple[Claim, ...]:
         return self._levels().claims(found.plan.problem, found.reading.costs)
