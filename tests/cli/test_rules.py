@@ -543,3 +543,10 @@ def test_a_rule_that_no_plan_at_hand_obeys_is_not_called_infeasible(tmp_path: Pa
     assert ran.code in (0, 4)
     if ran.code == 4:
         assert "breaks added.lp:1" in ran.error_line
+
+
+def test_rules_that_no_memory_holds_exit_3_and_say_when(tmp_path: Path) -> None:
+    rule = encodings_folder() / "examples" / "kernels-pinned.lp"
+    ran = offload_asp("run", "resnet8-stack3", "--encoding", rule, "--out", tmp_path)
+    assert ran.code == 3
+    assert "kernels-pinned.lp:3 asks for more bytes on chip in the last compute" in ran.error_line

@@ -10,14 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
-from clingo import SymbolType
-from clingo.ast import ASTType
-
 from offloadasp.asp.kinds import Kind
-from offloadasp.asp.overlay import Overlay, Reading, in_range
+from offloadasp.asp.overlay import Overlay, Reading
 from offloadasp.asp.rules import Rules, require_sound
 from offloadasp.asp.solving import Outcome, plan_of_model
-from offloadasp.asp.statements import nodes
 from offloadasp.base.errors import InfeasibleError, NoStrategyError
 from offloadasp.base.messages import plural
 from offloadasp.limits.clock import Clock
@@ -33,42 +29,23 @@ from offloadasp.search.edited.at_once import at_once
 from offloadasp.search.edited.claims import Levels
 from offloadasp.search.edited.complete import CompleteSearch, named
 from offloadasp.search.edited.impossible import impossible
-from offloadasp.search.edited.reorder import reordered
+from offloadasp.search.edited.reader import Obedient, Reader
 from offloadasp.search.edited.repair import Repair
 from offloadasp.search.edited.starts import starts
-from offloadasp.search.edited.stretch import Stretch, stretches
 from offloadasp.search.effort import Effort
 from offloadasp.search.lexicographic.lexicographic import Lexicographic
 from offloadasp.search.pool import Listener, Offer, Status
 from offloadasp.search.question import question_of
 from offloadasp.search.size_limits import require_feasible
-from offloadasp.search.source import Baseline, Obeying, Source, UnderRules
+from offloadasp.search.source import Baseline, Obeying, UnderRules
 
 # Shares of the time for the shipped search: until the rules first see a plan, and, where they have
 # nothing against it, of the rest.
 _FIRST, _MORE = 0.12, 0.92
 # The same where the rules minimise something else; and for plans of other orders, of the rest.
 _FIRST_REPRICED, _OTHERS, _OTHERS_SMALL = 0.3, 0.5, 0.15
-# How often the steps of a plan are taken apart where it still breaks rules.
-_ROUNDS = 4
 # Steps that a message names.
 _NAMED = 4
-
-
-@dataclass(frozen=True)
-class Obedient:
-    """A plan and what the rules in force say of it.
-
-    Attributes
-    ----------
-    change
-        What was changed so that it obeys, in a reader's words.
-    """
-
-    plan: Plan
-    source: Source
-    reading: Reading
-    change: str = ""
 
 
 @dataclass
@@ -79,8 +56,12 @@ class EditedSearch:
     ----------
     names
         Objectives, distinct, the one that matters most first.
-    best
-        The plan that breaks least, and costs least of those.
+    reader
+        Knows the plan that breaks least.
+    shipped
+        The answer of the shipped search.
+    excluded
+        What a complete search showed that there is not.
     """
 
     instance: Instance
@@ -88,10 +69,10 @@ class EditedSearch:
     effort: Effort
     names: tuple[str, ...] = (DURATION,)
     tell: Listener = lambda _: None
-    best: Obedient | None = field(default=None, init=False)
     shipped: Answer | None = field(default=None, init=False)
     levels: Levels | None = field(default=None, init=False)
     excluded: str = field(default="", init=False)
+    reader: Reader = field(init=False)
 
     def run(self) -> Answer:
         """Search for the best strategy under the rules in force.
@@ -112,7 +93,8 @@ class EditedSearch:
         if self.rules.kind == Kind.REDEFINITION or whole.semantics != SERIAL:
             return complete.run()
         self._require_possible()
-        self.overlay = Overlay(self.rules.edit, self.names)
+        overlay = Overlay(self.rules.edit, self.names)
+        self.reader = Reader(named(self.rules), overlay, self.effort, self._report)
         self._begin()
         small = complete.in_reach
         if self._open and not self._loose:
@@ -171,15 +153,21 @@ class EditedSearch:
         if self.shipped is None or _values(answer) <= _values(self.shipped):
             self.shipped = answer
         offer = Offer(answer.plan, answer.source)
-        reading = self._read(offer)
+        reader = self.reader
+        reading = reader.read(offer)
         if reading is None or reading.obeys:
             return
-        self._take_apart(offer, reading)
-        self._reorder(offer)
-        if not self._obeyed:
+        reader.take_apart(offer, reading)
+        reader.reorder(offer, lambda: self._loose or not self._open)
+        if not reader.obeyed:
             for name, plan in answer.baselines.items():
-                if self._read(Offer(plan, Baseline(name))) is None or self._late:
+                if reader.read(Offer(plan, Baseline(name))) is None or reader.late:
                     return
+
+    @property
+    def best(self) -> Obedient | None:
+        """The plan that breaks least, and costs least of those."""
+        return self.reader.best
 
     @property
     def _loose(self) -> bool:
@@ -197,77 +185,6 @@ class EditedSearch:
             return True
         return not all(claim.proved for claim in self._claims(self.best))
 
-    # --- Plans read by the rules ---
-
-    def _take_apart(self, offer: Offer, reading: Reading) -> None:
-        """Read what a plan becomes when its steps are taken apart, as long as that helps."""
-        for _ in range(_ROUNDS):
-            found = self._taken_apart(offer, reading)
-            if found is None or found[1].obeys or self._late:
-                return
-            offer, reading = replace(offer, plan=found[0]), found[1]
-
-    def _taken_apart(self, offer: Offer, reading: Reading) -> tuple[Plan, Reading] | None:
-        """Take the steps apart in which rules are broken; None where that does not help."""
-        where = self._where(reading)
-        ways = list(stretches(self._numbers, offer.plan))
-        # If nothing is gained where everything is apart, less of it gains nothing either.
-        best, least = ways[-1].of(offer.plan, where), reading.order()[0]
-        apart = self._read(replace(offer, plan=best), ways[-1])
-        if apart is None or apart.order()[0] >= least:
-            return None
-        for way in ways[:-1]:
-            if self._late:
-                break
-            plan = way.of(offer.plan, where)
-            found = self._read(replace(offer, plan=plan), way)
-            if found is not None and found.order() < apart.order():
-                best, apart = plan, found
-            if found is not None and found.obeys:
-                break
-        return best, apart
-
-    def _reorder(self, offer: Offer) -> None:
-        """Read what a plan becomes when its operations are computed in other orders."""
-        for plan in reordered(offer.plan):
-            if self._late or not self._open or self._loose:
-                return
-            moved = replace(offer, plan=plan)
-            reading = self._read(moved, "operations computed in another order")
-            if reading is not None and not reading.obeys and not self._obeyed:
-                self._take_apart(moved, reading)
-
-    @property
-    def _late(self) -> bool:
-        """Whether to read no more plans now."""
-        clock = self.effort.clock
-        return clock.halted or (clock.expired() and self._obeyed)
-
-    @property
-    def _obeyed(self) -> bool:
-        return self.best is not None and self.best.reading.obeys
-
-    def _read(self, offer: Offer, change: Stretch | str = "") -> Reading | None:
-        if not in_range(offer.plan, self.names):
-            raise NoStrategyError(
-                f"{self.instance.name}: too large to solve under the {named(self.rules)}: what a "
-                "strategy costs leaves clingo's 32-bit integers"
-            )
-        reading = self.overlay.read(offer.plan, self.effort.clock, self.effort.seed)
-        if reading is None:
-            return None
-        if self.best is None or reading.order() < self.best.reading.order():
-            said = change if isinstance(change, str) else "steps taken apart"
-            if reading.obeys:
-                self._note_obeyed()
-            self.best = Obedient(offer.plan, offer.source, reading, said)
-            self._report()
-        return reading
-
-    def _note_obeyed(self) -> None:
-        """Note when the first plan was found that obeys the rules."""
-        self.effort.seconds.setdefault("obeyed", self.effort.clock.elapsed)
-
     def _report(self) -> None:
         assert self.best is not None
         broken = sum(one.count for one in self.best.reading.broken)
@@ -276,27 +193,6 @@ class EditedSearch:
             return
         first = self._claims(self.best)[0]
         self.tell(Status(first.value, first.lower_bound, "under your rules"))
-
-    @staticmethod
-    def _where(reading: Reading) -> frozenset[int] | None:
-        """Return the steps in which rules are broken; None if some rule names none.
-
-        Steps before and after them are among them: a rule may speak of both.
-        """
-        if any(not one.steps for one in reading.broken):
-            return None
-        broken = {step for one in reading.broken for step in one.steps}
-        return frozenset(step + near for step in broken for near in (-1, 0, 1))
-
-    @property
-    def _numbers(self) -> set[int]:
-        """The numbers that the user's rules name: perhaps they limit what a step may do."""
-        found = set()
-        for one in self.overlay.statements:
-            for term in nodes(one.node, ASTType.SymbolicTerm):
-                if term.symbol.type == SymbolType.Number:
-                    found.add(abs(term.symbol.number))
-        return found
 
     # --- Beyond the shipped search's best plan ---
 
@@ -307,9 +203,9 @@ class EditedSearch:
             if part.expired() or not self._open:
                 return
             known = None if self.best is None else self.best.reading.order()[0]
-            reading = self._read(offer)
+            reading = self.reader.read(offer)
             if reading is not None and known and 0 < reading.order()[0] < known:
-                self._take_apart(offer, reading)
+                self.reader.take_apart(offer, reading)
 
     def _repair(self) -> None:
         """Let clingo change windows of steps of the best plan."""
@@ -318,7 +214,7 @@ class EditedSearch:
             return
         self._report()
         repair = Repair(
-            self.overlay,
+            self.reader.overlay,
             best.plan,
             best.reading,
             self._read_changed,
@@ -329,7 +225,7 @@ class EditedSearch:
 
     def _read_changed(self, plan: Plan) -> Reading | None:
         assert self.best is not None
-        return self._read(Offer(plan, self.best.source), "windows of steps changed by clingo")
+        return self.reader.read(Offer(plan, self.best.source), "windows of steps changed by clingo")
 
     def _starts(self) -> Iterator[Offer]:
         assert self.shipped is not None
@@ -367,8 +263,7 @@ class EditedSearch:
         if complete.proved or self.best is None or reading.order() < self.best.reading.order():
             plan = plan_of_model(complete.problem, outcome.symbols)
             source = UnderRules(named(self.rules), complete.exhausted)
-            self._note_obeyed()
-            self.best = Obedient(plan, source, reading)
+            self.reader.keep(Obedient(plan, source, reading))
 
     # --- The answer ---
 

@@ -1,0 +1,28 @@
+"""Operations in another order: a valid plan of the same operations, computed together as before."""
+
+import numpy as np
+import pytest
+
+from offloadasp.judge.simulator import simulate
+from offloadasp.model.instance import Layer
+from offloadasp.model.plan import Plan
+from offloadasp.search.baselines import strategy_of
+from offloadasp.search.edited.reorder import reordered
+from tests.engines.plans import problem, random_plan
+
+LAYER = Layer(input=(2, 4, 3), kernels=2, kernel_shape=(2, 2), bias=True)
+
+
+def rows_by_step(plan: Plan) -> list[int]:
+    return plan.compute[np.argsort(plan.compute[:, 0], kind="stable"), 3].tolist()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_plan_in_another_order_is_valid_and_computes_the_same(seed: int) -> None:
+    plan = random_plan(problem(LAYER, kernel_groups=2, channel_groups=2), seed)
+    others = list(reordered(plan))
+    assert others
+    for other in others:
+        assert simulate(strategy_of(other)).verified
+        assert sorted(other.compute[:, 1:].tolist()) == sorted(plan.compute[:, 1:].tolist())
+    assert any(rows_by_step(other) == sorted(rows_by_step(other)) for other in others)
