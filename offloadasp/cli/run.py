@@ -61,7 +61,8 @@ def run(
     The strategy is written to OUT/NAME.strategy.json. If a file of a strategy in OUT already holds
     a better one for the same objective, of the same instance or of one that differs only in its
     name and in having less memory, the better one is verified anew and written. With --budget, or
-    with edited rules, the strategy found is always written.
+    with edited rules, the strategy found is always written; a file of the shipped rules that is in
+    the way of one under edited rules is kept as NAME.earlier.strategy.json.
     """
     names = objectives(objective)
     path = find_instance(instance)

@@ -14,7 +14,7 @@ LAYER = Layer(input=(2, 4, 3), kernels=2, kernel_shape=(2, 2), bias=True)
 
 
 def rows_by_step(plan: Plan) -> list[int]:
-    return plan.compute[np.argsort(plan.compute[:, 0], kind="stable"), 3].tolist()
+    return [int(row) for row in plan.compute[np.argsort(plan.compute[:, 0], kind="stable"), 3]]
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from offloadasp.asp.kinds import Kind
-from offloadasp.asp.overlay import Overlay, Reading
+from offloadasp.asp.overlay import Broken, Overlay, Reading
 from offloadasp.asp.rules import Rules, require_sound
 from offloadasp.asp.solving import Outcome, plan_of_model
 from offloadasp.base.errors import InfeasibleError, NoStrategyError
-from offloadasp.base.messages import plural
+from offloadasp.base.messages import in_steps, plural
 from offloadasp.limits.clock import Clock
 from offloadasp.model.claim import Claim
 from offloadasp.model.instance import Instance
@@ -44,8 +44,6 @@ from offloadasp.search.source import Baseline, Obeying, UnderRules
 _FIRST, _MORE = 0.12, 0.92
 # The same where the rules minimise something else; and for plans of other orders, of the rest.
 _FIRST_REPRICED, _OTHERS, _OTHERS_SMALL = 0.3, 0.5, 0.15
-# Steps that a message names.
-_NAMED = 4
 
 
 @dataclass
@@ -58,8 +56,8 @@ class EditedSearch:
         Objectives, distinct, the one that matters most first.
     reader
         Knows the plan that breaks least.
-    shipped
-        The answer of the shipped search.
+    shipped, shipped_breaks
+        The answer of the shipped search, and what its plan breaks.
     excluded
         What a complete search showed that there is not.
     """
@@ -70,6 +68,7 @@ class EditedSearch:
     names: tuple[str, ...] = (DURATION,)
     tell: Listener = lambda _: None
     shipped: Answer | None = field(default=None, init=False)
+    shipped_breaks: tuple[Broken, ...] = field(default=(), init=False)
     levels: Levels | None = field(default=None, init=False)
     excluded: str = field(default="", init=False)
     reader: Reader = field(init=False)
@@ -150,11 +149,14 @@ class EditedSearch:
 
     def _take(self, answer: Answer) -> None:
         """Read the plans of a shipped search; take them apart where they break rules."""
-        if self.shipped is None or _values(answer) <= _values(self.shipped):
+        best = self.shipped is None or _values(answer) <= _values(self.shipped)
+        if best:
             self.shipped = answer
         offer = Offer(answer.plan, answer.source)
         reader = self.reader
         reading = reader.read(offer)
+        if best:
+            self.shipped_breaks = () if reading is None else reading.broken
         if reading is None or reading.obeys:
             return
         reader.take_apart(offer, reading)
@@ -301,6 +303,7 @@ class EditedSearch:
             baselines={"shipped": shipped.plan},
             scope=horizon,
             proofs=shipped.proofs,
+            shipped_breaks=self.shipped_breaks,
         )
 
     def _closest(self, best: Obedient | None) -> str:
@@ -309,14 +312,7 @@ class EditedSearch:
         said = said or f"no strategy was found under the {named(self.rules)} within the limits"
         if best is None:
             return said
-        parts = []
-        for one in best.reading.broken:
-            named_steps = [str(step) for step in one.steps[:_NAMED]]
-            if len(one.steps) > _NAMED:
-                named_steps.append(f"{len(one.steps) - _NAMED} more")
-            words = " and ".join(filter(None, [", ".join(named_steps[:-1]), *named_steps[-1:]]))
-            steps = "step" if len(named_steps) == 1 else "steps"
-            parts.append(f"{one.place} in {steps} {words}" if words else f"{one.place}")
+        parts = [in_steps(one.place, one.steps) for one in best.reading.broken]
         return f"{said}; the one that came closest breaks {', and '.join(parts)}"
 
 
