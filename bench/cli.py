@@ -49,6 +49,7 @@ SUITES = (
     trials.DELETIONS,
     trials.FUZZ,
     trials.INTERRUPTIONS,
+    trials.RULES,
     trials.QUICK,
 )
 PEERS = {"cpsat": peers.CPSAT, "zigzag": peers.ZIGZAG}

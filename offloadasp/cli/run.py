@@ -1,5 +1,6 @@
 """The commands that solve an instance: run and compare."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -73,6 +74,7 @@ def run(
     cuts = known_cuts(without or [], encodings_folder())
     require_folder(out)
 
+    from offloadasp.asp.remarks import remarks
     from offloadasp.asp.rules import rules_in_force
     from offloadasp.cli.solving import solved
     from offloadasp.model.instance import load_instance
@@ -91,8 +93,10 @@ def run(
     except UnwrittenError as error:
         result, unwritten = error.result, error
     if json:
-        print_json(run_object(result, edited=rules.edited, written=unwritten is None))
+        notes = remarks(rules.edit)
+        print_json(run_object(result, notes, edited=rules.edited, written=unwritten is None))
     else:
+        _note(remarks(rules.edit))
         show_run(result, described, edited=rules.edited, written=unwritten is None)
     if unwritten is not None:
         raise unwritten
@@ -128,6 +132,7 @@ def compare(
         require_file(file)
     require_folder(out)
 
+    from offloadasp.asp.remarks import remarks
     from offloadasp.asp.rules import rules_in_force
     from offloadasp.cli.baselines import rows_beside
     from offloadasp.cli.solving import solved
@@ -144,4 +149,11 @@ def compare(
     if json:
         print_json(comparison_object(result.strategy, scope, rows))
     else:
+        _note(remarks(rules.edit))
         show_comparison(result.strategy, scope, rows)
+
+
+def _note(remarks: Iterable[str]) -> None:
+    """Say on standard error what is odd about the rules: a run that fails says why, and no more."""
+    for remark in remarks:
+        typer.echo(f"note: {remark}", err=True)

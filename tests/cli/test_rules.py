@@ -619,3 +619,19 @@ def test_where_nothing_is_proved_no_gap_is_told(tmp_path: Path) -> None:
     assert re.search(r"lower bound +none proved", ran.out)
     assert "gap" not in ran.out
     assert "bound holds for" not in ran.out
+
+
+def test_a_rule_that_never_applies_is_solved_with_a_note_on_standard_error(tmp_path: Path) -> None:
+    rule = added(tmp_path, ":- load(pixel(R, C), T), T > 0.\n")
+    ran = run(instance(tmp_path), "--encoding", rule)
+    assert ran.code == 0
+    (note,) = ran.error.splitlines()
+    assert note.startswith("note: added.lp:1: no block of load/2 looks like pixel(R, C)")
+    ran = run(instance(tmp_path), "--encoding", rule, "--json")
+    assert ran.json["notes"] == [note.removeprefix("note: ")]
+
+
+def test_a_misspelt_atom_is_named_with_the_one_that_was_meant(tmp_path: Path) -> None:
+    ran = run(instance(tmp_path), "--encoding", added(tmp_path, "\n:- lode(B, T), T > 1.\n"))
+    assert ran.code == 2
+    assert ran.error_line.endswith("added.lp:2: lode/2 is defined nowhere; did you mean load/2?")

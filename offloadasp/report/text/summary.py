@@ -74,8 +74,16 @@ def show_run(result: Result, instance: Instance, *, edited: bool, written: bool 
         print(f"\n{dumps(result.strategy)}", end="")
 
 
-def run_object(result: Result, *, edited: bool, written: bool = True) -> dict[str, Any]:
-    """Return the summary as JSON; with the strategy itself if its file could not be written."""
+def run_object(
+    result: Result, notes: Sequence[str] = (), *, edited: bool, written: bool = True
+) -> dict[str, Any]:
+    """Return the summary as JSON; with the strategy itself if its file could not be written.
+
+    Parameters
+    ----------
+    notes
+        What is odd about the rules.
+    """
     strategy, answer, replay = result.strategy, result.answer, result.replay
     decomposition = strategy.instance.decomposition
     return {
@@ -98,6 +106,7 @@ def run_object(result: Result, *, edited: bool, written: bool = True) -> dict[st
         "scope": answer.scope,
         "edited": edited,
         **rules_object(strategy),
+        **({"notes": list(notes)} if notes else {}),
         "interrupted": result.interrupted,
         "certificate": strategy.certificate,
         **({} if written else {"unwritten": json.loads(dumps(strategy))}),
