@@ -14,7 +14,8 @@ LAYER = Layer(input=(2, 4, 3), kernels=2, kernel_shape=(2, 2), bias=True)
 
 
 def rows_by_step(plan: Plan) -> list[int]:
-    return [int(row) for row in plan.compute[np.argsort(plan.compute[:, 0], kind="stable"), 3]]
+    rows = plan.compute
+    return [int(row) for row in rows[np.lexsort((rows[:, 3], rows[:, 0])), 3]]
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -25,4 +26,6 @@ def test_a_plan_in_another_order_is_valid_and_computes_the_same(seed: int) -> No
     for other in others:
         assert simulate(strategy_of(other)).verified
         assert sorted(other.compute[:, 1:].tolist()) == sorted(plan.compute[:, 1:].tolist())
+    kernels = len(np.unique(plan.load_kernels[:, 1:], axis=0))
+    assert any(len(other.load_kernels) == kernels for other in others)
     assert any(rows_by_step(other) == sorted(rows_by_step(other)) for other in others)

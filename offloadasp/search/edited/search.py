@@ -159,12 +159,12 @@ class EditedSearch:
             self.shipped_breaks = () if reading is None else reading.broken
         if reading is None or reading.obeys:
             return
-        reader.take_apart(offer, reading)
-        reader.reorder(offer, lambda: self._loose or not self._open)
         if not reader.obeyed:
             for name, plan in answer.baselines.items():
                 if reader.read(Offer(plan, Baseline(name))) is None or reader.late:
-                    return
+                    break
+        reader.take_apart(offer, reading)
+        reader.reorder(offer, lambda: self._loose or not self._open)
 
     @property
     def best(self) -> Obedient | None:
