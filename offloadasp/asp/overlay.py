@@ -69,6 +69,7 @@ STEP_AT = {
 STATIC = ("model/layer.lp", "model/groups.lp", "model/decomposition.lp")
 """The files of rules that know no steps."""
 _ELEMENTS = (ASTType.ConditionalLiteral, ASTType.BodyAggregateElement)
+_ERROR = clingo.MessageCode.RuntimeError
 # Choices of the user's own rules are searched for the best ones; so many conflicts are enough.
 _CONFLICTS = 20_000
 # How long after the time limit a reading that has begun may go on.
@@ -204,7 +205,8 @@ class Overlay:
         """
         messages: list[str] = []
         control = clingo.Control(
-            [*self.options, f"--seed={seed}"], logger=lambda _, text: messages.append(text)
+            [*self.options, f"--seed={seed}"],
+            logger=lambda code, text: messages.append(text) if code == _ERROR else None,
         )
         sums = _Sums()
         control.register_observer(sums)
