@@ -162,6 +162,11 @@ class Annealer:
         A seed of the random numbers. The same seed and number of changes give the same result.
     done, gained
         Changes tried so far, and changes tried when the last better schedule was found.
+
+    Raises
+    ------
+    UnfitError
+        What the search would keep for the start does not fit.
     """
 
     problem: Problem
