@@ -211,9 +211,8 @@ class Overlay:
         sums = _Sums()
         control.register_observer(sums)
         watch, nodes_ = self._prepared
-        names = self.referenced | {"occupies"} if self.edit.more_room else self.referenced
-        texts = [facts(plan.problem, plan.steps, exact=True), Atoms(plan).text(names)]
-        if names & _static_names():
+        texts = [facts(plan.problem, plan.steps, exact=True), Atoms(plan).text(self._facts)]
+        if self.referenced & _static_names():
             texts += [shipped_source(name).text for name in STATIC]
         texts += [*self.shipped_objectives(), self.memory]
         texts.append(f"#minimize {{ 1@{BROKEN_PRIORITY}, K, X : {BROKEN}(K, X) }}.")
@@ -238,6 +237,15 @@ class Overlay:
                 f"{CLINGO_LIMIT}: use smaller weights"
             )
         return self._best(control, clock)
+
+    @property
+    def _facts(self) -> frozenset[str]:
+        """The names of the predicates whose atoms a reading takes as facts."""
+        return self.referenced | {"occupies"} if self.edit.more_room else self.referenced
+
+    def size(self, plan: Plan) -> int:
+        """Return how many atoms of a plan a reading takes: about what it takes in time and room."""
+        return Atoms(plan).count(self._facts)
 
     @property
     def memory(self) -> str:
