@@ -117,7 +117,7 @@ class Nests:
 
 def _light(clock: Clock) -> Light:
     """Return what the plan of a nest may take, so that it is made and verified in time."""
-    operations = max(CHECKED, min(_OPERATIONS, int(clock.seconds * _OPERATIONS_A_SECOND)))
+    operations = max(CHECKED, min(_OPERATIONS, clock.seconds * _OPERATIONS_A_SECOND))
     return Light(operations, (clock.seconds - clock.elapsed) * _EACH, _BYTES)
 
 
