@@ -35,7 +35,7 @@ from offloadasp.search.source import LeastMemory, Refuted
 # and otherwise; where a complete search may follow, both. Few decompositions take far less.
 _CONSTRUCTED, _CONSTRUCTED_FIRST = (0.6, 0.6), (0.3, 0.3)
 # With so many seconds, loop nests of many operations can follow, which take long to verify.
-_LONG, _CONSTRUCTED_OF_LONG = 20, (0.6, 0.45)
+_LONG, _CONSTRUCTED_OF_LONG = 20, (0.6, 0.35)
 # Until which share of the time limit a single thread improves plans before it searches completely.
 _IMPROVED = 0.4
 # Ground rules that one unit of a budget pays for; it also pays for one evaluation and one conflict.

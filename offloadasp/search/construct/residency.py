@@ -138,19 +138,37 @@ def _shared(problem: Problem, order: Order, step: IntArray, best: int | None) ->
     slack = (problem.memory - occupied)[: last + 1]
     if slack[1:].min() < 0:
         return None
+    pixels, kernels = keep_together(pixels, kernels, sizes, slack)
+    loads = int(sizes[0][pixels.starts].sum() + sizes[1][kernels.starts].sum())
+    return Schedule(fixed + scale.load * loads, order, step, pixels, kernels)
+
+
+def keep_together(
+    pixels: Uses, kernels: Uses, sizes: tuple[IntArray, IntArray], slack: IntArray
+) -> tuple[Uses, Uses]:
+    """Keep of pixels and kernels what is needed soonest.
+
+    Parameters
+    ----------
+    pixels, kernels
+        Their uses; joined where a gap may be kept.
+    sizes
+        Bytes of the block of each use, of pixels and of kernels.
+    slack
+        Bytes beside all that a step uses, shape (steps + 1,).
+    """
     # One list of uses: between the last one of a pixel and the first one of a kernel is no gap.
     both = Uses(
         np.r_[pixels.block, kernels.block],
         np.r_[pixels.step, kernels.step],
         np.r_[pixels.joined, np.zeros(min(1, len(pixels.block)), dtype=np.bool_), kernels.joined],
     )
-    size = np.concatenate(sizes)
-    kept = both.joined & keep_soonest(both, slack, size)
+    kept = both.joined & keep_soonest(both, slack, np.concatenate(sizes))
     count = len(pixels.block)  # 0 where every patch is padding
-    pixels = Uses(pixels.block, pixels.step, kept[: max(0, count - 1)])
-    kernels = Uses(kernels.block, kernels.step, kept[count:])
-    loads = int(sizes[0][pixels.starts].sum() + sizes[1][kernels.starts].sum())
-    return Schedule(fixed + scale.load * loads, order, step, pixels, kernels)
+    return (
+        Uses(pixels.block, pixels.step, kept[: max(0, count - 1)]),
+        Uses(kernels.block, kernels.step, kept[count:]),
+    )
 
 
 def distinct(block: IntArray, step: IntArray) -> tuple[IntArray, IntArray, BoolArray]:

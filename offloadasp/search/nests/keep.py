@@ -13,6 +13,7 @@ from offloadasp.search.construct.residency import (
     bytes_of_kernels,
     distinct,
     keep_soonest,
+    keep_together,
     pixel_uses,
 )
 from offloadasp.search.nests.family import Mapping
@@ -33,9 +34,24 @@ def as_the_family(laid: Laid, mapping: Mapping) -> Schedule | None:
 
 def cheapest(laid: Laid, mapping: Mapping) -> Schedule | None:
     """Return the best of all ways to keep; None where the nest does not fit."""
-    plain = as_the_family(laid, mapping)
-    made = [*as_memory_allows(laid, mapping), *([] if plain is None else [plain])]
+    others = as_the_family(laid, mapping), together(laid, mapping)
+    made = [*as_memory_allows(laid, mapping), *(one for one in others if one is not None)]
     return min(made, key=lambda one: one.cost, default=None)
+
+
+def together(laid: Laid, mapping: Mapping) -> Schedule | None:
+    """Keep outputs as the family does, and of pixels and kernels what is needed soonest."""
+    pixels, kernels, outputs = (
+        Uses(uses.block, uses.step, uses.block[1:] == uses.block[:-1]) if at < 2 else uses
+        for at, uses in enumerate(_family_uses(laid, mapping))
+    )
+    problem, nothing = laid.problem, np.zeros(max(0, len(kernels.block) - 1), dtype=np.bool_)
+    sizes = _pixel_bytes(problem, pixels), bytes_of_kernels(problem, kernels.block)
+    used = np.bincount(pixels.step, weights=sizes[0], minlength=len(laid.visit)).astype(np.int64)
+    slack = _free(laid, Uses(kernels.block, kernels.step, nothing), outputs) - used
+    if slack[1:].min() < 0:
+        return None
+    return _scheduled(laid, *keep_together(pixels, kernels, sizes, slack), outputs)
 
 
 def as_memory_allows(

@@ -30,7 +30,7 @@ _LEAST = 0.06
 _TRIED = 24
 # What their plans may take: operations at positions at most, and in each second of the time limit;
 # the share of what is left of the time to make and verify one, and bytes for that.
-_OPERATIONS, _OPERATIONS_A_SECOND, _EACH, _BYTES = 7_000_000, 120_000, 0.6, 1.5e9
+_OPERATIONS, _OPERATIONS_A_SECOND, _EACH, _BYTES = 7_000_000, 120_000, 0.65, 1.5e9
 # Outputs in a row, at most: the tables of tile sizes are quadratic in them.
 _LONGEST = 1024
 
@@ -117,7 +117,7 @@ class Nests:
 
 def _light(clock: Clock) -> Light:
     """Return what the plan of a nest may take, so that it is made and verified in time."""
-    operations = max(CHECKED, min(_OPERATIONS, int(clock.seconds * _OPERATIONS_A_SECOND)))
+    operations = max(CHECKED, min(_OPERATIONS, clock.seconds * _OPERATIONS_A_SECOND))
     return Light(operations, (clock.seconds - clock.elapsed) * _EACH, _BYTES)
 
 
