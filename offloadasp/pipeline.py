@@ -13,6 +13,7 @@ from offloadasp.model.strategy import save
 from offloadasp.result import Result, UnwrittenError, strategy_of
 from offloadasp.search.effort import Effort
 from offloadasp.search.lexicographic.lexicographic import Lexicographic
+from offloadasp.search.overlap.search import OverlapSearch
 from offloadasp.search.pool import Listener
 from offloadasp.search.rules_in_force import EditedSearch
 
@@ -36,7 +37,8 @@ def run(
         The file cannot be written; the result comes with the error.
     """
     # Search for a plan, and for a proof that none is better.
-    search = EditedSearch if rules.edited else Lexicographic
+    overlaps = instance.accelerator.overlap != "none"
+    search = EditedSearch if rules.edited else OverlapSearch if overlaps else Lexicographic
     answer = search(instance, rules, effort, names, tell).run()
     strategy = strategy_of(answer)
     # A better file of an earlier run stays; a budget promises the same file each time.

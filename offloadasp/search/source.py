@@ -36,6 +36,13 @@ class Annealed:
 
 
 @dataclass(frozen=True)
+class Pipelined:
+    """A serial plan whose transfers go on beside its compute actions."""
+
+    start: "Source"
+
+
+@dataclass(frozen=True)
 class Refuted:
     """A stable model of the complete search."""
 
@@ -61,7 +68,7 @@ class EarlierFile:
     """A strategy file of an earlier run, which is better than what this run found."""
 
 
-Source = Constructed | LeastMemory | Annealed | Refuted | UnderRules | EarlierFile
+Source = Constructed | LeastMemory | Annealed | Pipelined | Refuted | UnderRules | EarlierFile
 
 
 Unsearched = Literal["too many rules", "beyond 32 bits"]
@@ -85,6 +92,8 @@ def _source_words(source: Source, plan: Plan) -> str:
         optimal = int(plan.problem.exists.sum()) == 1
         keeping = "optimal" if optimal else "a heuristic"
         return f"{_start_words(source)}; what to keep: {keeping} for this order"
+    if isinstance(source, Pipelined):
+        return f"{_start_words(source)}; transfers moved beside earlier compute actions"
     if isinstance(source, Refuted):
         return "complete search by clingo"
     if isinstance(source, UnderRules):
@@ -98,6 +107,10 @@ def _start_words(source: Source) -> str:
         return f"local search from {_start_words(source.start)}"
     if isinstance(source, Constructed):
         return f"{_traversal_words(source.traversal)}, {_blocking_words(source.blocking)}"
+    if isinstance(source, Pipelined):
+        return _start_words(source.start)
+    if isinstance(source, Refuted):
+        return "complete search by clingo for serial plans"
     return "row by row, one output at a time"
 
 

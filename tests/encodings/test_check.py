@@ -19,6 +19,7 @@ from offloadasp.model.plan import Plan
 from offloadasp.model.problem import Problem
 from offloadasp.model.strategy import Strategy
 from tests.engines.mutants import HALO, MUTANTS, SPILL, VALID, Mutant, insert, mutant, put, step
+from tests.engines.overlapped import BESIDE, PIXELS, reloading, tiny_beside
 from tests.engines.plans import cost, fitted, random_plan, strategy_of
 from tests.support.layers import (
     PRECISIONS,
@@ -201,6 +202,9 @@ SAMPLES = [
     mutant(
         HALO, "", insert(1, step(load={"kernels": [[0, 0]]})), put(2, "load.kernels", [])
     ).strategy,
+    tiny_beside(BESIDE, 11, mac_cycles=1),
+    tiny_beside([step(load=PIXELS, compute=BESIDE[1]["compute"]), *BESIDE[2:]], 11),
+    *(reloading(early) for early in ("", "load", "compute")),
     *(broken.strategy for broken in BROKEN if str(2**31 - 1) not in str(broken.data["steps"])),
 ]
 
@@ -216,7 +220,7 @@ def test_no_rule_of_the_check_can_go(deleted: int, tmp_path: Path) -> None:
     shutil.copytree(RULES.folder, folder)
     gone = STATEMENTS[deleted]
     left = [rule.text for rule in STATEMENTS if rule.file == gone.file and rule != gone]
-    defined = ["#defined box/8.", "#defined entry/4.", gone.defined]
+    defined = ["#defined box/8.", "#defined entry/4.", "#defined overlap/1.", gone.defined]
     (folder / gone.file).write_text("\n".join(left + defined), encoding="utf-8")
     pairs = zip(SAMPLES, verdicts(RULES.folder), strict=True)
     assert any(read_by_rules(strategy, Rules(folder)) != verdict for strategy, verdict in pairs)
