@@ -82,9 +82,9 @@ def flat_model(instance: Instance) -> cp_model.CpModel:
 
 def patches_of(problem: Problem) -> list[frozenset[tuple[int, int]]]:
     """Return the pixels that each output position uses, as (row, column)."""
-    rows, columns = problem.taps_per_axis
+    rows, columns = (reads.listed().tolist() for reads in problem.reads)
     return [
-        frozenset((int(r), int(c)) for r in rows[i].nonzero()[0] for c in columns[j].nonzero()[0])
+        frozenset((r, c) for r in rows[i] if r >= 0 for c in columns[j] if c >= 0)
         for i in range(problem.out_height)
         for j in range(problem.out_width)
     ]

@@ -7,12 +7,15 @@ least over ways to compute one of them: all of its channel groups in one step, o
 
 import itertools
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
-from offloadasp.base.arrays import BoolArray, IntArray
+from offloadasp.base.arrays import IntArray
 from offloadasp.base.messages import plural
+from offloadasp.model.instance import Layer
 from offloadasp.model.problem import Problem
+from offloadasp.model.reads import reads_of
 
 
 @dataclass(frozen=True)
@@ -43,13 +46,16 @@ class _Span:
 def least_macs(problem: Problem) -> Demand:
     """Return the MACs of the largest operation: with fewer a step, no strategy exists."""
     macs = problem.operation_macs
-    n, q = np.unravel_index(int(macs.argmax()), macs.shape)
-    rows, columns = (_spans(problem, axis)[0] for axis in (0, 1))
+    rows_of, groups = problem.exists.outermost
+    largest = int(macs[rows_of, groups].argmax())
+    n, q = rows_of[largest], groups[largest]
+    height, width = problem.decomposition.tile
+    rows, columns = _Span(0, height, 0), _Span(0, width, 0)
     positions = rows.outputs * columns.outputs
     value = int(macs[n, q]) * positions
     where = f"{_place(problem, rows, columns)} with kernel group {n}, channel group {q}"
     taps = "x".join(map(str, problem.layer.kernel_shape))
-    shared = int(problem.shared_channels[n, q])
+    shared = int(problem.exists.shared(n, q))
     return Demand(
         value,
         f"{where}: {plural(value, 'multiply-accumulate')}, {plural(positions, 'position')} of "
@@ -62,48 +68,47 @@ def least_memory(problem: Problem) -> Demand:
 
     With that much memory one exists, provided that ``macs_per_step`` allows every operation.
     """
-    spans = (_largest(_spans(problem, axis)) for axis in (0, 1))
+    tile = problem.decomposition.tile
+    spans = (_largest_spans(problem.layer, axis, tile[axis]) for axis in (0, 1))
     found = [_of_tile(problem, rows, columns) for rows, columns in itertools.product(*spans)]
     return max(found, key=lambda demand: demand.value)
 
 
-def _spans(problem: Problem, axis: int) -> list[_Span]:
-    taps, tile = problem.taps_per_axis[axis], problem.decomposition.tile[axis]
-    first = np.arange(0, len(taps), tile)
-    inputs = np.logical_or.reduceat(taps, first, axis=0).sum(axis=1)
-    outputs = np.diff(np.r_[first, len(taps)])
-    sizes = zip(outputs.tolist(), inputs.tolist(), strict=True)
-    return [_Span(k, *size) for k, size in enumerate(sizes)]
-
-
-def _largest(spans: list[_Span]) -> list[_Span]:
-    """Leave out the spans that hold no more outputs and no more inputs than another one."""
-    kept: list[_Span] = []
-    for span in sorted(spans, key=lambda span: (-span.outputs, -span.inputs, span.index)):
-        if all(span.inputs > other.inputs for other in kept):
-            kept.append(span)
-    return kept
+@lru_cache(maxsize=64)
+def _largest_spans(layer: Layer, axis: int, tile: int) -> tuple[_Span, ...]:
+    """Return the tile rows or columns, without those that another one equals or exceeds in both."""
+    reads = reads_of(layer, axis)
+    total, inputs = len(reads.low), reads.distinct(tile)
+    index = np.arange(len(inputs))
+    outputs = np.minimum(tile, total - index * tile)
+    order = np.lexsort([index, -inputs, -outputs])
+    most = np.r_[-1, np.maximum.accumulate(inputs[order])[:-1]]
+    kept = order[inputs[order] > most]
+    sizes = np.column_stack([kept, outputs[kept], inputs[kept]])
+    return tuple(_Span(*row) for row in sizes.tolist())
 
 
 def _of_tile(problem: Problem, rows: _Span, columns: _Span) -> Demand:
     pixels, positions = rows.inputs * columns.inputs, rows.outputs * columns.outputs
-    exists, kernels = problem.exists, problem.kernel_bytes
+    pairs, kernels = problem.exists, problem.kernel_bytes
     output, partial = problem.output_bytes * positions, problem.partial_bytes * positions
-    need = pixels * problem.pixel_bytes + kernels
-    at_once = np.where(exists, need, 0).sum(axis=1) + output
-    macs = problem.operation_macs.sum(axis=1) * positions
-    single = exists.sum(axis=1) == 1
-    apart = _apart(need, exists, partial, problem.semantics.occupied(partial, output))
-    together = single | ((macs <= problem.accelerator.macs_per_step) & (at_once <= apart))
+    at_once = pixels * _over_all_groups(problem) + kernels.by_kernel_group + output
+    macs = problem.operation_macs.by_kernel_group * positions
+    apart = _apart(problem, pixels, partial, problem.semantics.occupied(partial, output))
+    fits = macs <= problem.accelerator.macs_per_step
+    together = (pairs.depth == 1) | (fits & (at_once <= apart))
     n = int(np.where(together, at_once, apart).argmax())
     place = _place(problem, rows, columns)
     if together[n]:
         return _demand_at_once(problem, place, n, pixels, int(at_once[n]), int(output[n]))
-    q = int(np.where(exists[n], need[n], -1).argmax())
+    groups = np.arange(pairs.first[n], pairs.stop[n])
+    need = pixels * problem.pixel_bytes[groups] + kernels[n, groups]
+    k = int(need.argmax())
     held, kind = int(partial[n]), "partial sums"
-    if need[n, q] + held < apart[n]:  # the last step demands most, for its larger output
-        q = int(np.where(exists[n], need[n], need[n].max() + 1).argmin())
+    if need[k] + held < apart[n]:  # the last step demands most, for its larger output
+        k = int(need.argmin())
         held, kind = int(output[n]), "output"
+    q = groups[k]
     return Demand(
         int(apart[n]),
         f"{place} with kernel group {n}, channel group {q}: "
@@ -112,13 +117,22 @@ def _of_tile(problem: Problem, rows: _Span, columns: _Span) -> Demand:
     )
 
 
-def _apart(need: IntArray, exists: BoolArray, partial: IntArray, last: IntArray) -> IntArray:
+def _over_all_groups(problem: Problem) -> IntArray:
+    """Bytes of one pixel of all channel groups of each kernel group: (N,)."""
+    total = np.r_[0, np.cumsum(problem.pixel_bytes)]
+    bytes_of: IntArray = total[problem.exists.stop] - total[problem.exists.first]
+    return bytes_of
+
+
+def _apart(problem: Problem, pixels: int, partial: IntArray, last: IntArray) -> IntArray:
     """Demand of each kernel group, one channel group a step, the least demanding one last: (N,).
 
     An output block takes ``partial`` bytes, and ``last`` ones in the step that completes it.
     """
-    most = np.where(exists, need, 0).max(axis=1)
-    least = np.where(exists, need, most[:, None]).min(axis=1)
+    n, q = problem.exists.outermost
+    need = pixels * problem.pixel_bytes[q] + problem.kernel_bytes[n, q]
+    first = np.flatnonzero(np.diff(n, prepend=-1))
+    most, least = np.maximum.reduceat(need, first), np.minimum.reduceat(need, first)
     demand: IntArray = np.maximum(most + partial, least + last)
     return demand
 
@@ -126,20 +140,19 @@ def _apart(need: IntArray, exists: BoolArray, partial: IntArray, last: IntArray)
 def _demand_at_once(
     problem: Problem, place: str, n: int, pixels: int, total: int, output: int
 ) -> Demand:
-    groups = np.flatnonzero(problem.exists[n])
-    kernel_bytes = int(problem.kernel_bytes[n, groups].sum())
-    if len(groups) == 1:
-        (q,) = groups
+    pairs, pixel_bytes = problem.exists, int(_over_all_groups(problem)[n])
+    kernel_bytes = int(problem.kernel_bytes.by_kernel_group[n])
+    if pairs.depth[n] == 1:
         return Demand(
             total,
-            f"{place} with kernel group {n}, channel group {q}: "
-            f"{_blocks(pixels, problem.pixel_bytes[q])}, its kernel block of "
+            f"{place} with kernel group {n}, channel group {pairs.first[n]}: "
+            f"{_blocks(pixels, pixel_bytes)}, its kernel block of "
             f"{plural(kernel_bytes, 'byte')}, {plural(output, 'byte')} of output",
         )
     return Demand(
         total,
-        f"{place} with kernel group {n}, its {len(groups)} channel groups in one step: "
-        f"{_blocks(pixels, problem.pixel_bytes[groups].sum())} over all of them, their kernel "
+        f"{place} with kernel group {n}, its {pairs.depth[n]} channel groups in one step: "
+        f"{_blocks(pixels, pixel_bytes)} over all of them, their kernel "
         f"blocks of {plural(kernel_bytes, 'byte')}, {plural(output, 'byte')} of output",
     )
 

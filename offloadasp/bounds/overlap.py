@@ -6,7 +6,6 @@ compute actions: an overlapped strategy, read serially, is a valid one of the sa
 
 from fractions import Fraction
 
-from offloadasp.base.arrays import BoolArray
 from offloadasp.model.problem import Problem
 
 
@@ -23,7 +22,7 @@ def least_duration(problem: Problem, loads: int, writes: int, steps: int) -> Fra
     rates = problem.accelerator
     load, write = rates.load_cycles * loads, rates.write_cycles * writes
     compute = rates.compute_cycles * steps + rates.mac_cycles * problem.total_macs
-    least_macs = int(problem.operation_macs[problem.exists].min())
+    least_macs = int(problem.operation_macs[problem.exists.every()].min())
     first = rates.load_cycles * _least_inputs(problem)
     last = rates.write_cycles * int(problem.output_bytes.min())
     # Nothing is computed before the first load, nor written before the first compute action. What
@@ -38,15 +37,9 @@ def least_duration(problem: Problem, loads: int, writes: int, steps: int) -> Fra
 
 def _least_inputs(problem: Problem) -> int:
     """Return the least bytes of pixels and weights that one operation needs; biases left out."""
-    rows, columns = problem.taps_per_axis
+    rows, columns = problem.reads
     (height, width), (tall, wide) = problem.decomposition.tile, problem.layer.kernel_shape
-    pixels = _least_lines(rows, height) * _least_lines(columns, width)
-    weights = problem.shared_channels * tall * wide * problem.precision.weight
-    each = problem.pixel_bytes[None, :] * pixels + weights
-    return int(each[problem.exists].min())
-
-
-def _least_lines(taps: BoolArray, tile: int) -> int:
-    """Return the fewest input lines that a tile of so many output lines reads."""
-    tiles = (taps[first : first + tile] for first in range(0, len(taps), tile))
-    return min(int(lines.any(axis=0).sum()) for lines in tiles)
+    pixels = int(rows.distinct(height).min()) * int(columns.distinct(width).min())
+    n, q = problem.exists.every()
+    weights = problem.exists.shared(n, q) * tall * wide * problem.precision.weight
+    return int((problem.pixel_bytes[q] * pixels + weights).min())

@@ -19,12 +19,15 @@ class Clock:
         Set by the handler of Ctrl-C, through `interrupted`; every loop looks at it.
     full
         Set where the memory allowed is used up; it ends every search as the time limit does.
+    found
+        Set once there is a plan: what follows is not abandoned, so that the plan is not lost.
     """
 
     seconds: float = float("inf")
     evaluations: int | None = None
     stop: Event = field(default_factory=Event)
     full: Event = field(default_factory=Event)
+    found: Event = field(default_factory=Event)
     started: float = field(default_factory=time.monotonic)
 
     @property
@@ -42,13 +45,18 @@ class Clock:
         """Whether the search must end at once: interrupted, or out of memory."""
         return self.interrupted or self.full.is_set()
 
+    @property
+    def in_vain(self) -> bool:
+        """Whether the search must end at once, and there is no plan to lose by that."""
+        return self.halted and not self.found.is_set()
+
     def interrupt(self) -> None:
         """End the search."""
         self.stop.set()
 
     def part(self, share: float) -> "Clock":
         """Return a clock for a share of the time that is left; both are interrupted together."""
-        return Clock(self.remaining * share, self.evaluations, self.stop, self.full)
+        return Clock(self.remaining * share, self.evaluations, self.stop, self.full, self.found)
 
     @property
     def elapsed(self) -> float:

@@ -56,7 +56,7 @@ class Plan:
             loaded=self._loaded_bytes(),
             written=self._written_bytes(),
             actions=len(np.unique(self.compute[:, 0])),
-            peak=self._peak_bytes(),
+            peak=int(self.on_chip_bytes().max(initial=0)),
             waiting=self._waiting(),
         )
 
@@ -114,15 +114,15 @@ class Plan:
             total += max(transfer - rates.compute_time(macs), Fraction(0)) * count
         return total
 
-    def _peak_bytes(self) -> int:
-        """Return the most bytes on chip in any step of a valid plan."""
+    def on_chip_bytes(self) -> IntArray:
+        """Return the most bytes on chip in each step of a valid plan, shape (1 + steps,)."""
         problem = self.problem
         change = np.zeros(self.steps + 1, dtype=np.int64)
         pixel, kernel, partial = problem.pixel_bytes, problem.kernel_bytes, problem.partial_bytes
         np.add.at(change, self.load_pixels[:, 0], pixel[self.load_pixels[:, 1]])
         np.add.at(change, self.free_pixels[:, 0], -pixel[self.free_pixels[:, 1]])
-        np.add.at(change, self.load_kernels[:, 0], kernel[tuple(self.load_kernels.T[1:])])
-        np.add.at(change, self.free_kernels[:, 0], -kernel[tuple(self.free_kernels.T[1:])])
+        for kernels, sign in ((self.load_kernels, 1), (self.free_kernels, -1)):
+            np.add.at(change, kernels[:, 0], sign * kernel[kernels[:, 1], kernels[:, 2]])
         # Partial sums that are away for a while.
         for sums, sign in ((self.load_partial_sums, 1), (self.write_partial_sums, -1)):
             np.add.at(change, sums[:, 0], sign * partial[sums[:, 1]])
@@ -133,15 +133,15 @@ class Plan:
         outputs = problem.semantics.occupied_by_outputs(
             first, last, partial[n], problem.output_bytes[n], self.steps
         )
-        held = np.cumsum(change) + outputs
+        on_chip: IntArray = np.cumsum(change) + outputs
         if problem.semantics.overlaps:
             # What is written beside the compute action stays until the step ends.
             for rows, sizes in (
                 (self.write_outputs, problem.output_bytes),
                 (self.write_partial_sums, partial),
             ):
-                np.add.at(held, rows[:, 0], sizes[rows[:, 1]])
-        return int(held.max(initial=0))
+                np.add.at(on_chip, rows[:, 0], sizes[rows[:, 1]])
+        return on_chip
 
     def _output_spans(self) -> tuple[IntArray, IntArray, IntArray]:
         """Return the first and last step and the kernel group of every output block."""

@@ -6,7 +6,8 @@ tests hold the two together. Python needs them for bounds and proposals; clingo 
 
 import math
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -21,12 +22,16 @@ from offloadasp.model.instance import (
     ResolvedInstance,
 )
 from offloadasp.model.objectives import DURATION, Prices, prices_of
+from offloadasp.model.pairs import Pairs, PairTable
+from offloadasp.model.reads import Reads, reads_of
 from offloadasp.model.semantics import SERIAL, Semantics, semantics_of
 
 # clingo's integers have 32 bits and wrap silently.
 CLINGO_LIMIT = 2**31 - 1
-# Outputs in a row or column: masks of outputs by inputs are made.
+# Outputs in a row or column: bounds and estimates take time quadratic in them.
 _MOST_OUTPUTS = 2**14
+# What depends on layer, precision and decomposition alone, and takes long for many groups.
+_COMMON = ("exists", "kernel_bytes", "operation_macs")
 
 
 @dataclass(frozen=True)
@@ -96,39 +101,43 @@ class Problem:
         """Bytes on chip; at most what all blocks take together, since more memory is of no use."""
         return min(self.capacity, self.all_bytes)
 
-    @cached_property
-    def taps_per_axis(self) -> tuple[BoolArray, BoolArray]:
-        """Which input rows (columns) each output row (column) uses: (Ho, H) and (Wo, W) masks."""
-        return _taps(self.layer, 0), _taps(self.layer, 1)
+    @property
+    def reads(self) -> tuple[Reads, Reads]:
+        """Which input rows each output row reads, and which columns each column."""
+        return reads_of(self.layer, 0), reads_of(self.layer, 1)
 
     @cached_property
     def used(self) -> BoolArray:
         """Mask (H, W) of the input positions that some output uses."""
-        rows, columns = self.taps_per_axis
-        return np.outer(rows.any(axis=0), columns.any(axis=0))
-
-    @cached_property
-    def shared_channels(self) -> IntArray:
-        """Channels each kernel shares with a channel group, summed by kernel group: (N, Q)."""
-        layer, decomposition = self.layer, self.decomposition
-        kernels = _overlaps(decomposition.kernel_groups, layer.kernels, layer.group)
-        channels = _overlaps(decomposition.channel_groups, layer.input[0], layer.group)
-        return kernels @ channels.T
+        rows, columns = self.reads
+        return np.outer(rows.used, columns.used)
 
     @property
-    def exists(self) -> BoolArray:
-        """Mask (N, Q) of the pairs of groups that have operations."""
-        return self.shared_channels > 0
+    def plane(self) -> int:
+        """Input positions, the unused ones included."""
+        _, height, width = self.layer.input
+        return height * width
+
+    @property
+    def pixels(self) -> int:
+        """Input positions that some output uses."""
+        rows, columns = self.reads
+        return int(rows.used.sum()) * int(columns.used.sum())
 
     @cached_property
+    def exists(self) -> Pairs:
+        """The pairs of groups that have operations."""
+        return Pairs(self.layer, self.decomposition)
+
+    @property
     def kernel_sizes(self) -> IntArray:
         """Kernels in each kernel group: (N,)."""
-        return np.array([b - a for a, b in self.decomposition.kernel_groups], dtype=np.int64)
+        return self.exists.kernels.sizes
 
-    @cached_property
+    @property
     def channel_sizes(self) -> IntArray:
         """Channels in each channel group: (Q,)."""
-        return np.array([b - a for a, b in self.decomposition.channel_groups], dtype=np.int64)
+        return self.exists.channels.sizes
 
     @cached_property
     def pixel_bytes(self) -> IntArray:
@@ -136,17 +145,11 @@ class Problem:
         return self.channel_sizes * self.precision.input
 
     @cached_property
-    def kernel_bytes(self) -> IntArray:
-        """Bytes of each kernel block (N, Q), 0 where it does not exist.
-
-        The first block of a kernel group includes its biases.
-        """
+    def kernel_bytes(self) -> PairTable:
+        """Bytes of each kernel block. The first one of a kernel group includes its biases."""
         height, width = self.layer.kernel_shape
-        size = self.shared_channels * height * width * self.precision.weight
-        if self.layer.bias:
-            first = self.exists.argmax(axis=1)
-            size[np.arange(len(first)), first] += self.kernel_sizes * self.precision.partial_sum
-        return size
+        bias = self.kernel_sizes * self.precision.partial_sum if self.layer.bias else None
+        return PairTable(self.exists, height * width * self.precision.weight, bias)
 
     @cached_property
     def output_bytes(self) -> IntArray:
@@ -159,15 +162,16 @@ class Problem:
         return self.kernel_sizes * self.precision.partial_sum
 
     @cached_property
-    def operation_macs(self) -> IntArray:
-        """Multiply-accumulates of one operation at one position, padded taps included: (N, Q)."""
+    def operation_macs(self) -> PairTable:
+        """Multiply-accumulates of one operation at one position, padded taps included."""
         height, width = self.layer.kernel_shape
-        return self.shared_channels * height * width
+        return PairTable(self.exists, height * width)
 
     @property
     def total_windows(self) -> int:
         """Kernel windows of the whole layer: one channel of one kernel at one position each."""
-        return int(self.shared_channels.sum()) * self.positions
+        layer = self.layer
+        return layer.kernels * (layer.input[0] // layer.group) * self.positions
 
     @property
     def total_macs(self) -> int:
@@ -177,12 +181,12 @@ class Problem:
     @property
     def input_total(self) -> int:
         """Bytes of all pixels that are used, each once."""
-        return int(self.used.sum()) * int(self.pixel_bytes.sum())
+        return self.pixels * int(self.pixel_bytes.sum())
 
     @property
     def kernel_total(self) -> int:
         """Bytes of all kernels and biases, each once."""
-        return int(self.kernel_bytes.sum())
+        return self.kernel_bytes.sum()
 
     @property
     def output_total(self) -> int:
@@ -207,11 +211,16 @@ class Problem:
 
     def within(self, capacity: int) -> "Problem":
         """Return the same problem with so many bytes on chip."""
-        return replace(self, capacity=capacity)
+        return self._with(capacity=capacity)
 
     def at(self, prices: Prices) -> "Problem":
         """Return the same problem with plans compared at other prices."""
-        return replace(self, prices=prices)
+        return self._with(prices=prices)
+
+    def _with(self, **changes: Any) -> "Problem":
+        made = replace(self, **changes)
+        vars(made).update({name: getattr(self, name) for name in _COMMON})
+        return made
 
     def resolved_instance(self) -> ResolvedInstance:
         """Return what a strategy file says of the instance."""
@@ -220,25 +229,6 @@ class Problem:
             decomposition=self.decomposition,
             search=self.instance.search,
         )
-
-
-def _overlaps(spans: tuple[tuple[int, int], ...], total: int, groups: int) -> IntArray:
-    """Count how many of each span's indices lie in each of equal groups: (spans, groups)."""
-    limits, size = np.array(spans, dtype=np.int64), total // groups
-    low = np.maximum(limits[:, :1], np.arange(groups) * size)
-    high = np.minimum(limits[:, 1:], (np.arange(groups) + 1) * size)
-    overlaps: IntArray = np.maximum(high - low, 0)
-    return overlaps
-
-
-def _taps(layer: Layer, axis: int) -> BoolArray:
-    size, outputs = layer.input[1 + axis], layer.output_shape[1 + axis]
-    reach = np.arange(layer.kernel_shape[axis]) * layer.dilations[axis] - layer.pads[axis]
-    at = np.arange(outputs)[:, None] * layer.strides[axis] + reach
-    mask = np.zeros((outputs, size), dtype=bool)
-    output, tap = np.nonzero((at >= 0) & (at < size))
-    mask[output, at[output, tap]] = True
-    return mask
 
 
 def problem_of(instance: Instance | ResolvedInstance, decomposition: Resolved) -> Problem:
@@ -284,6 +274,7 @@ def undivided(layer: Layer) -> Resolved:
     return Resolved(kernel_groups=((0, layer.kernels),), channel_groups=((0, layer.input[0]),))
 
 
+@lru_cache(maxsize=16)
 def finest(layer: Layer) -> Resolved:
     """Return the decomposition that contains all others: one position, one kernel, one channel."""
     return Resolved(
@@ -295,5 +286,5 @@ def finest(layer: Layer) -> Resolved:
 
 def granularity(problem: Problem) -> int:
     """Return the greatest number of bytes of which every block's size is a multiple."""
-    sizes = [problem.pixel_bytes, problem.kernel_bytes, problem.output_bytes, problem.partial_bytes]
-    return math.gcd(*(int(size) for table in sizes for size in table.ravel()))
+    sizes = (problem.pixel_bytes, problem.output_bytes, problem.partial_bytes)
+    return int(np.gcd.reduce(np.concatenate([*sizes, problem.kernel_bytes.distinct[0]])))

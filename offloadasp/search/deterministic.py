@@ -10,6 +10,7 @@ from fractions import Fraction
 from functools import cache
 
 from offloadasp.bounds import Bound, least_memory, lower_bound
+from offloadasp.limits.abandonable import aside
 from offloadasp.model.problem import Problem, granularity
 from offloadasp.search.anneal.improve import starts_of
 from offloadasp.search.construct.construct import Best, Candidate, evaluate
@@ -60,7 +61,8 @@ def climb(question: Question, effort: Effort, tell: Listener) -> Pool:
 
     @cache
     def bound_at(capacity: int) -> Bound:
-        return lower_bound(question.whole.within(capacity))
+        whole = question.whole.within(capacity)
+        return aside(lambda: lower_bound(whole), lambda: effort.clock.in_vain)
 
     news = _News(tell, bound_at(question.whole.memory).value)
     ladder = _Ladder(question, effort, bound_at, news)

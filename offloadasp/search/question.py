@@ -1,21 +1,27 @@
 """A question: the least that a layer costs, within a capacity, at some prices."""
 
+import itertools
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from offloadasp.asp.facts import Scale, scale_of
 from offloadasp.asp.rules import Rules
-from offloadasp.model.instance import Instance
+from offloadasp.model.instance import Instance, Resolved
 from offloadasp.model.objectives import Prices
 from offloadasp.model.problem import Problem, problem_of
-from offloadasp.search.construct.decompose import decompositions, scope
+from offloadasp.search.construct.decompose import decompositions, finer, scope
 from offloadasp.search.size_limits import (
+    CHECKED,
     GROUND_LIMIT,
-    checkable,
+    fits,
     operations,
+    quickly_checked,
     require_feasible,
     rules_estimate,
 )
+
+# Decompositions beyond the usual ones that are tried where none of those fits.
+_BETWEEN = 32
 
 
 @dataclass(frozen=True)
@@ -97,11 +103,30 @@ def question_of(
     """
     whole = whole_of(instance, prices, capacity)
     require_feasible(whole)
-    tried = [
-        problem_of(instance, decomposition).at(prices).within(capacity)
-        for decomposition in decompositions(instance)
-    ]
-    return Question(rules, whole, tuple(checkable(tried)), target)
+    return Question(rules, whole, tuple(problems_of(instance, prices, capacity)), target)
+
+
+def problems_of(instance: Instance, prices: Prices, capacity: int) -> list[Problem]:
+    """Return the decompositions that are tried within a capacity, coarse ones first.
+
+    They are those whose plans the rules check quickly. If a strategy exists for none of them, the
+    one with the fewest operations of the others is tried as well.
+    """
+
+    def problem(decomposition: Resolved) -> Problem:
+        return problem_of(instance, decomposition).at(prices).within(capacity)
+
+    tried = [problem(decomposition) for decomposition in decompositions(instance)]
+    small = [one for one in tried if quickly_checked(one)]
+    # Where a kernel block fits, there is one at least for each memory full of weights.
+    least, most = -(-tried[0].kernel_total // capacity), CHECKED // tried[0].positions
+    if any(one.exists.count >= least and fits(one) for one in small):
+        return small
+    between = filter(fits, map(problem, finer(instance, least, most)))
+    if found := [*itertools.islice(between, _BETWEEN)]:
+        return found
+    large = sorted((one for one in tried if not quickly_checked(one)), key=operations)
+    return [*small, *itertools.islice(filter(fits, large), 1)]
 
 
 def whole_of(instance: Instance, prices: Prices, capacity: int) -> Problem:

@@ -226,8 +226,8 @@ class EditedSearch:
 
 def longest(problem: Problem) -> int:
     """Return the largest horizon: a step for every operation and block, and the last write-back."""
-    pixels = int(problem.used.sum()) * len(problem.channel_sizes)
-    return operations(problem) + pixels + int(problem.exists.sum()) + 1
+    pixels = problem.pixels * len(problem.channel_sizes)
+    return operations(problem) + pixels + problem.exists.count + 1
 
 
 def horizons(problem: Problem) -> list[int]:

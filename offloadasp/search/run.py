@@ -1,6 +1,7 @@
 """A search: the workers in turn, under a clock or within a budget."""
 
 from offloadasp.bounds import lower_bound
+from offloadasp.limits.abandonable import aside
 from offloadasp.search.deterministic import climb
 from offloadasp.search.effort import Effort
 from offloadasp.search.pool import Listener, Pool
@@ -22,7 +23,9 @@ def search(question: Question, effort: Effort, tell: Listener = lambda _: None) 
 
 
 def _by_the_clock(question: Question, effort: Effort, tell: Listener) -> Pool:
-    pool = Pool(question, lower_bound(question.whole), tell)
+    # Bounds of a large layer take a while; aside, so that Ctrl-C and a full memory end them.
+    bound = aside(lambda: lower_bound(question.whole), lambda: effort.clock.in_vain)
+    pool = Pool(question, bound, tell)
     first = Anneal(turns=effort.threads == 1)
     workers: list[Worker] = [Construct(), first, Refute(beside=first)]
     for worker in workers:

@@ -1,8 +1,5 @@
 """Whether a problem has a strategy at all, and whether searches of it are in reach."""
 
-import itertools
-from collections.abc import Sequence
-
 from offloadasp.asp.facts import scale_of
 from offloadasp.base.errors import InfeasibleError
 from offloadasp.base.messages import plural
@@ -16,7 +13,7 @@ GROUND_LIMIT = 2_000_000
 _SEARCHED, _NEEDS, _COST = 6_000, 1_000_000, 2**40
 # Operations at positions of a plan that check.lp will replay. As many were measured on one core:
 # 18 s and 1.4 GB with 28 a step, 42 s (with others at work beside) and 4.3 GB with one a step.
-_CHECKED = 200_000
+CHECKED = 200_000
 
 
 def require_feasible(problem: Problem) -> None:
@@ -45,15 +42,15 @@ def require_feasible(problem: Problem) -> None:
 def operations(problem: Problem) -> int:
     """Return the number of operations, tiles counted once."""
     rows, columns = problem.tile_grid
-    return rows * columns * int(problem.exists.sum())
+    return rows * columns * problem.exists.count
 
 
 def rules_estimate(problem: Problem, steps: int) -> int:
     """Estimate the ground rules of a complete search: operations and blocks in every step."""
-    rows, columns = problem.taps_per_axis
+    rows, columns = problem.reads
     height, width = problem.decomposition.tile
-    taps = int(rows.sum(axis=1).max() * columns.sum(axis=1).max()) * height * width
-    blocks = int(problem.used.sum()) * problem.exists.shape[1] + int(problem.exists.sum())
+    taps = rows.most * columns.most * height * width
+    blocks = problem.pixels * problem.exists.shape[1] + problem.exists.count
     outputs = problem.positions * problem.exists.shape[0]
     return int(steps * (operations(problem) * (taps + 6) + 5 * blocks + 12 * outputs))
 
@@ -61,31 +58,22 @@ def rules_estimate(problem: Problem, steps: int) -> int:
 def within_reach(problem: Problem) -> bool:
     """Return whether a problem is small enough for the local search."""
     height, width = problem.decomposition.tile
-    taps = [int(mask.sum(axis=1).max()) for mask in problem.taps_per_axis]
-    needs = operations(problem) * taps[0] * height * taps[1] * width
-    scale, largest = scale_of(problem), int(problem.kernel_bytes.max() + problem.pixel_bytes.max())
+    rows, columns = problem.reads
+    needs = operations(problem) * rows.most * height * columns.most * width
+    scale, largest = scale_of(problem), problem.kernel_bytes.max() + int(problem.pixel_bytes.max())
     spilled = int(problem.partial_bytes.max()) * height * width * (scale.load + scale.write)
     dearest = needs * largest * scale.load + operations(problem) * (spilled + scale.compute)
     return operations(problem) <= _SEARCHED and needs <= _NEEDS and dearest < _COST
 
 
-def checkable(problems: Sequence[Problem]) -> list[Problem]:
-    """Return the problems, all decompositions of one layer, whose plans the rules check quickly.
+def quickly_checked(problem: Problem) -> bool:
+    """Return whether the rules check plans of a problem quickly."""
+    return problem.positions * problem.exists.count <= CHECKED
 
-    If a strategy exists for none of these, the one with the fewest operations of the others.
-    """
 
-    def size(problem: Problem) -> int:
-        return problem.positions * int(problem.exists.sum())
-
-    def fits(problem: Problem) -> bool:
-        return (
-            least_memory(problem).value <= problem.capacity
-            and least_macs(problem).value <= problem.accelerator.macs_per_step
-        )
-
-    small = [problem for problem in problems if size(problem) <= _CHECKED]
-    if any(fits(problem) for problem in small):
-        return small
-    others = (problem for problem in sorted(problems, key=size) if size(problem) > _CHECKED)
-    return [*small, *itertools.islice(filter(fits, others), 1)]
+def fits(problem: Problem) -> bool:
+    """Return whether a strategy exists for a problem."""
+    return (
+        least_memory(problem).value <= problem.capacity
+        and least_macs(problem).value <= problem.accelerator.macs_per_step
+    )

@@ -89,7 +89,7 @@ def method_words(source: Source, plan: Plan, unsearched: Unsearched | None) -> s
 def _source_words(source: Source, plan: Plan) -> str:
     if isinstance(source, Constructed | LeastMemory | Annealed):
         # Blocks of one size: keeping the block needed soonest is optimal.
-        optimal = int(plan.problem.exists.sum()) == 1
+        optimal = plan.problem.exists.count == 1
         keeping = "optimal" if optimal else "a heuristic"
         return f"{_start_words(source)}; what to keep: {keeping} for this order"
     if isinstance(source, Pipelined):

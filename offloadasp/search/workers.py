@@ -8,6 +8,7 @@ from offloadasp.asp.facts import fits_clingo
 from offloadasp.asp.solving import plan_of_model
 from offloadasp.base.errors import NoStrategyError
 from offloadasp.bounds import least_memory
+from offloadasp.limits.abandonable import aside
 from offloadasp.model.instance import exact_number
 from offloadasp.model.plan import Plan
 from offloadasp.model.problem import Problem
@@ -72,8 +73,13 @@ class Construct:
             tell,
             _CONSTRUCTED_FIRST if question.in_reach else _CONSTRUCTED,
         ).run()
-        offered = fallback(question) if self.best.overall is None else self.best.overall.offer()
+        if self.best.overall is None:
+            # Where no traversal fits, an output at a time is planned, in a loop over all of them.
+            offered = aside(lambda: fallback(question), lambda: effort.clock.in_vain)
+        else:
+            offered = self.best.overall.offer()
         pool.offer(offered.plan, offered.source)
+        effort.clock.found.set()
         pool.baselines = baselines_of(self.best, offered.plan)
 
 

@@ -107,7 +107,7 @@ def test_search_over_steps_agrees_with_every_sequence_of_actions(problem: Proble
 def test_blocks_and_operations_agree_with_the_sizes_of_the_problem(problem: Problem) -> None:
     game = game_of(problem)
     tiles = problem.tile_grid[0] * problem.tile_grid[1]
-    assert len(game.operations) == tiles * int(problem.exists.sum())
+    assert len(game.operations) == tiles * problem.exists.count
     assert sum(operation.macs for operation in game.operations) == problem.total_macs
     kernels = [size for block, size in game.input_bytes.items() if block[0] == "kernel"]
     assert sum(kernels) == problem.kernel_total

@@ -268,6 +268,7 @@ def test_compare_shows_the_baselines_of_the_run_and_writes_valid_files(tmp_path:
 
 @given(layers(), st.integers(1, 3), st.integers(1, 3), st.integers(0, 60), st.integers(0, 200))
 @example(Layer(input=(3, 1, 1), kernels=3, kernel_shape=(1, 1), group=3), 1, 2, 0, 0)
+@example(Layer(input=(3, 1, 1), kernels=6, kernel_shape=(1, 1), group=3), 2, 2, 0, 0)
 @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 def test_without_reuse_every_step_loads_all_it_needs_and_keeps_none(
     layer: Layer, kernel_groups: int, channel_groups: int, memory: int, macs: int

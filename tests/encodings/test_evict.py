@@ -60,7 +60,7 @@ def test_the_cuts_are_those_that_the_manual_names() -> None:
 def test_refutation_with_any_cuts_finds_the_exhaustive_optimum_of_random_layers(
     problem: Problem, without: frozenset[str]
 ) -> None:
-    blocks = int(problem.used.sum()) * len(problem.channel_sizes) + int(problem.exists.sum())
+    blocks = int(problem.used.sum()) * len(problem.channel_sizes) + problem.exists.count
     # The oracle moves all partial sums of a tile together.
     assume(problem.decomposition.tile == (1, 1) or len(problem.channel_sizes) == 1)
     assume(operations(problem) <= 6)

@@ -214,7 +214,7 @@ def tiny_problems(draw: st.DrawFn) -> Problem:
     )
     drawn = problem_with(layer, chip, draw(PRECISIONS), decomposition)
     assume(operations(drawn) <= 4)
-    assume(drawn.used.sum() * drawn.exists.shape[1] + drawn.exists.sum() <= 8)
+    assume(drawn.used.sum() * drawn.exists.shape[1] + drawn.exists.count <= 8)
     assume(drawn.positions * drawn.exists.shape[0] <= 4)
     largest = int(drawn.operation_macs.max()) * tile[0] * tile[1]
     chip = chip.model_copy(update={"macs_per_step": largest * draw(st.integers(1, 3))})

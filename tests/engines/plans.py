@@ -284,7 +284,8 @@ class Sizes:
         if kind == "pixels":
             return int(self.problem.pixel_bytes[block[0]])
         if kind == "kernels":
-            return int(self.problem.kernel_bytes[block])
+            n, q = block
+            return int(self.problem.kernel_bytes[n, q])
         missing = self.missing[block]
         sizes = self.problem.partial_bytes if missing else self.problem.output_bytes
         return int(sizes[block[0]])

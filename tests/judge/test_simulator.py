@@ -183,7 +183,7 @@ def test_depthwise_layers_with_many_channels_in_one_group_verify() -> None:
     layer = Layer(input=(48, 9, 9), kernels=96, kernel_shape=(3, 3), group=48, bias=True)
     for kernel_groups, channel_groups in ((1, 1), (5, 7), (96, 48)):
         cut = problem(layer, kernel_groups=kernel_groups, channel_groups=channel_groups)
-        pairs = int(cut.exists.sum())
+        pairs = cut.exists.count
         plan = make_plan(cut, grouped(operations(cut), 7 * pairs), THRIFTY)
         assert simulate(strategy_of(fitted(cut, plan), plan)).verified
 

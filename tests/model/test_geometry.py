@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from offloadasp.asp.facts import facts
 from offloadasp.asp.rules import ground, shipped_rules
 from offloadasp.model.problem import Problem
+from offloadasp.model.reads import Reads
 from tests.support.layers import problems
 
 Term: TypeAlias = "int | str | tuple[Term, ...]"
@@ -143,21 +144,28 @@ def test_operations_need_and_produce_what_their_positions_do(problem: Problem) -
     assert found["produces"] == produces
 
 
+def _taps(reads: Reads) -> Atoms:
+    return {
+        (output, int(line))
+        for output, lines in enumerate(reads.listed())
+        for line in lines
+        if line >= 0
+    }
+
+
 @settings(max_examples=100, deadline=None)
 @given(problems())
 def test_python_and_the_rules_see_the_same_sizes(problem: Problem) -> None:
     found = atoms(problem)
-    rows, columns = problem.taps_per_axis
+    rows, columns = (_taps(reads) for reads in problem.reads)
     assert found["output_shape"] == {(problem.out_height, problem.out_width)}
-    assert found["row_tap"] == set(zip(*(axis.tolist() for axis in rows.nonzero()), strict=True))
-    assert found["column_tap"] == set(
-        zip(*(axis.tolist() for axis in columns.nonzero()), strict=True)
-    )
+    assert found["row_tap"] == rows
+    assert found["column_tap"] == columns
     assert found["used"] == set(
         zip(*(axis.tolist() for axis in problem.used.nonzero()), strict=True)
     )
-    existing = [(int(n), int(q)) for n, q in zip(*problem.exists.nonzero(), strict=True)]
-    assert found["windows"] == {(n, q, int(problem.shared_channels[n, q])) for n, q in existing}
+    existing = [(int(n), int(q)) for n, q in zip(*problem.exists.every(), strict=True)]
+    assert found["windows"] == {(n, q, int(problem.exists.shared(n, q))) for n, q in existing}
     used, groups = problem.used.nonzero(), enumerate(problem.pixel_bytes.tolist())
     blocks = {
         (("pixel", int(r), int(c), q), size)

@@ -9,7 +9,7 @@ from offloadasp.model.instance import Layer, Precision, Resolved
 from offloadasp.model.problem import Problem
 from offloadasp.search.construct.grid import axis_of
 from offloadasp.search.construct.shortlist import blockings, set_counts
-from tests.support.layers import accelerator, problem_with, problems
+from tests.support.layers import accelerator, problem_with, problems, taps
 
 WHOLE = Resolved(kernel_groups=((0, 1),), channel_groups=((0, 1),))
 # Kernels that see nothing but padding, on one axis or on both; some lines of outputs only; and
@@ -56,15 +56,15 @@ def test_the_reach_of_lines_is_the_widest_span_of_inputs_between_their_first_and
     problem: Problem, axis: int
 ) -> None:
     found = axis_of(problem, axis)
-    taps, tile = problem.taps_per_axis[axis], problem.decomposition.tile[axis]
-    used = [line for line in range(taps.shape[1]) if taps[:, line].any()]
+    mask, tile = taps(problem.layer, axis), problem.decomposition.tile[axis]
+    used = [line for line in range(mask.shape[1]) if mask[:, line].any()]
     assert found.used == len(used)
-    starts = range(0, len(taps), tile)
+    starts = range(0, len(mask), tile)
     assert found.lines == len(starts)
     for lines in range(found.lines + 1):
         spans = []
         for first in range(found.lines - lines + 1):
-            window = taps[first * tile : (first + lines) * tile]
+            window = mask[first * tile : (first + lines) * tile]
             inside = [k for k, line in enumerate(used) if window[:, line].any()]
             spans.append(inside[-1] - inside[0] + 1 if inside else 0)
         assert found.reach[lines] == max(spans)

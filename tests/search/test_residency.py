@@ -170,7 +170,7 @@ def schedules(draw: st.DrawFn, problem: Problem) -> tuple[Order, IntArray, int]:
     sets = draw(st.integers(1, problem.exists.shape[0]))
     order = order_of(problem, tiles, regions, draw(st.sampled_from(NESTS)), sets)
     step = steps_of_order(problem, order, draw(st.integers(1, 4)))
-    return order, step, draw(st.integers(0, int(problem.exists.sum())))
+    return order, step, draw(st.integers(0, problem.exists.count))
 
 
 @settings(max_examples=200, deadline=None)
@@ -182,7 +182,7 @@ def test_every_operation_has_its_place_in_an_order(problem: Problem, data: st.Da
     )
     expected = [
         (int(n), int(q), i, j)
-        for n, q in zip(*problem.exists.nonzero(), strict=True)
+        for n, q in zip(*problem.exists.every(), strict=True)
         for i in range(problem.out_height)
         for j in range(problem.out_width)
     ]

@@ -86,7 +86,7 @@ def tiny_problems(draw: st.DrawFn, operations: int, blocks: int, kernel: int = 3
     """Problems with at most so many operations and input blocks, on ample memory."""
 
     def is_tiny(problem: Problem) -> bool:
-        pairs = int(problem.exists.sum())
+        pairs = problem.exists.count
         pixels = int(problem.used.sum()) * len(problem.pixel_bytes)
         tiles = problem.tile_grid[0] * problem.tile_grid[1]
         return pairs * tiles <= operations and pixels + pairs <= blocks

@@ -1,11 +1,12 @@
 """Small layers on small accelerators, drawn by hypothesis or made by hand."""
 
 from fractions import Fraction
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 from hypothesis import strategies as st
 
+from offloadasp.base.arrays import BoolArray, IntArray
 from offloadasp.limits.clock import Clock
 from offloadasp.model.instance import (
     Accelerator,
@@ -117,13 +118,38 @@ def problems(
 def least_memory(problem: Problem) -> int:
     """Bytes that the largest operation needs by itself, its outputs at their larger size."""
     height, width = problem.decomposition.tile
-    rows, columns = problem.taps_per_axis
+    rows, columns = (taps(problem.layer, axis) for axis in (0, 1))
     pixels = max(
         int(rows[i : i + height].any(axis=0).sum()) for i in range(0, len(rows), height)
     ) * max(int(columns[j : j + width].any(axis=0).sum()) for j in range(0, len(columns), width))
     outputs = height * width * np.maximum(problem.partial_bytes, problem.output_bytes)
-    needed = pixels * problem.pixel_bytes + problem.kernel_bytes + outputs[:, None]
-    return int(needed[problem.exists].max())
+    n, q = problem.exists.every()
+    needed = pixels * problem.pixel_bytes[q] + problem.kernel_bytes[n, q] + outputs[n]
+    return int(needed.max())
+
+
+def taps(layer: Layer, axis: int) -> BoolArray:
+    """Which input rows (columns) each output row (column) uses: (Ho, H) or (Wo, W)."""
+    inputs, outputs = layer.input[1 + axis], layer.output_shape[1 + axis]
+    mask = np.zeros((outputs, inputs), dtype=np.bool_)
+    for output, tap in product(range(outputs), range(layer.kernel_shape[axis])):
+        at = output * layer.strides[axis] + tap * layer.dilations[axis] - layer.pads[axis]
+        if 0 <= at < inputs:
+            mask[output, at] = True
+    return mask
+
+
+def shared(problem: Problem) -> IntArray:
+    """Channels that each kernel shares with a channel group, summed by kernel group: (N, Q)."""
+    layer, groups = problem.layer, problem.decomposition
+    found = np.zeros((len(groups.kernel_groups), len(groups.channel_groups)), dtype=np.int64)
+    for (n, kernels), (q, channels) in product(
+        enumerate(groups.kernel_groups), enumerate(groups.channel_groups)
+    ):
+        for k, c in product(range(*kernels), range(*channels)):
+            ours, theirs = k * layer.group // layer.kernels, c * layer.group // layer.input[0]
+            found[n, q] += ours == theirs
+    return found
 
 
 def accelerator(

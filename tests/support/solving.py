@@ -27,7 +27,7 @@ class Optimum:
 def operations(problem: Problem) -> int:
     """How many operations a problem has."""
     rows, columns = problem.tile_grid
-    return rows * columns * int(problem.exists.sum())
+    return rows * columns * problem.exists.count
 
 
 def solve(
@@ -84,7 +84,7 @@ def plan_of_model(problem: Problem, atoms: Sequence[clingo.Symbol]) -> Plan:
                 for at, m, q, *position in found["compute"]
                 if (m, *position) == (n, i, j) and at < t
             }
-            complete = action == "write" and len(before) == problem.exists[n].sum()
+            complete = action == "write" and len(before) == problem.exists.depth[n]
             name = "write_outputs" if complete else f"{action}_partial_sums"
             found[name].append((t, n, i, j))
     return plan_from_rows(problem, found)

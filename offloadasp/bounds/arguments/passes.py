@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal, get_args
 
+import numpy as np
+
 from offloadasp.bounds.argument import Argument, Quantity
 from offloadasp.bounds.geometry.operations import block_capacity, input_capacity
 from offloadasp.bounds.geometry.profile import Axis
@@ -206,14 +208,21 @@ def _own(axis: Axis) -> Fraction:
 
     By Hall's theorem: so many that no set of lines of tiles uses fewer in all.
     """
-    return min(Fraction(int(axis.least[r]), r) for r in range(1, axis.count + 1))
+    least, lines = axis.least[1:], np.arange(1, axis.count + 1)
+    # Few of them are as small as the least one, to the precision of a float, and differ.
+    near = least / lines <= (least / lines).min() * (1 + 1e-9)
+    common = np.gcd(least[near], lines[near])
+    distinct = {
+        *zip((least[near] // common).tolist(), (lines[near] // common).tolist(), strict=True)
+    }
+    return min(Fraction(*share) for share in distinct)
 
 
 def _patch(view: View) -> int:
     """Most pixel blocks that one operation needs."""
-    rows, columns = view.problem.taps_per_axis
+    rows, columns = view.problem.reads
     height, width = view.tile
-    return int(rows.sum(axis=1).max() * height * columns.sum(axis=1).max() * width)
+    return rows.most * height * columns.most * width
 
 
 def best_limit(passes: Passes) -> int:

@@ -68,7 +68,7 @@ def supporting_pieces(profile: IntArray) -> tuple[_Piece, ...]:
             start = r
         while keep > 1 and _above(profile, hull[keep - 2], hull[keep - 1], r) >= 0:
             keep -= 1
-        hull = [*hull[:keep], r]
+        hull[keep:] = [r]
     pieces.append(_Piece(start, len(profile) - 1, _hull_lines(profile, hull)))
     return _merged(pieces)
 
@@ -119,7 +119,13 @@ class PixelFootprint:
 
     def at(self, n: IntArray) -> IntArray:
         """Bound the pixels of n distinct tiles, 1 <= n <= tiles, elementwise."""
-        return np.maximum(_grown(n, self.rows, self.columns), _grown(n, self.columns, self.rows))
+        rows, columns = self._pieces
+        by_rows = _grown(n, rows, columns, self.columns)
+        return np.maximum(by_rows, _grown(n, columns, rows, self.rows))
+
+    @cached_property
+    def _pieces(self) -> tuple[tuple[_Piece, ...], tuple[_Piece, ...]]:
+        return supporting_pieces(self.rows.least), supporting_pieces(self.columns.least)
 
     @cached_property
     def _table(self) -> tuple[IntArray, IntArray]:
@@ -133,9 +139,10 @@ class PixelFootprint:
         return found
 
 
-def _grown(n: IntArray, rows: Axis, columns: Axis) -> IntArray:
+def _grown(
+    n: IntArray, row_pieces: tuple[_Piece, ...], column_pieces: tuple[_Piece, ...], columns: Axis
+) -> IntArray:
     """Let each row grow along the columns first, then each column along the rows."""
-    row_pieces, column_pieces = supporting_pieces(rows.least), supporting_pieces(columns.least)
     out = np.full(len(n), np.iinfo(np.int64).max)
     stripes = [_stripes(piece) for piece in row_pieces]
     chunk = max(1, _CHUNK // max(len(low) for low, _ in stripes))

@@ -4,9 +4,9 @@ Built from a `Problem`, or from a layer alone for the finest decomposition, whos
 kernels and channels would be large.
 """
 
-import dataclasses
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from offloadasp.base.arrays import IntArray
 from offloadasp.bounds.geometry.footprint import PixelFootprint
 from offloadasp.bounds.geometry.profile import axis_of
 from offloadasp.model.instance import Layer
+from offloadasp.model.pairs import PairTable
 from offloadasp.model.problem import Problem, finest
 
 # More kinds of channel groups than this are replaced by one with the least sizes of all.
@@ -109,26 +110,25 @@ def sizes_of(problem: Problem) -> Sizes:
     if is_finest(problem):
         return finest_sizes(problem)
     tile = problem.decomposition.tile
-    exists = problem.exists
+    pairs = problem.exists
     kernel_bytes, apart = _kernel_bytes(problem)
     positions = _tile_sizes(problem)
     least_tile = min(positions)
-    depth = exists.sum(axis=1)
+    depth = pairs.depth
     footprint = _footprint(problem.layer, tile)
     patch = int(footprint.rows.least[1] * footprint.columns.least[1])
-    inputs = np.where(exists, patch * problem.pixel_bytes + kernel_bytes, 0).sum(axis=1)
+    pixels = np.r_[0, np.cumsum(problem.pixel_bytes)]
+    inputs = patch * (pixels[pairs.stop] - pixels[pairs.first]) + kernel_bytes.by_kernel_group
     computing = _computing_bytes(
         problem,
         depth=depth,
         inputs=inputs,
         output=problem.output_bytes * least_tile,
         partial=problem.partial_bytes * least_tile,
-        macs=problem.operation_macs.sum(axis=1) * least_tile,
+        macs=problem.operation_macs.by_kernel_group * least_tile,
     )
     macs: Counter[int] = Counter()
-    for value, count in zip(
-        *np.unique(problem.operation_macs[exists], return_counts=True), strict=True
-    ):
+    for value, count in zip(*problem.operation_macs.distinct, strict=True):
         for size, times in positions.items():
             macs[int(value) * size] += int(count) * times
     return Sizes(
@@ -212,23 +212,20 @@ def inner_sizes(sizes: Sizes, layer: Layer, tile: tuple[int, int]) -> Sizes:
     What is proved of the rest holds for all, see docs/bounds.md, section 4; only the numbers of
     multiply-accumulates stay those of all operations.
     """
-    rows, columns = (axis_of(layer, axis, tile[axis], inner=True) for axis in (0, 1))
-    footprint = PixelFootprint(rows, columns)
+    footprint = _footprint(layer, tile, inner=True)
     left_out = sizes.footprint.used - footprint.used
     pixel_bytes = sum(kind.count * kind.pixel_bytes for kind in sizes.kinds)
-    return dataclasses.replace(
+    return replace(
         sizes, footprint=footprint, apart_bytes=sizes.apart_bytes + left_out * pixel_bytes
     )
 
 
-def _kernel_bytes(problem: Problem) -> tuple[IntArray, int]:
-    """Bytes (N, Q) of the kernel blocks; in a grouped layer without the biases, given apart."""
-    layer = problem.layer
-    if not layer.bias or layer.group == 1:
-        return problem.kernel_bytes, 0
-    taps = layer.kernel_shape[0] * layer.kernel_shape[1]
-    bare = problem.shared_channels * taps * problem.precision.weight
-    return bare, int((problem.kernel_bytes - bare).sum())
+def _kernel_bytes(problem: Problem) -> tuple[PairTable, int]:
+    """Bytes of the kernel blocks; in a grouped layer without the biases, given apart."""
+    table = problem.kernel_bytes
+    if table.beside is None or problem.layer.group == 1:
+        return table, 0
+    return replace(table, beside=None), int(table.beside.sum())
 
 
 def _tile_sizes(problem: Problem) -> Counter[int]:
@@ -245,18 +242,47 @@ def _tile_sizes(problem: Problem) -> Counter[int]:
     return counts
 
 
-def _footprint(layer: Layer, tile: tuple[int, int]) -> PixelFootprint:
-    return PixelFootprint(axis_of(layer, 0, tile[0]), axis_of(layer, 1, tile[1]))
+@lru_cache(maxsize=32)
+def _footprint(layer: Layer, tile: tuple[int, int], *, inner: bool = False) -> PixelFootprint:
+    # The same for every memory and all prices; tables of it take long for many outputs.
+    rows, columns = (axis_of(layer, axis, tile[axis], inner=inner) for axis in (0, 1))
+    return PixelFootprint(rows, columns)
 
 
-def _kinds(problem: Problem, kernel_bytes: IntArray) -> tuple[ChannelKind, ...]:
+def _kinds(problem: Problem, kernel_bytes: PairTable) -> tuple[ChannelKind, ...]:
     counts: Counter[tuple[int, tuple[int, ...]]] = Counter()
-    for q, pixel in enumerate(problem.pixel_bytes):
-        blocks = np.sort(kernel_bytes[problem.exists[:, q], q])
-        counts[int(pixel), tuple(blocks.tolist())] += 1
+    for q, count in _alike(problem).items():
+        start, stop = (side[q] for side in problem.exists.of_channels)
+        blocks = np.sort(kernel_bytes[np.arange(start, stop), np.int64(q)])
+        counts[int(problem.pixel_bytes[q]), tuple(blocks.tolist())] += count
     if len(counts) > _MAX_KINDS:
         groups = max(len(blocks) for _, blocks in counts)
         least = min(blocks[0] for _, blocks in counts)
         pixel = min(pixel for pixel, _ in counts)
         return (ChannelKind(len(problem.pixel_bytes), pixel, (least,) * groups),)
     return tuple(ChannelKind(count, *kind) for kind, count in sorted(counts.items()))
+
+
+def _alike(problem: Problem) -> dict[int, int]:
+    """Return one channel group of each kind that differs, and how many are like it.
+
+    Those within one convolution group are alike that have as many channels there and share them
+    with kernel groups of the same sizes; the first one may carry biases.
+    """
+    pairs = problem.exists
+    kernels, channels = pairs.kernels, pairs.channels
+    start, stop = pairs.of_channels
+    seen: dict[object, int] = {}
+    counts: Counter[int] = Counter()
+    shapes: dict[int, bytes] = {}
+    inside = channels.inside.tolist()
+    of, sizes = channels.first.tolist(), channels.sizes.tolist()
+    for q in range(pairs.shape[1]):
+        kind: object = q
+        if q and inside[q]:
+            if of[q] not in shapes:
+                rows = np.arange(start[q], stop[q])
+                shapes[of[q]] = np.sort(kernels.within(rows, channels.first[q])).tobytes()
+            kind = sizes[q], shapes[of[q]]
+        counts[seen.setdefault(kind, q)] += 1
+    return dict(counts)

@@ -160,8 +160,8 @@ def _spread(start: Schedule) -> IntArray:
 def _resident(numbering: Numbering, start: Schedule) -> IntArray:
     """Return of each block whether it is an output, or a kernel block that is loaded only once."""
     kernels, outputs = start.kernels, np.ones(len(numbering.output), dtype=np.int64)
-    loads = np.bincount(kernels.block[kernels.starts], minlength=numbering.problem.exists.size)
-    once = (loads[numbering.kernel] == 1).astype(np.int64)
+    loaded, loads = np.unique(kernels.block[kernels.starts], return_counts=True)
+    once = np.isin(numbering.kernel, loaded[loads == 1]).astype(np.int64)
     return np.concatenate([0 * numbering.pixel, once, outputs])
 
 
@@ -186,7 +186,7 @@ def schedule_of(search: Search) -> Schedule:
     kernels = uses(kernel, output, numbering.kernel)
     if not len(numbering.kernel):
         steps = np.arange(1, step[-1] + 1)
-        kernels = _uses(0 * steps + np.flatnonzero(numbering.problem.exists), steps, steps > 0)
+        kernels = _uses(0 * steps, steps, steps > 0)
     return Schedule(
         cost=cost + numbering.fixed,
         order=order,

@@ -34,7 +34,7 @@ class Numbering:
     @cached_property
     def pairs(self) -> IntArray:
         """The pairs of groups that have operations: rows ``(n, q)``."""
-        return np.argwhere(self.problem.exists)
+        return np.column_stack(self.problem.exists.every())
 
     @cached_property
     def pixel(self) -> IntArray:
@@ -45,13 +45,14 @@ class Numbering:
     @cached_property
     def kernel(self) -> IntArray:
         """Of each kernel block what a schedule calls it: ``n·Q + q``."""
-        found = np.flatnonzero(self.problem.exists)
+        n, q = self.problem.exists.every()
+        found: IntArray = n * len(self.problem.channel_sizes) + q
         return found if len(found) > 1 else found[:0]
 
     @cached_property
     def output(self) -> IntArray:
         """Of each output block what a schedule calls it: ``tile·N + n``."""
-        summed = int(self.problem.exists.sum(axis=1).max()) > 1
+        summed = int(self.problem.exists.depth.max()) > 1
         rows, columns = self.problem.tile_grid
         return np.arange(rows * columns * len(self.problem.kernel_sizes) if summed else 0)
 
@@ -88,10 +89,10 @@ class Numbering:
         tiles = len(positions)
         n, tile = np.repeat(self.pairs[:, 0], tiles), np.tile(np.arange(tiles), len(self.pairs))
         of_tile, of_n = np.divmod(self.output, len(problem.kernel_sizes))
-        macs = problem.operation_macs[problem.exists].repeat(tiles) * positions[tile]
+        macs = problem.operation_macs[problem.exists.every()].repeat(tiles) * positions[tile]
         own = 0 * n if len(self.output) else problem.output_bytes[n] * positions[tile]
         complete = problem.output_bytes[of_n] * positions[of_tile]
-        users = [0 * self.kernel + tiles, problem.exists.sum(axis=1)[of_n]]
+        users = [0 * self.kernel + tiles, problem.exists.depth[of_n]]
         return LayerData(
             operations=len(self.needs),
             pixels=len(self.pixel),
@@ -121,8 +122,8 @@ class Numbering:
         problem = self.problem
         tile, n = np.divmod(self.output, len(problem.kernel_sizes))
         return [
-            np.repeat(problem.pixel_bytes, int(problem.used.sum())),
-            problem.kernel_bytes.ravel()[self.kernel],
+            np.repeat(problem.pixel_bytes, problem.pixels),
+            problem.kernel_bytes[np.divmod(self.kernel, len(problem.channel_sizes))],
             problem.partial_bytes[n] * _tile_positions(problem)[tile],
         ]
 
@@ -141,9 +142,9 @@ class Numbering:
         problem, (height, width) = self.problem, self.problem.decomposition.tile
         rows, columns = problem.tile_grid
         first = np.unique(order.unit, return_index=True)[1]
-        pair = np.cumsum(problem.exists).reshape(problem.exists.shape) - 1
+        pair = problem.exists.number(order.n[first], order.q[first])
         tile = order.i[first] // height * columns + order.j[first] // width
-        numbers: IntArray = pair[order.n[first], order.q[first]] * rows * columns + tile
+        numbers: IntArray = pair * rows * columns + tile
         return numbers
 
     def order(self, numbers: IntArray) -> Order:

@@ -116,6 +116,6 @@ def most_operations(problem: Problem, *, smallest: bool = False) -> int:
     """Return how many operations of the largest, or smallest, kind fit into a compute action."""
     height, width = problem.decomposition.tile
     macs = problem.operation_macs
-    work = int(macs[problem.exists].min() if smallest else macs.max()) * height * width
-    everything = int(np.prod(problem.tile_grid)) * int(problem.exists.sum())
+    work = (macs.min() if smallest else macs.max()) * height * width
+    everything = int(np.prod(problem.tile_grid)) * problem.exists.count
     return min(problem.accelerator.macs_per_step // work, everything)

@@ -178,7 +178,8 @@ class Constructor:
         while batch:
             for problem in batch:
                 # Without any blocking yet the search goes on: some plan comes first.
-                if ranked and not self.clock.spend(self.share * _RANKING):
+                late = ranked and not self.clock.spend(self.share * _RANKING)
+                if late or self.clock.halted:
                     return sorted(ranked, key=lambda entry: entry[:2])
                 for cost, blocking in blockings(problem, set_counts(problem), sizes):
                     ranked.append((cost, len(ranked), blocking))
@@ -243,7 +244,8 @@ class Constructor:
         """Search the widths of strips and the directions of lines."""
         grid = start.blocking.problem.tile_grid
         others = evens(grid) if start.blocking.whole else ()
-        following = trials(grid, [start.traversal, *others])
+        # Strips of a long row are many: each is made when it is tried.
+        following = trials(grid, itertools.chain([start.traversal], others))
         best = start
         cost: int | None = start.cost
         next(following)

@@ -1,7 +1,7 @@
 """The decompositions that ``auto`` leaves open, coarse ones first."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from offloadasp.model.instance import Instance, Layer, Resolved, split_evenly
 from offloadasp.model.problem import finest
@@ -34,22 +34,46 @@ def decompositions(instance: Instance) -> list[Resolved]:
     In a grouped convolution, groups of kernels and channels are cut along the convolution's own
     groups, so that a kernel group does not touch channel groups with which it shares little.
     """
-    layer = instance.layer
-    kernels, channels = instance.fixed_kernel_groups, instance.fixed_channel_groups
-    if kernels or channels or layer.group == 1:
-        pairs: list[tuple[Groups, Groups]] = list(
-            itertools.product(
-                [kernels] if kernels else _splits(layer.kernels),
-                [channels] if channels else _splits(layer.input[0]),
-            )
-        )
-    else:
-        pairs = _aligned(layer)
     base = scope(instance)
-    pairs = [pair for pair in pairs if len(pair[0]) * len(pair[1]) <= _PAIRS_LIMIT]
+    pairs = [pair for pair in _even(instance) if len(pair[0]) * len(pair[1]) <= _PAIRS_LIMIT]
     pairs.sort(key=lambda pair: (len(pair[0]) * len(pair[1]), len(pair[1])))
     found = [Resolved(tile=base.tile, kernel_groups=n, channel_groups=q) for n, q in pairs]
     return found if base in found else [*found, base]
+
+
+def finer(instance: Instance, least: int, most: int) -> Iterator[Resolved]:
+    """Yield what `decompositions` leaves out, of so many pairs that have operations, few first.
+
+    Where the memory is too small for all that it returns, these lie between them and the finest
+    decomposition, of which a large layer has far too many operations.
+    """
+    layer = instance.layer
+    aligned = layer.group > 1 and not (
+        instance.fixed_kernel_groups or instance.fixed_channel_groups
+    )
+    found: list[tuple[int, int, Groups, Groups]] = []
+    for kernels, channels in _even(instance):
+        n, q = len(kernels), len(channels)
+        # Aligned groups meet those of the same convolution groups only.
+        count = n * q // min(n, q, layer.group) if aligned else n * q
+        if n * q > _PAIRS_LIMIT and least <= count <= most:
+            found.append((count, q, kernels, channels))
+    for _, _, kernels, channels in sorted(found, key=lambda entry: entry[:2]):
+        yield Resolved(tile=scope(instance).tile, kernel_groups=kernels, channel_groups=channels)
+
+
+def _even(instance: Instance) -> list[tuple[Groups, Groups]]:
+    """Return the pairs of even groups of kernels and of channels, of every size of the largest."""
+    layer = instance.layer
+    kernels, channels = instance.fixed_kernel_groups, instance.fixed_channel_groups
+    if layer.group > 1 and not (kernels or channels):
+        return _aligned(layer)
+    return list(
+        itertools.product(
+            [kernels] if kernels else _splits(layer.kernels),
+            [channels] if channels else _splits(layer.input[0]),
+        )
+    )
 
 
 def _counts(total: int) -> Sequence[int]:

@@ -50,8 +50,8 @@ class Estimator:
     def _loops(self, data: str) -> list[_Loop]:
         """Return the loops, innermost first, with as many rounds as reach such data."""
         exists, one = self.problem.exists, np.ones_like(self.grid.regions)
-        kernel_groups = int(exists.sum(axis=0).max()) if data == "pixels" else exists.shape[0]
-        channel_groups = exists.shape[1] if data == "pixels" else int(exists.sum(axis=1).max())
+        kernel_groups = int(exists.breadth.max()) if data == "pixels" else exists.shape[0]
+        channel_groups = exists.shape[1] if data == "pixels" else int(exists.depth.max())
         rounds = {
             "c": self.grid.regions,
             "n": -(-kernel_groups // self.sets) * one,
@@ -72,7 +72,7 @@ class Estimator:
                 kernels + np.maximum(0, free) - room
             )
             loads = np.minimum(loads, total)
-        operations = np.prod(problem.tile_grid) * int(problem.exists.sum())
+        operations = np.prod(problem.tile_grid) * problem.exists.count
         steps = np.where(grid.aligned, self._aligned_steps(), -(-operations // grid.size))
         cost = loads * scale.load + problem.output_total * scale.write + steps * scale.compute
         return np.where(free >= 0, cost, np.inf)
@@ -80,7 +80,7 @@ class Estimator:
     def _aligned_steps(self) -> IntArray:
         """Count steps that end with regions, or with turns of the innermost loop over these."""
         grid, inner = self.grid, self._loops("kernels")[0].rounds
-        runs = grid.regions * int(self.problem.exists.sum())
+        runs = grid.regions * self.problem.exists.count
         each = np.maximum(1, grid.size // grid.cells)
         apart = runs * -(-grid.cells // grid.size)
         within = -(-runs // inner) * -(-inner // each)
@@ -102,11 +102,11 @@ class Estimator:
         regions = taken["c"] * taken["q"]
         pixels = np.where(inside, grid.window, grid.footprint * regions)
         pixels = pixels + np.where(inside & (regions > 1), grid.patch, 0)
-        kernels = np.minimum(taken["n"] * taken["s"] * taken["q"], int(problem.exists.sum()))
+        kernels = np.minimum(taken["n"] * taken["s"] * taken["q"], problem.exists.count)
         touched = np.where(inside, grid.size, grid.cells * taken["c"] * taken["n"] * taken["s"])
         return (
             pixels * int(problem.pixel_bytes.max()),
-            kernels * int(problem.kernel_bytes.max()),
+            kernels * problem.kernel_bytes.max(),
             self._output_bytes(np.minimum(touched, grid.size), taken["q"]),
         )
 
@@ -115,7 +115,7 @@ class Estimator:
         problem, grid = self.problem, self.grid
         tile = problem.decomposition.tile[0] * problem.decomposition.tile[1]
         complete = touched * int(problem.output_bytes.max()) * tile
-        depth = int(problem.exists.sum(axis=1).max())
+        depth = int(problem.exists.depth.max())
         if depth == 1:
             return complete
         alive = grid.cells
@@ -146,7 +146,7 @@ class Estimator:
             if loop.name == "c":
                 together = held & (quota >= touched + halo)
                 loads = loads * grid.regions * np.where(together, joined, 1.0)
-                touched = touched // footprint * int(problem.used.sum())
+                touched = touched // footprint * problem.pixels
             elif loop.changes("pixels"):
                 loads, touched, halo = (
                     loads * loop.rounds,

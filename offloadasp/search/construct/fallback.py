@@ -28,7 +28,7 @@ def careful_order(problem: Problem, tiles: IntArray) -> tuple[Order, IntArray]:
     step = unit = 0
     for (row, column), n in itertools.product(tiles.tolist(), range(len(problem.kernel_sizes))):
         positions, pixels = _tile(problem, row, column)
-        groups = np.flatnonzero(problem.exists[n])
+        groups = np.arange(problem.exists.first[n], problem.exists.stop[n])
         demand = pixels * problem.pixel_bytes[groups] + problem.kernel_bytes[n, groups]
         partial = int(problem.partial_bytes[n]) * len(positions)
         output = int(problem.output_bytes[n]) * len(positions)
@@ -55,6 +55,6 @@ def _tile(problem: Problem, row: int, column: int) -> tuple[list[tuple[int, int]
     height, width = problem.decomposition.tile
     i = range(row * height, min((row + 1) * height, problem.out_height))
     j = range(column * width, min((column + 1) * width, problem.out_width))
-    down, across = problem.taps_per_axis
-    pixels = down[i.start : i.stop].any(axis=0).sum() * across[j.start : j.stop].any(axis=0).sum()
+    rows, columns = problem.reads
+    pixels = rows.distinct(height)[row] * columns.distinct(width)[column]
     return list(itertools.product(i, j)), int(pixels)

@@ -1,12 +1,15 @@
 """The blockings that are compared: all regions, strips and step sizes at once, as arrays."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from offloadasp.base.arrays import BoolArray, IntArray
+from offloadasp.model.instance import Layer
 from offloadasp.model.problem import Problem
+from offloadasp.model.reads import reads_of
 
 FloatArray = NDArray[np.float64]
 
@@ -53,17 +56,22 @@ class Axis:
 
 def axis_of(problem: Problem, axis: int) -> Axis:
     """Return the rows (0) or columns (1) of a problem's output."""
-    taps, tile = problem.taps_per_axis[axis], problem.decomposition.tile[axis]
-    mask = np.logical_or.reduceat(taps, np.arange(0, len(taps), tile), axis=0)
-    used = mask.any(axis=0)
+    return _axis(problem.layer, axis, problem.decomposition.tile[axis])
+
+
+@lru_cache(maxsize=64)
+def _axis(layer: Layer, axis: int, tile: int) -> Axis:
+    reads = reads_of(layer, axis)
+    tiles = np.arange(0, len(reads.low), tile)
+    count = int(reads.used.sum())
     # Lines over padding only use nothing: wherever others lie, they add nothing to their span.
-    some, count = mask.any(axis=1), int(used.sum())
-    rank = np.cumsum(used)
-    low = np.where(some, rank[mask.argmax(axis=1)] - 1, count)
-    high = np.where(some, rank[mask.shape[1] - 1 - mask[:, ::-1].argmax(axis=1)], 0)
+    rank = np.cumsum(np.r_[reads.used, False])
+    low = rank[np.minimum.reduceat(reads.first, tiles)] - 1
+    high = np.maximum.reduceat(reads.last, tiles)
+    low, high = np.where(high < 0, count, low), np.where(high < 0, 0, rank[high])
     # With dilation, a line may use inputs on both sides of what the next one uses.
     reach, first, last = [0], low, high
-    for k in range(1, len(mask) + 1):
+    for k in range(1, len(tiles) + 1):
         reach.append(max(0, int((last - first).max())))
         first, last = np.minimum(first[:-1], low[k:]), np.maximum(last[:-1], high[k:])
     return Axis(np.array(reach, dtype=np.int64), count)

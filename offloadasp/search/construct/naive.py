@@ -25,7 +25,8 @@ def without_reuse(problem: Problem) -> Plan | None:
     """Return the shortest plan without any reuse that fits, row by row; None if none was found.
 
     Operations on one output position follow each other, kernel group by kernel group. The larger
-    the steps, the less is loaded twice; the largest that fit are tried.
+    the steps, the less is loaded twice; the largest that fit are tried. The last plan computes an
+    output in one step where that fits, and in single operations elsewhere.
     """
     tiles = visits(problem.tile_grid, ROW_BY_ROW)
     order = order_of(problem, tiles, np.arange(len(tiles)), "cnq")
@@ -34,7 +35,25 @@ def without_reuse(problem: Problem) -> Plan | None:
         for size in smaller(most_operations(problem, smallest=True))
     )
     fitting = (plan for plan in plans if plan.counts.peak <= problem.memory)
-    return min(islice(fitting, _FITTING), key=lambda plan: plan.cost, default=None)
+    by_outputs = _plan(problem, order, _steps_by_outputs(problem, order))
+    found = list(islice(fitting, _FITTING))
+    if by_outputs.counts.peak <= problem.memory:
+        found.append(by_outputs)
+    return min(found, key=lambda plan: plan.cost, default=None)
+
+
+def _steps_by_outputs(problem: Problem, order: Order) -> IntArray:
+    """Return steps of whole outputs, or of single operations where a whole output does not fit."""
+    _, first, unit = np.unique(order.unit, return_index=True, return_inverse=True)
+    tile = problem.decomposition.tile
+    place = np.column_stack([order.n, order.i // tile[0], order.j // tile[1]])[first]
+    output = np.cumsum(np.r_[True, (place[1:] != place[:-1]).any(axis=1)])
+    macs = np.bincount(output[unit], weights=problem.operation_macs[order.n, order.q])
+    taken = _plan(problem, order, output[unit]).on_chip_bytes()[: len(macs)]
+    fits = (macs <= problem.accelerator.macs_per_step) & (taken <= problem.memory)
+    begins = np.r_[True, output[1:] != output[:-1]] | ~fits[output]
+    steps: IntArray = np.cumsum(begins)[unit]
+    return steps
 
 
 def _plan(problem: Problem, order: Order, step: IntArray) -> Plan:
@@ -59,7 +78,7 @@ def _plan(problem: Problem, order: Order, step: IntArray) -> Plan:
 def _pixels(problem: Problem, order: Order, step: IntArray) -> IntArray:
     """Return the pixel blocks that each step needs: rows (step, q, r, c), each once."""
     layer = problem.layer
-    channels, height, width = problem.exists.shape[1], *layer.input[1:]
+    channels, height, width = len(problem.channel_sizes), *layer.input[1:]
     (sh, sw), (dh, dw), (top, left) = layer.strides, layer.dilations, layer.pads[:2]
     shape = (channels, height, width)
     found = []

@@ -1,10 +1,12 @@
 """The order of operations: a path over the output inside a nest of loops over the groups."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from offloadasp.base.arrays import IntArray
+from offloadasp.base.arrays import IntArray, ranges
+from offloadasp.model.pairs import Pairs
 from offloadasp.model.problem import Problem
 
 # Loops from outermost to innermost: c over regions of the path, n over kernel groups, q over
@@ -59,23 +61,16 @@ def order_of(
     sets
         Number of sets of consecutive kernel groups, of about equal size, in the outermost loop.
     """
-    kernel_groups, channel_groups = problem.exists.shape
-    table = {
-        "s": _padded(np.arange(sets + 1) * kernel_groups // sets),
-        "c": _padded(np.r_[regions, len(tiles)]),
-    }
-    sizes = {"s": sets, "c": len(regions), "n": table["s"].shape[1], "q": channel_groups}
-    loops = [*((loop, sizes[loop]) for loop in f"s{nest}"), ("tile", table["c"].shape[1])]
-    digits = _boustrophedon(loops)
-    n = table["s"][digits["s"], digits["n"]]
-    place = table["c"][digits["c"], digits["tile"]]
-    q = digits["q"]
-    valid = (place >= 0) & (n >= 0)
-    valid[valid] = problem.exists[n[valid], q[valid]]
-    n, q, place = n[valid], q[valid], place[valid]
-    run = (np.arange(len(valid)) // table["c"].shape[1])[valid]
+    walk = _Walk(problem.exists, np.r_[regions, len(tiles)], nest, sets)
+    for loop in f"s{nest}":
+        walk.enter(loop)
+    run = walk.index
+    walk.enter("tile")
+    run = run[walk.owner]
+    turn = run // walk.sizes[nest[-1]]
+    place = walk.at["tile"]
     order = Order(
-        n, q, tiles[place, 0], tiles[place, 1], np.arange(len(n)), run, run // sizes[nest[-1]]
+        walk.at["n"], walk.at["q"], tiles[place, 0], tiles[place, 1], np.arange(len(run)), run, turn
     )
     return _positions(problem, order)
 
@@ -86,32 +81,73 @@ def order_at(problem: Problem, n: IntArray, q: IntArray, row: IntArray, column: 
     return _positions(problem, Order(n, q, row, column, units, units, units))
 
 
-def _padded(bounds: IntArray) -> IntArray:
-    """List the members of consecutive ranges, a row a range, padded with −1."""
-    size = np.diff(bounds)
-    members = bounds[:-1, None] + np.arange(size.max())
-    return np.where(members < bounds[1:, None], members, -1)
-
-
-def _boustrophedon(loops: list[tuple[str, int]]) -> dict[str, IntArray]:
-    """Count through a nest of loops, outermost first, each of which turns round every time.
+class _Walk:
+    """Counts through a nest of loops, outermost first, each of which turns round every time.
 
     The tiles of a region first go the way of the loop over regions, so that the path goes on.
+    Every loop counts as if all ranges were as long as the longest and all pairs of groups existed,
+    but what does not exist is left out as soon as that is known.
+
+    Attributes
+    ----------
+    sizes
+        How often each loop goes round at most.
+    at
+        Of each loop entered so far the member that it is at, shape (turns,).
+    index
+        The turns so far, as they are counted, shape (turns,).
+    owner
+        Of each turn the one of the loop around it, shape (turns,).
     """
-    total = int(np.prod([size for _, size in loops]))
-    outer = np.arange(total)
-    digits: dict[str, IntArray] = {}
-    inner = region = total
-    turns = np.zeros_like(outer)
-    for loop, size in loops:
-        inner //= size
-        starts, digit = np.divmod(outer // inner, size)
-        if loop == "c":
-            turns, region = starts, inner
+
+    def __init__(self, pairs: Pairs, regions: IntArray, nest: str, sets: int):
+        kernel_groups, channel_groups = pairs.shape
+        self._pairs, self._nest = pairs, nest
+        self._sets = np.arange(sets + 1) * kernel_groups // sets
+        self._regions = regions
+        self.sizes = {
+            "s": sets,
+            "c": len(regions) - 1,
+            "n": int(np.diff(self._sets).max()),
+            "q": channel_groups,
+            "tile": int(np.diff(regions).max()),
+        }
+        self.at: dict[str, IntArray] = {}
+        self.index = np.zeros(1, dtype=np.int64)
+        self.owner = self.index
+
+    def enter(self, loop: str) -> None:
+        """Go round one loop more inside those entered so far."""
+        size, starts = self.sizes[loop], self.index
         if loop == "tile":
-            starts = turns + starts % (region // size)
-        digits[loop] = np.where(starts % 2 == 0, digit, size - 1 - digit)
-    return digits
+            inside = math.prod(self.sizes[k] for k in self._nest[self._nest.index("c") + 1 :])
+            starts = starts // (inside * self.sizes["c"]) + starts % inside
+        first, low, high = self._range(loop)
+        forwards = starts % 2 == 0
+        begin, end = np.where(forwards, low, size - high), np.where(forwards, high, size - low)
+        owner, count = ranges(begin, end)
+        digit = np.where(forwards[owner], count, size - 1 - count)
+        self.at = {known: places[owner] for known, places in self.at.items()}
+        self.at[loop] = first[owner] + digit
+        self.index, self.owner = self.index[owner] * size + count, owner
+
+    def _range(self, loop: str) -> tuple[IntArray, IntArray, IntArray]:
+        """Return the member to count from, and from which to which count members exist."""
+        none = np.zeros_like(self.index)
+        if loop in ("s", "c"):
+            return none, none, none + self.sizes[loop]
+        if loop == "tile":
+            region = self.at["c"]
+            return self._regions[region], none, np.diff(self._regions)[region]
+        if loop == "n":
+            first, stop = self._sets[self.at["s"]], self._sets[self.at["s"] + 1]
+            if "q" not in self.at:
+                return first, none, stop - first
+            low, high = (side[self.at["q"]] for side in self._pairs.of_channels)
+            return first, np.maximum(low - first, 0), np.minimum(high, stop) - first
+        if "n" not in self.at:
+            return none, none, none + self.sizes["q"]
+        return none, self._pairs.first[self.at["n"]], self._pairs.stop[self.at["n"]]
 
 
 def _positions(problem: Problem, order: Order) -> Order:

@@ -14,8 +14,10 @@ import numpy as np
 
 from offloadasp.asp.facts import scale_of
 from offloadasp.base.arrays import BoolArray, IntArray
+from offloadasp.model.instance import Layer
 from offloadasp.model.plan import Plan
 from offloadasp.model.problem import Problem
+from offloadasp.model.reads import reads_of
 from offloadasp.search.construct.order import Order, order_at
 
 
@@ -93,7 +95,7 @@ def schedule(
     last = int(step[-1])
     kernels, kernel_bytes = _kernels(problem, order, step, residents, patience)
     fixed = (
-        scale.load * int(problem.kernel_bytes.ravel()[kernels.block[kernels.starts]].sum())
+        scale.load * int(_kernel_bytes(problem, kernels.block[kernels.starts]).sum())
         + scale.write * problem.output_total
         + scale.compute * last
     )
@@ -103,7 +105,7 @@ def schedule(
     if occupied.max() > problem.memory:
         return None
     pixels = _pixel_uses(problem, order, step)
-    bytes_of = problem.pixel_bytes[pixels.block // problem.used.size]
+    bytes_of = problem.pixel_bytes[pixels.block // problem.plane]
     occupied += np.bincount(pixels.step, weights=bytes_of, minlength=last + 2).astype(np.int64)
     slack = (problem.memory - occupied)[: last + 1]
     if slack[1:].min() < 0:
@@ -127,15 +129,20 @@ def _kernels(
     problem: Problem, order: Order, step: IntArray, residents: int, patience: int
 ) -> tuple[Uses, IntArray]:
     """Return the kernel blocks' uses and the bytes they occupy in each step, shape (last + 2,)."""
-    sizes = problem.kernel_bytes.ravel()
-    block, at, same = _distinct(order.n * problem.exists.shape[1] + order.q, step)
-    rank = np.cumsum(problem.exists.ravel()) - 1
-    joined = same & ((np.diff(at) <= patience) | (rank[block[1:]] < residents))
+    groups = problem.exists.shape[1]
+    block, at, same = _distinct(order.n * groups + order.q, step)
+    number = problem.exists.number(*np.divmod(block, groups))
+    joined = same & ((np.diff(at) <= patience) | (number[1:] < residents))
     uses = Uses(block, at, joined)
     occupied = np.zeros(int(step[-1]) + 2, dtype=np.int64)
-    np.add.at(occupied, at[uses.starts], sizes[block[uses.starts]])
-    np.add.at(occupied, at[uses.stops] + 1, -sizes[block[uses.stops]])
+    np.add.at(occupied, at[uses.starts], _kernel_bytes(problem, block[uses.starts]))
+    np.add.at(occupied, at[uses.stops] + 1, -_kernel_bytes(problem, block[uses.stops]))
     return uses, np.cumsum(occupied)
+
+
+def _kernel_bytes(problem: Problem, block: IntArray) -> IntArray:
+    """Return the bytes of kernel blocks, counted as n · Q + q."""
+    return problem.kernel_bytes[np.divmod(block, problem.exists.shape[1])]
 
 
 def _output_occupancy(problem: Problem, order: Order, step: IntArray) -> IntArray:
@@ -161,22 +168,11 @@ def _output_spans(
 
 
 @lru_cache(maxsize=4)
-def _patches_of(rows: bytes, columns: bytes, shape: tuple[int, int, int, int]) -> IntArray:
-    outputs_h, height, outputs_w, width = shape
-    row_mask = np.frombuffer(rows, dtype=bool).reshape(outputs_h, height)
-    column_mask = np.frombuffer(columns, dtype=bool).reshape(outputs_w, width)
-
-    def ragged(mask: BoolArray) -> IntArray:
-        count = max(1, int(mask.sum(axis=1).max()))
-        found = np.full((len(mask), count), -1)
-        line, at = np.nonzero(mask)
-        nth = (np.cumsum(mask, axis=1) - 1)[line, at]
-        found[line, nth] = at
-        return found
-
-    r, c = ragged(row_mask)[:, None, :, None], ragged(column_mask)[None, :, None, :]
-    flat = np.where((r < 0) | (c < 0), -1, r * width + c)
-    return flat.reshape(outputs_h * outputs_w, -1)
+def _patches_of(layer: Layer) -> IntArray:
+    rows, columns = (reads_of(layer, axis).listed() for axis in (0, 1))
+    r, c = rows[:, None, :, None], columns[None, :, None, :]
+    flat = np.where((r < 0) | (c < 0), -1, r * layer.input[2] + c)
+    return flat.reshape(len(rows) * len(columns), -1)
 
 
 def patches(problem: Problem) -> IntArray:
@@ -186,8 +182,7 @@ def patches(problem: Problem) -> IntArray:
     -------
     array of int, shape (Ho·Wo, taps)
     """
-    rows, columns = problem.taps_per_axis
-    return _patches_of(rows.tobytes(), columns.tobytes(), (*rows.shape, *columns.shape))
+    return _patches_of(problem.layer)
 
 
 def _pixel_uses(problem: Problem, order: Order, step: IntArray) -> Uses:
@@ -196,7 +191,7 @@ def _pixel_uses(problem: Problem, order: Order, step: IntArray) -> Uses:
     plane, at, _ = _distinct(plane, step)  # kernel groups of one step share their pixels
     patch = patches(problem)[plane % problem.positions]
     real = patch >= 0
-    block = (plane // problem.positions)[:, None] * problem.used.size + patch
+    block = (plane // problem.positions)[:, None] * problem.plane + patch
     return Uses(*_distinct(block[real], np.broadcast_to(at[:, None], patch.shape)[real]))
 
 
@@ -238,7 +233,7 @@ def plan_of(problem: Problem, found: Schedule) -> Plan:
 
     def pixels(at: BoolArray, later: int) -> IntArray:
         block = found.pixels.block[at]
-        q, flat = block // problem.used.size, block % problem.used.size
+        q, flat = block // problem.plane, block % problem.plane
         return np.column_stack([found.pixels.step[at] + later, q, flat // width, flat % width])
 
     def kernels(at: BoolArray, later: int) -> IntArray:
@@ -285,7 +280,7 @@ def schedule_from(plan: Plan) -> Schedule:
         cost=int((plan.cost - problem.prices.fixed) / scale_of(problem).unit),
         order=Order(n, q, i, j, unit, runs, runs),
         step=step,
-        pixels=_loads(pixels[:, 1] * problem.used.size + r_c, pixels[:, 0]),
+        pixels=_loads(pixels[:, 1] * problem.plane + r_c, pixels[:, 0]),
         kernels=_loads(kernels[:, 1] * problem.exists.shape[1] + kernels[:, 2], kernels[:, 0]),
     )
 

@@ -74,7 +74,7 @@ def blockings(
         Of so many step sizes the best ones are among them, for each nest and direction.
     """
     most = most_operations(problem)
-    if most < 1 or int(problem.kernel_bytes.max()) > problem.memory:
+    if most < 1 or problem.kernel_bytes.max() > problem.memory:
         return
     axes = axis_of(problem, 0), axis_of(problem, 1)
     grids = {
@@ -93,7 +93,7 @@ def blockings(
 
 def _least_sums(problem: Problem, nest: str) -> int:
     """Bytes of partial sums that a nest keeps on chip at least."""
-    if problem.exists.sum(axis=1).max() == 1:
+    if problem.exists.depth.max() == 1:
         return 0
     outer = nest[: nest.index("q")]
     kernels = problem.partial_bytes.max() if "n" in outer else problem.partial_bytes.sum()
@@ -101,9 +101,9 @@ def _least_sums(problem: Problem, nest: str) -> int:
 
 
 def _square(problem: Problem) -> bool:
-    rows, columns = problem.taps_per_axis
+    rows, columns = problem.reads
     tile = problem.decomposition.tile
-    return rows.shape == columns.shape and bool((rows == columns).all()) and tile[0] == tile[1]
+    return tile[0] == tile[1] and rows.same(columns)
 
 
 def _nests(problem: Problem) -> Iterator[str]:

@@ -44,10 +44,10 @@ def _sizes(blocking: Blocking) -> list[int]:
 def _residents(blocking: Blocking) -> list[int]:
     """Numbers of kernel blocks that stay: all, none, and what a part of the memory holds."""
     problem = blocking.problem
-    pairs = int(problem.exists.sum())
+    pairs = problem.exists.count
     if pairs == 1:
         return []
-    sizes = problem.kernel_bytes[problem.exists].cumsum()
+    sizes = problem.kernel_bytes[problem.exists.every()].cumsum()
     shares = (int((sizes <= problem.memory * part / 8).sum()) for part in range(1, 8))
     return sorted({0, pairs, *shares} - {blocking.residents})
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from offloadasp.asp.rules import Rules
 from offloadasp.bounds import least_memory, verify_certificate
+from offloadasp.limits.abandonable import aside
 from offloadasp.model.instance import Instance, exact_number
 from offloadasp.model.objectives import Prices, prices_of
 from offloadasp.model.plan import Plan
@@ -16,9 +17,9 @@ from offloadasp.search.construct.decompose import decompositions
 from offloadasp.search.effort import Effort
 from offloadasp.search.lexicographic.weights import Combined, combine, thrifty_ranges
 from offloadasp.search.pool import Listener, Pool, Status
-from offloadasp.search.question import question_of, whole_of
+from offloadasp.search.question import Question, problems_of, question_of, whole_of
 from offloadasp.search.run import search
-from offloadasp.search.size_limits import checkable, operations
+from offloadasp.search.size_limits import operations
 
 _SEARCHED = "complete_search"
 
@@ -121,7 +122,7 @@ class Linear:
         most
             Decompositions with more operations than this are left out, unless all have more.
         """
-        tried = checkable(self._problems)
+        tried = problems_of(self.instance, self._each[0], self.instance.accelerator.memory)
         few = [problem for problem in tried if most is None or operations(problem) <= most]
         return min(least_memory(problem).value for problem in few or tried)
 
@@ -152,8 +153,11 @@ class Linear:
         def translate(status: Status) -> None:
             tell(self._of_the_first(status))
 
-        question = question_of(self.instance, self.rules, self.prices, capacity, target)
-        return search(question, effort, translate)
+        def ask() -> Question:
+            return question_of(self.instance, self.rules, self.prices, capacity, target)
+
+        # Aside, so that Ctrl-C and a full memory end it: a large layer has many decompositions.
+        return search(aside(ask, lambda: effort.clock.in_vain), effort, translate)
 
     def _of_the_first(self, status: Status) -> Status:
         """Say of the first objective what is known of the sum."""

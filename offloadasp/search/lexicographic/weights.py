@@ -115,11 +115,11 @@ def thrifty_ranges(problems: Sequence[Problem]) -> Ranges:
 
 def _ranges(problem: Problem) -> Ranges:
     once, outputs = problem.input_total + problem.kernel_total, problem.output_total
-    rows, columns = problem.taps_per_axis
-    patches = int(rows.sum()) * int(columns.sum())
-    pixels = patches * int((problem.exists * problem.pixel_bytes).sum())
+    rows, columns = problem.reads
+    patches = int(rows.counts.sum()) * int(columns.counts.sum())
+    pixels = patches * int((problem.exists.breadth * problem.pixel_bytes).sum())
     kernels = problem.positions * problem.kernel_total
-    again = problem.exists.sum(axis=1) - 1
+    again = problem.exists.depth - 1
     spilled = problem.positions * int((again * problem.partial_bytes).sum())
     actions = -(-problem.total_macs // problem.accelerator.macs_per_step)
     return (

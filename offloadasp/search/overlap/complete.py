@@ -95,7 +95,7 @@ class Complete:
     @property
     def _suffices(self) -> bool:
         """Whether the steps are enough: how many writes there are is unknown where sums spill."""
-        return self.whole.semantics.name == "dma" or bool(self.whole.exists.sum(axis=1).max() == 1)
+        return self.whole.semantics.name == "dma" or bool(self.whole.exists.depth.max() == 1)
 
     def _steps(self) -> int:
         """Return a number of steps that is enough if no partial sum is spilled, or with one DMA."""

@@ -76,7 +76,7 @@ def ledger_of(problem: Problem, bound: Bound, operations: int) -> Ledger:
     prices = [
         scale.compute,
         *(int(size) * scale.load for size in problem.pixel_bytes),
-        *(int(size) * scale.load for size in problem.kernel_bytes[problem.exists]),
+        *(int(size) * scale.load for size in problem.kernel_bytes.distinct[0]),
         *(int(size) * (scale.load + scale.write) for size in problem.partial_bytes),
     ]
     return Ledger(
