@@ -21,6 +21,7 @@ from offloadasp.model.problem import Problem, finest
 from offloadasp.model.reference import read
 from offloadasp.model.strategy import Strategy, steps_of
 from offloadasp.search.overlap.pipelined import pipelined
+from offloadasp.search.overlap.refine import refined, with_small_ends
 from offloadasp.search.overlap.split import split_in_three
 from tests.engines.exhaustive import optimal_duration
 from tests.engines.mutation import layer_of
@@ -81,6 +82,21 @@ def test_serial_plans_split_or_pipelined_are_valid_and_never_longer(
         assert piped.duration <= split.duration <= plan.duration
         assert split.duration == plan.duration or overlap == "duplex"
         assert piped.counts.loaded <= plan.counts.loaded
+
+
+@pytest.mark.parametrize("number", [0, 1, 2, 6, 7, 8, 13, 14])
+@pytest.mark.parametrize("parts", [2, 64])
+def test_finer_plans_do_the_same(number: int, parts: int) -> None:
+    serial = layer_of(number)
+    plan = random_plan(serial, number, HABITS["thrifty"])
+    finer = refined(plan, parts)
+    assert valid(finer)
+    assert finer.counts == plan.counts
+    small = with_small_ends(finer, parts)
+    assert valid(small)
+    assert small.counts.peak <= plan.counts.peak
+    assert (small.counts.loaded, small.counts.written) == (plan.counts.loaded, plan.counts.written)
+    assert small.counts.actions >= plan.counts.actions
 
 
 # --- Optima ---

@@ -23,6 +23,7 @@ from offloadasp.search.answer import Answer
 from offloadasp.search.effort import Effort
 from offloadasp.search.overlap.complete import Complete
 from offloadasp.search.overlap.pipelined import pipelined
+from offloadasp.search.overlap.refine import refined, with_small_ends
 from offloadasp.search.pool import Listener, Pool, Status
 from offloadasp.search.question import question_of, whole_of
 from offloadasp.search.run import search
@@ -36,6 +37,13 @@ _TRIED = (
     (Fraction(9, 10), Fraction(1, 8)),
     (Fraction(3, 5), Fraction(1)),
 )
+# Parts of kernel groups, and of the first and the last compute action, that are tried.
+_PARTS = (1, 4, 16, 64)
+_ENDS = (2, 4, 16)
+# Operations of a plan that the rules check quickly.
+_CHECKED = 200_000
+# Of the time that is left, what each of them may use.
+_SHARE = 0.5
 
 
 @dataclass
@@ -112,7 +120,8 @@ class OverlapSearch:
             tried.add((capacity, prices))
             part = self.effort
             if clock.timed and clock.seconds != float("inf"):
-                part = part.under(clock.part(1 / (len(_TRIED) + 1 - number)))
+                # The first search finds most; what it leaves is for the others.
+                part = part.under(clock.part(_SHARE))
             try:
                 yield search(question_of(serial, self.rules, prices, capacity), part)
             except NoStrategyError:
@@ -123,15 +132,32 @@ class OverlapSearch:
 
     def _take(self, pool: Pool) -> None:
         """Pipeline the best serial plan of a search, and the plain orders that it came across."""
-        problem = self._problem(pool.found.plan)
-        plan = pipelined(pool.found.plan, problem)
-        if self.best is None or plan.cost < self.best[0].cost:
-            self.best = plan, Pipelined(pool.found.source)
+        for serial in self._variants(pool.found.plan):
+            plan = pipelined(serial, self._problem(serial))
+            if self.best is None or plan.cost < self.best[0].cost:
+                self.best = plan, Pipelined(pool.found.source)
         for name, one in pool.baselines.items():
             known = self.baselines.get(name)
             made = pipelined(one, self._problem(one))
             if known is None or made.cost < known.cost:
                 self.baselines[name] = made
+
+    def _variants(self, plan: Plan) -> Iterator[Plan]:
+        """Yield a serial plan, and finer ones that do the same, as far as these can be checked."""
+        yield plan
+        fixed = self.instance.fixed_kernel_groups is not None
+        for parts in () if self.instance.layer.group > 1 else _PARTS:
+            if fixed and parts > 1:
+                return
+            kernels = max(int(size) for size in plan.problem.kernel_sizes)
+            if parts > 2 * kernels or len(plan.compute) * min(parts, kernels) > _CHECKED:
+                return
+            finer = refined(plan, parts) if parts > 1 else plan
+            if parts > 1:
+                yield finer
+            for ends in _ENDS:
+                if ends <= len(finer.problem.kernel_sizes):
+                    yield with_small_ends(finer, ends)
 
     def _problem(self, plan: Plan) -> Problem:
         """Return the overlapped problem in the decomposition of a serial plan."""
