@@ -234,8 +234,8 @@ BESIDE = [
 def reloading(early: str = "") -> Strategy:
     """Two channels of two positions; the left partial sum is spilled, and comes back later.
 
-    ``early``: it is loaded in the step that spills it (load), or used in the step that loads it
-    (compute).
+    ``early``: it is loaded in the step that creates it (create) or spills it (load), or used in the
+    step that loads it (compute).
     """
     made = copy.deepcopy(SPILL)
     made["instance"]["accelerator"] |= {"overlap": "dma", "memory": 40}
@@ -249,7 +249,9 @@ def reloading(early: str = "") -> Strategy:
         write={"outputs": [[0, 0, 1, 0, 2]]},
     )
     steps = [step(load=first["load"]), step(compute=first["compute"]), spill]
-    if early == "load":
+    if early == "create":
+        steps[1]["load"] = back
+    elif early == "load":
         spill["load"] = others | back
     elif early == "compute":
         compute["load"] = back

@@ -89,6 +89,7 @@ def test_what_a_step_writes_takes_room_until_it_ends() -> None:
 
 def test_a_partial_sum_comes_back_in_a_step_after_the_one_that_spilled_it() -> None:
     assert broken(reloading()) == (None, set())
+    assert broken(reloading(early="create")) == (2, {"load_unspilled"})
     assert broken(reloading(early="load")) == (3, {"load_unspilled"})
     assert broken(reloading(early="compute")) == (4, {"use_absent"})
 

@@ -52,15 +52,16 @@ class Ledger:
         if self._overlaps:
             # What the step loads is not there for its compute action, nor what it spills for its
             # loads; and what it writes stays until it ends.
+            sums = self._reloadable(step.load.partial_sums)
             larger = self._compute(step.compute, actions, account)
-            self._load(step.load, actions, account)
+            self._load(step.load, sums, actions, account)
             _set(self._spilled, actions.write_partial_sums, True)
             account.hold(self._held)
             account.held_outputs += larger + account.outputs_written
             account.held_partial_sums += account.partial_sums_written
         else:
             _set(self._spilled, actions.write_partial_sums, True)
-            self._load(step.load, actions, account)
+            self._load(step.load, None, actions, account)
             larger = self._compute(step.compute, actions, account)
             account.hold(self._held)
             account.held_outputs += larger
@@ -130,7 +131,10 @@ class Ledger:
             self._hold(box, complete, -1)
         return leaving
 
-    def _load(self, listed: Load, actions: Actions, account: Account) -> None:
+    def _load(
+        self, listed: Load, sums: list[Box] | None, actions: Actions, account: Account
+    ) -> None:
+        """Load; ``sums`` are the partial sums that can be reloaded, if that is known already."""
         blocks = self._blocks
         if listed.pixels:
             boxes = self._sieve.boxes(blocks.pixels, listed.pixels)
@@ -146,17 +150,25 @@ class Ledger:
             account.kernels_loaded = sum(
                 blocks.kernel_bytes(*pair) for pair in actions.load_kernels
             )
-        if listed.partial_sums:
-            self._load_partial_sums(listed.partial_sums, actions, account)
+        if sums is None:
+            sums = self._reloadable(listed.partial_sums)
+        if sums:
+            self._load_partial_sums(sums, actions, account)
         self._held.pixels += account.pixels_loaded
         self._held.kernels += account.kernels_loaded
 
-    def _load_partial_sums(self, listed: Sequence[Box], actions: Actions, account: Account) -> None:
-        blocks, grid = self._blocks, self._blocks.outputs
+    def _reloadable(self, listed: Sequence[Box]) -> list[Box]:
+        """Return what main memory holds of the listed partial sums, and the chip does not."""
+        if not listed:
+            return []
+        grid = self._blocks.outputs
         boxes = self._those(
             grid, self._sieve.boxes(grid, listed), self._outputs, False, "load_present"
         )
-        boxes = self._flip(grid, boxes, self._spilled, True, "load_unspilled")
+        return self._flip(grid, boxes, self._spilled, True, "load_unspilled")
+
+    def _load_partial_sums(self, boxes: Sequence[Box], actions: Actions, account: Account) -> None:
+        blocks = self._blocks
         _set(self._outputs, boxes, True)
         account.partial_sums_loaded = sum(
             cells(box) * blocks.partial_bytes(box[0]) for box in boxes
