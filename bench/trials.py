@@ -19,6 +19,7 @@ _LAYERS, _MUTANTS = 36, 6
 _ENTRIES = {"definition.lp", "solve.lp", "model/definition.lp", "proof/refute.lp"}
 # All cases or trials of a seed, and those of a row.
 _FUZZED, _FUZZED_A_ROW = 10_000, 500
+_MODELS, _MODELS_A_ROW = 20_000, 2_000
 _SIGNALS, _SIGNALS_A_ROW = 200, 10
 _QUICK = (
     "a report of 3,000 steps opens",
@@ -56,18 +57,20 @@ def _always(*arguments: object) -> Callable[[int], Sequence[object]]:
     return lambda _: arguments
 
 
-def _from_the_seed(first: int, count: int, size: int) -> Callable[[int], Sequence[object]]:
-    return lambda seed: (seed * count + first, size)
+def _from_the_seed(
+    first: int, count: int, size: int, *more: str
+) -> Callable[[int], Sequence[object]]:
+    return lambda seed: (seed * count + first, size, *more)
 
 
 def _named(engine: str, names: Iterable[str]) -> list[Trial]:
     return [Trial(name, engine, _always(name)) for name in names]
 
 
-def _portions(engine: str, word: str, count: int, size: int) -> list[Trial]:
+def _portions(engine: str, word: str, count: int, size: int, *more: str) -> list[Trial]:
     """Return ``count`` numbered trials, ``size`` in each row; the seed says where they begin."""
     return [
-        Trial(f"{word} {k} to {k + size - 1}", engine, _from_the_seed(k, count, size))
+        Trial(f"{word} {k} to {k + size - 1}", engine, _from_the_seed(k, count, size, *more))
         for k in range(0, count, size)
     ]
 
@@ -181,7 +184,8 @@ FUZZ = Suite(
     title="Fuzz: broken files and odd options end with one line",
     about=(
         "Instance, strategy, accelerator, rule, tensor and model files with a few bytes or values "
-        "changed, and odd values of options. Each command must end within a minute with an exit "
+        "changed, odd values of options, and ONNX models whose attributes, shapes, types, data and "
+        "wiring were changed at random. Each command must end within a minute with an exit "
         "code of the manual; with 2, 3 or 4 one line on standard error, nothing on standard "
         "output, and no file left behind."
     ),
@@ -193,7 +197,10 @@ FUZZ = Suite(
         PEAK,
     ),
     summary=_fuzz_summary,
-    cases=lambda: _portions("fuzzing", "cases", _FUZZED, _FUZZED_A_ROW),
+    cases=lambda: [
+        *_portions("fuzzing", "cases", _FUZZED, _FUZZED_A_ROW),
+        *_portions("fuzzing", "models", _MODELS, _MODELS_A_ROW, "models"),
+    ],
     work=_work,
 )
 

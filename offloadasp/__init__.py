@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from offloadasp.model.plan import Plan
     from offloadasp.model.strategy import Strategy
     from offloadasp.result import Result
+    from offloadasp.search.pool import Status
 
 __all__ = [
     "Instance",
     "Objective",
     "Plan",
     "Result",
+    "Status",
     "Strategy",
     "bound",
     "check",

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from offloadasp.asp.rules import rules_in_force
 from offloadasp.base.errors import InputError, NoStrategyError
+from offloadasp.base.resources import encodings_folder
 from offloadasp.bounds import Bound, lower_bound
 from offloadasp.judge.simulator import Replay
 from offloadasp.judge.simulator import simulate as replay
@@ -36,6 +37,7 @@ from offloadasp.result import Result
 from offloadasp.search.effort import effort_of
 from offloadasp.search.pool import Status
 from offloadasp.search.question import whole_of
+from offloadasp.search.refute.cuts import known_cuts
 
 PathText = str | PathLike[str]
 Progress = Callable[[Status], None]
@@ -50,7 +52,7 @@ def load(name: PathText) -> Instance:
     InputError
         There is none, or it breaks the schema; one line names file, key, value and what is allowed.
     """
-    return load_instance(find_instance(str(name)))
+    return load_instance(find_instance(str(_path("instance", name))))
 
 
 def solve(
@@ -61,9 +63,9 @@ def solve(
     threads: int | None = None,
     seed: int | None = None,
     budget: int | None = None,
-    encoding: Sequence[PathText] = (),
+    encoding: PathText | Sequence[PathText] = (),
     encodings: PathText | None = None,
-    without: Sequence[str] = (),
+    without: str | Sequence[str] = (),
     out: PathText | None = None,
     progress: Progress = lambda _: None,
 ) -> Result:
@@ -104,15 +106,18 @@ def solve(
         Ctrl-C before there was any strategy; later ones end the search, and the best strategy so
         far is verified and returned with ``interrupted = True``.
     """
-    described = instance if isinstance(instance, Instance) else load(instance)
+    described = _instance(instance)
     names = objectives(objective)
     require_defined(names, described)
-    rules = rules_in_force(_path(encodings), [Path(name) for name in encoding])
-    described = Limits(time_limit, threads, seed, budget).applied(described)
-    effort = effort_of(described.search, budget, without)
+    limits = Limits(time_limit, threads, seed, budget)
+    folder = _optional("out", out)
+    rules = rules_in_force(_optional("encodings", encodings), _paths(encoding))
+    cuts = known_cuts([without] if isinstance(without, str) else without, encodings_folder())
+    described = limits.applied(described)
+    effort = effort_of(described.search, limits.budget, cuts)
     with Interrupts(effort.clock, twice_ends=False):
         try:
-            return run(described, rules, effort, _path(out), progress, names)
+            return run(described, rules, effort, folder, progress, names)
         except NoStrategyError:
             if effort.clock.interrupted:
                 raise KeyboardInterrupt from None
@@ -120,7 +125,10 @@ def solve(
 
 
 def check(
-    strategy: AnyStrategy, *, encoding: Sequence[PathText] = (), encodings: PathText | None = None
+    strategy: AnyStrategy,
+    *,
+    encoding: PathText | Sequence[PathText] = (),
+    encodings: PathText | None = None,
 ) -> Verdict:
     """Read a strategy by the rules and by the simulator, and verify its bounds.
 
@@ -129,7 +137,7 @@ def check(
     InputError
         The file of the strategy or of rules is wrong.
     """
-    rules = rules_in_force(_path(encodings), [Path(name) for name in encoding])
+    rules = rules_in_force(_optional("encodings", encodings), _paths(encoding))
     return judge(_strategy(strategy), rules)
 
 
@@ -177,7 +185,7 @@ def bound(instance: Instance | PathText, *, objective: str = DURATION) -> Bound:
     InputError
         The instance is wrong, or the objective is not linear or not defined for it.
     """
-    described = instance if isinstance(instance, Instance) else load(instance)
+    described = _instance(instance)
     name, *_ = objectives(objective)
     require_defined([name], described)
     if not is_linear(name):
@@ -190,11 +198,29 @@ def bound(instance: Instance | PathText, *, objective: str = DURATION) -> Bound:
 def _strategy(given: AnyStrategy) -> Strategy:
     if isinstance(given, Strategy):
         return given
-    return given.strategy if isinstance(given, Result) else load_strategy(Path(given))
+    return given.strategy if isinstance(given, Result) else load_strategy(_path("strategy", given))
 
 
-def _path(given: PathText | None) -> Path | None:
-    return None if given is None else Path(given)
+def _instance(given: Instance | PathText) -> Instance:
+    return given if isinstance(given, Instance) else load(given)
+
+
+def _paths(given: PathText | Sequence[PathText]) -> list[Path]:
+    """Return the paths of files of rules: of one, or of several."""
+    several = [given] if isinstance(given, str | PathLike) else given
+    return [_path("encoding", one) for one in several]
+
+
+def _optional(argument: str, given: PathText | None) -> Path | None:
+    return None if given is None else _path(argument, given)
+
+
+def _path(argument: str, given: PathText) -> Path:
+    """Return the path that an argument gives."""
+    if not isinstance(given, str | PathLike) or not str(given) or "\0" in str(given):
+        kind = repr(given) if isinstance(given, str) else f"a {type(given).__name__}"
+        raise InputError(f"{argument}: must be a path, not {kind}")
+    return Path(given)
 
 
 __all__ = [

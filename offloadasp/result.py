@@ -122,6 +122,10 @@ class UnwrittenError(InputError):
         super().__init__(message)
         self.result = result
 
+    def __reduce__(self) -> tuple[type, tuple[str, Result]]:
+        """Pickle with the result: exceptions cross process borders."""
+        return type(self), (str(self), self.result)
+
 
 def strategy_of(answer: Answer) -> Strategy:
     """Return the answer of a search as the content of a strategy file."""

@@ -1,11 +1,15 @@
 """The package from Python: typed results, no file unless asked for, Ctrl-C as in a notebook."""
 
+import math
+import pickle
 import pkgutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +18,7 @@ from scipy.signal import correlate
 import offloadasp
 from offloadasp.base.errors import InfeasibleError, InputError
 from offloadasp.model.instance import Accelerator, Instance, Layer
+from offloadasp.result import UnwrittenError
 from offloadasp.search.pool import Status
 
 TINY = Instance(
@@ -107,6 +112,18 @@ def test_objectives_in_an_order_are_claimed_in_that_order() -> None:
         (lambda: offloadasp.solve(TINY, threads=0), "--threads"),
         (lambda: offloadasp.bound(TINY, objective="peak_memory"), "must be one of"),
         (lambda: offloadasp.check("nosuch.json"), "cannot be read"),
+        (lambda: offloadasp.load(None), "instance: must be a path, not a NoneType"),  # type: ignore[arg-type]
+        (lambda: offloadasp.check(None), "strategy: must be a path, not a NoneType"),  # type: ignore[arg-type]
+        (lambda: offloadasp.solve(TINY, out=3), "out: must be a path, not a int"),  # type: ignore[arg-type]
+        (lambda: offloadasp.solve(TINY, out=""), "out: must be a path"),
+        (lambda: offloadasp.solve(TINY, out="a\0b"), "out: must be a path"),
+        (lambda: offloadasp.solve(TINY, objective=None), "must be a string"),  # type: ignore[arg-type]
+        (lambda: offloadasp.solve(TINY, threads=1.5), "must be an integer"),  # type: ignore[arg-type]
+        (lambda: offloadasp.solve(TINY, seed="1"), "must be an integer"),  # type: ignore[arg-type]
+        (lambda: offloadasp.solve(TINY, time_limit="3"), "number of seconds"),  # type: ignore[arg-type]
+        (lambda: offloadasp.solve(TINY, time_limit=math.nan), "greater than 0"),
+        (lambda: offloadasp.solve(TINY, without=["bogus"]), "must be live-cut or"),
+        (lambda: offloadasp.solve(TINY, encoding="no.lp"), "no.lp"),
     ],
 )
 def test_wrong_arguments_raise_one_line_that_names_them(call: object, words: str) -> None:
@@ -114,6 +131,27 @@ def test_wrong_arguments_raise_one_line_that_names_them(call: object, words: str
     with pytest.raises(InputError, match=words) as error:
         call()
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("number", [np.int64(1), np.int32(1), 1])
+def test_numbers_of_numpy_are_as_good_as_those_of_python(number: Any, tmp_path: Path) -> None:
+    result = offloadasp.solve(TINY, budget=number, seed=number, threads=number, out=tmp_path)
+    assert offloadasp.check(tmp_path / "tiny.strategy.json").accepted
+    search = result.strategy.instance.search
+    assert (type(search.seed), type(search.threads)) == (int, int)
+
+
+@pytest.mark.parametrize("seconds", [np.float32(9.5), Fraction(19, 2), Decimal("9.5")])
+def test_a_time_limit_may_be_any_number(seconds: Any) -> None:
+    assert offloadasp.solve(TINY, time_limit=seconds).strategy.instance.search.time_limit == 9.5
+
+
+def test_a_strategy_that_cannot_be_written_survives_the_way_between_processes() -> None:
+    with pytest.raises(UnwrittenError) as error:
+        offloadasp.solve(TINY, budget=1, out="/dev/null/x")
+    again = pickle.loads(pickle.dumps(error.value))
+    assert str(again) == str(error.value)
+    assert again.result.strategy == error.value.result.strategy
 
 
 def test_what_is_infeasible_is_said_to_be() -> None:

@@ -46,7 +46,8 @@ def read_toml(path: Path) -> dict[str, Any]:
     InputError
         It cannot be read, or is no TOML.
     """
-    text = read_text(path)
+    # Editors of some systems begin files with a byte-order mark.
+    text = read_text(path).removeprefix("\ufeff")
     try:
         return tomllib.loads(text, parse_float=Decimal)
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:

@@ -20,6 +20,12 @@ def plural(count: int, word: str) -> str:
     return f"{count} {word}{'' if count == 1 else 's'}"
 
 
+def one_line(text: str) -> str:
+    """Return a text with names out of files as one line that leaves a terminal alone."""
+    joined = re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", text).strip()
+    return "".join(c if c.isprintable() else "?" for c in joined)
+
+
 def sizes(shape: Sequence[int | str | None]) -> str:
     """Return a shape, as in ``6 x 14 x 14``; an axis of any size is None."""
     if not shape:

@@ -1,7 +1,6 @@
 """Errors in one line on standard error, and the exit codes that go with them."""
 
 import os
-import re
 import sys
 from typing import Any, NoReturn
 
@@ -9,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from offloadasp.base.errors import InputError, InterruptedEarly, NoStrategyError, OffloadError
+from offloadasp.base.messages import one_line
 
 
 class OneLineErrors(TyperGroup):
@@ -48,7 +48,7 @@ class OneLineErrors(TyperGroup):
         sys.exit(code or 0)
 
     def _fail(self, message: str, code: int) -> NoReturn:
-        line = re.sub(r"[\s\x00-\x1f\x7f]+", " ", message).strip()
+        line = one_line(message)
         print(f"{self.name}: error: {line}", file=sys.stderr)
         sys.exit(code)
 

@@ -42,15 +42,15 @@ def import_(
     require_file(model)
 
     from offloadasp.network.accelerators import load_machine
-    from offloadasp.network.pipeline import write_instances
+    from offloadasp.network.whole_model import write_instances
     from offloadasp.report.text.network import import_object, show_import
     from offloadasp.report.text.screen import print_json
 
-    imported, files = write_instances(model, load_machine(machine_file), out, batch)
+    written = write_instances(model, load_machine(machine_file), out, batch)
     if json:
-        print_json(import_object(imported, files))
+        print_json(import_object(written))
     else:
-        show_import(imported, list(files.values()), out)
+        show_import(written, out)
 
 
 def network(
@@ -87,8 +87,8 @@ def network(
     """Plan every convolution of an ONNX model; a run that was interrupted goes on.
 
     MODEL is an ONNX file. Layers that an earlier run finished in the folder OUT are not planned
-    again. The exit code is that of the first layer without a strategy, 5 if an output of the
-    network is wrong, else 0.
+    again. The exit code is that of the first layer without a strategy, 5 if a node computes
+    something else than ONNX's evaluator or an output something else than was recorded, else 0.
     """
     machine_file = find_accelerator(accelerator)
     # Layers are planned side by side, each by one thread.
@@ -105,7 +105,7 @@ def network(
     from offloadasp.limits.process_memory import require_memory
     from offloadasp.model.instance import SearchOptions
     from offloadasp.network.accelerators import load_machine
-    from offloadasp.network.pipeline import plan_network
+    from offloadasp.network.whole_model import plan_network
     from offloadasp.report.text.network import network_object, progress, show_network
     from offloadasp.report.text.screen import print_json
 

@@ -3,6 +3,7 @@
 Nothing here loads a solver or NumPy: a wrong value is refused at once.
 """
 
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -66,6 +67,12 @@ def require_folder(out: Path) -> None:
     existing = next((path for path in (out, *out.parents) if path.exists()), Path())
     if not existing.is_dir():
         raise InputError(f"--out: {existing} is not a folder")
+    try:
+        # Permissions do not tell: a file system may be read-only or full.
+        with tempfile.TemporaryFile(dir=existing) as file:
+            file.write(b"0")
+    except OSError as error:
+        raise InputError(f"--out: {existing} cannot be written: {error.strerror}") from None
 
 
 def require_rules_folder(folder: Path | None) -> None:

@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from offloadasp.base.errors import InputError
-from offloadasp.base.messages import did_you_mean
 from offloadasp.base.resources import encodings_folder
 from offloadasp.cli.options import (
     BudgetOption,
@@ -25,7 +24,7 @@ from offloadasp.limits.given import Limits
 from offloadasp.limits.interrupt import EXIT_CODE
 from offloadasp.model.catalogue import find_instance
 from offloadasp.model.objectives import DURATION, OBJECTIVES, objectives, require_defined
-from offloadasp.search.refute.cuts import cut_files
+from offloadasp.search.refute.cuts import known_cuts
 
 
 def run(
@@ -69,7 +68,7 @@ def run(
     require_rules_folder(encodings)
     for file in encoding or ():
         require_file(file)
-    cuts = _known_cuts(without or [], encodings_folder())
+    cuts = known_cuts(without or [], encodings_folder())
     require_folder(out)
 
     from offloadasp.asp.rules import rules_in_force
@@ -134,12 +133,3 @@ def compare(
         print_json(comparison_object(result.strategy, scope, rows))
     else:
         show_comparison(result.strategy, scope, rows)
-
-
-def _known_cuts(names: list[str], folder: Path) -> frozenset[str]:
-    known = cut_files(folder)
-    for name in names:
-        if name not in known:
-            allowed = f"must be {' or '.join(known)}, not '{name}'"
-            raise InputError(f"--without: {allowed}{did_you_mean(name, known)}")
-    return frozenset(names)

@@ -1,6 +1,9 @@
 """The limits of a search as a user gives them, checked before anything heavy is loaded."""
 
+import numbers
+import operator
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from offloadasp.base.errors import InputError
@@ -42,6 +45,11 @@ class Limits:
     memory_limit: int | None = None
 
     def __post_init__(self) -> None:
+        for name in ("threads", "seed", "budget", "memory_limit"):
+            object.__setattr__(
+                self, name, _whole(f"--{name.replace('_', '-')}", getattr(self, name))
+            )
+        object.__setattr__(self, "time_limit", _seconds(self.time_limit))
         require_seconds(self.time_limit)
         require_between("--threads", self.threads, 1, MOST_THREADS)
         require_between("--seed", self.seed, 0, MOST_SEED)
@@ -62,6 +70,21 @@ class Limits:
     def applied(self, instance: "Instance") -> "Instance":
         """Return an instance with these options in its ``[search]`` table."""
         return instance.model_copy(update={"search": self.options(instance.search)})
+
+
+def _whole(option: str, value: object) -> int | None:
+    """Return a number of Python or NumPy as an integer; None is not given."""
+    try:
+        return None if value is None else operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise InputError(f"{option}: must be an integer, not {value!r}") from None
+
+
+def _seconds(value: object) -> float | None:
+    """Return a number of Python or NumPy as seconds; None is not given."""
+    if value is not None and not isinstance(value, numbers.Real | Decimal):
+        raise InputError(f"--time-limit: must be a number of seconds, not {value!r}")
+    return None if value is None else float(value)
 
 
 def require_between(option: str, value: int | None, least: int, most: int) -> None:

@@ -209,6 +209,8 @@ def objectives(text: str) -> tuple[str, ...]:
     InputError
         A name is unknown or repeated; one line that lists what is allowed.
     """
+    if not isinstance(text, str):
+        raise InputError(f"--objective: must be a string, not {text!r}")
     names = tuple(name.strip() for name in text.split(","))
     wrong = next((name for name in names if name not in OBJECTIVES), None)
     again = next((name for name in names if names.count(name) > 1), None)

@@ -26,7 +26,7 @@ from offloadasp.base.errors import InputError
 from offloadasp.base.files import NotTextError, read_text, write_whole
 from offloadasp.base.messages import explain
 from offloadasp.model.instance import ResolvedInstance, exact_number
-from offloadasp.model.objectives import EDITED
+from offloadasp.model.objectives import EDITED, OBJECTIVES
 from offloadasp.model.plan import TABLES, Plan, plan_from_rows
 from offloadasp.model.problem import Problem, problem_of
 
@@ -158,6 +158,15 @@ class Strategy(_Table):
         if self.objective is not None:
             return self.objective.ranking
         return (Ranked(name="duration", value=self.duration, lower_bound=self.lower_bound),)
+
+    @model_validator(mode="after")
+    def _objectives_are_defined(self) -> "Strategy":
+        for part in self.ranking:
+            known = OBJECTIVES.get(part.name)
+            if known is not None and not known.defined(self.instance):
+                needs = f"{part.name} needs the table [{known.table}] of the instance"
+                raise PydanticCustomError("objective", "objective {needs}", {"needs": needs})
+        return self
 
     @property
     def problem(self) -> Problem:

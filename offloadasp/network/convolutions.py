@@ -12,24 +12,14 @@ from offloadasp.base.messages import explain
 from offloadasp.model.instance import Instance, Layer, Precision, SearchOptions
 from offloadasp.model.problem import problem_of, undivided
 from offloadasp.network.accelerators import Machine
-from offloadasp.network.model import STANDARD, Model, node_name
+from offloadasp.network.macs import macs
+from offloadasp.network.model import Model, node_name
+from offloadasp.network.multiplying import reason
 from offloadasp.network.nodes import FLOATS, READERS, Node, Unfit
+from offloadasp.network.shapes import STANDARD
 
 # Sums of 8-bit products are of 32 bits in ONNX; floats are summed in no less.
 _SUM_BYTES = 4
-
-# Multiply with weights too, but nothing here makes layers of them.
-_OTHERS = {
-    "Attention": "attention multiplies tensors that are computed at run time",
-    "ConvTranspose": "transposed convolutions are not supported",
-    "DeformConv": "where its patches are is known at run time only",
-    "Einsum": "general sums of products are not supported",
-    "GRU": "recurrent layers are not supported",
-    "LSTM": "recurrent layers are not supported",
-    "MatMulInteger": "products of quantised matrices are not supported",
-    "QLinearMatMul": "products of quantised matrices are not supported",
-    "RNN": "recurrent layers are not supported",
-}
 
 
 @dataclass(frozen=True)
@@ -63,11 +53,18 @@ class Convolution:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A node that multiplies with weights and cannot be offloaded, and why."""
+    """A node that multiplies with weights and cannot be offloaded, and why.
+
+    Attributes
+    ----------
+    macs
+        Its multiply-accumulates in one run of the network; None if they are not known.
+    """
 
     node: str
     op: str
     reason: str
+    macs: int | None
 
 
 @dataclass(frozen=True)
@@ -100,8 +97,9 @@ def convolutions(model: Model, machine: Machine) -> Imported:
     for node in model.graph.node:
         try:
             read = _read(model, node, machine)
-        except Unfit as reason:
-            skipped.append(Skipped(node_name(node), node.op_type, str(reason)))
+        except Unfit as why:
+            known = macs(model, node)
+            skipped.append(Skipped(node_name(node), node.op_type, str(why), known))
             continue
         if read is None:
             continue
@@ -129,7 +127,9 @@ def _read(model: Model, node: NodeProto, machine: Machine) -> tuple[Layer, Preci
     """
     reader = READERS.get(node.op_type) if node.domain in STANDARD else None
     if reader is None:
-        _refuse_known(node)
+        why = reason(model, node)
+        if why is not None:
+            raise Unfit(why)
         return None
     try:
         layer, images = reader(Node(model, node))
@@ -168,20 +168,6 @@ def _precision(model: Model, node: NodeProto, machine: Machine) -> Precision:
     # QLinearConv's output is of its input's size; ConvInteger's is of 32 bits.
     y = _SUM_BYTES if node.op_type == "ConvInteger" else x
     return Precision(input=x, weight=w, output=y, partial_sum=max(_SUM_BYTES, y))
-
-
-def _refuse_known(node: NodeProto) -> None:
-    """Name a node that multiplies with weights but has no reader."""
-    if node.domain in STANDARD and node.op_type in _OTHERS:
-        raise Unfit(_OTHERS[node.op_type])
-    known = READERS.keys() | _OTHERS.keys()
-    if node.domain not in STANDARD and node.op_type in known:
-        raise Unfit(f"an operator of the domain {node.domain}, whose meaning is not known")
-    for entry in node.attribute:
-        graphs = [entry.g] if entry.HasField("g") else list(entry.graphs)
-        inner = [n.op_type for graph in graphs for n in graph.node if n.op_type in known]
-        if inner:
-            raise Unfit(f"holds {inner[0]} in a subgraph, which runs at times unknown before")
 
 
 def _nothing(skipped: Sequence[Skipped]) -> str:

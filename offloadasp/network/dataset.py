@@ -13,7 +13,8 @@ from onnx import TensorProto, ValueInfoProto, helper, numpy_helper
 from offloadasp.base.errors import InputError
 from offloadasp.base.messages import plural, sizes
 from offloadasp.judge.simulator.tensors import Array
-from offloadasp.network.model import Model, first_line
+from offloadasp.network.model import Model
+from offloadasp.network.shapes import first_line
 
 
 @dataclass(frozen=True, eq=False)

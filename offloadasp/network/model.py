@@ -1,37 +1,37 @@
 """Reads an ONNX model, checks it, fills in its batch, and infers its shapes."""
 
-import math
-import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
 import onnx.inliner
 from google.protobuf.message import DecodeError
-from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper
-from onnx.external_data_helper import ExternalDataInfo, uses_external_data
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, TypeProto, ValueInfoProto
+from onnx.external_data_helper import uses_external_data
 
 from offloadasp.base.errors import InputError
-from offloadasp.base.messages import plural
-
-# None for a dimension that is only known when the model runs.
-Shape = tuple[int | None, ...]
-
-STANDARD = ("", "ai.onnx")
-"""The domain of the standard operators, by both of its names."""
-
-# Their outputs differ from run to run, so they are no constants though they have no inputs.
-_RANDOM = {
-    "Bernoulli",
-    "Dropout",
-    "Multinomial",
-    "RandomNormal",
-    "RandomNormalLike",
-    "RandomUniform",
-    "RandomUniformLike",
-}
-_MESSAGE_LIMIT = 240
+from offloadasp.network.declared import (
+    Batch,
+    fill_batch,
+    require_batch,
+    require_inputs,
+    require_outputs,
+    stale,
+)
+from offloadasp.network.external import every_tensor, read_external, require_external_data
+from offloadasp.network.shapes import (
+    RANDOM,
+    STANDARD,
+    Inferred,
+    Shape,
+    first_line,
+    infer,
+    shape_of,
+    small,
+    subgraphs,
+    whole_types,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +43,8 @@ class Model:
     path
         Where it was read.
     proto
-        The model with every symbolic batch replaced and local functions inlined. Data that it
-        keeps in files of their own are not loaded.
+        The model with every symbolic batch replaced and local functions inlined. Large data that
+        it keeps in files of their own are not loaded.
     shapes
         By the names of tensors, as far as they could be inferred.
     types
@@ -52,6 +52,14 @@ class Model:
     constants
         Tensors that are the same in every run: initializers, and what is computed from them. An
         initializer that an input may replace counts with the value that it has by default.
+    clashes
+        By the first output of a node whose inputs, weights and attributes contradict each other:
+        the reason.
+    causes
+        By the name of a tensor of which not all is known before the model runs: the input or the
+        operator that is the cause.
+    notes
+        Sentences on what the file states and inference contradicts or had to believe.
     """
 
     path: Path
@@ -59,6 +67,9 @@ class Model:
     shapes: Mapping[str, Shape]
     types: Mapping[str, int]
     constants: frozenset[str]
+    clashes: Mapping[str, str]
+    causes: Mapping[str, str]
+    notes: tuple[str, ...] = ()
 
     @property
     def graph(self) -> GraphProto:
@@ -84,43 +95,96 @@ def load_model(path: Path, batch: int | None = None) -> Model:
     ------
     InputError
         It cannot be read, is no valid ONNX model, is of an unknown version, lacks the files with
-        its weights, or has no symbolic batch though one is given.
+        its weights, has no symbolic batch though one is given, or declares an input, an output or
+        a batch that cannot be.
     """
     proto = _read(path)
     _require_known_versions(path, proto)
-    _require_external_data(path, proto)
-    try:
-        onnx.checker.check_model(str(path))
-    except Exception as error:  # the checker documents no full list
-        raise InputError(f"{path}: is not a valid ONNX model: {first_line(error)}") from None
-    try:
-        if proto.functions:
+    require_external_data(path, proto)
+    _check(path, proto)
+    require_inputs(path, proto.graph)
+    if proto.functions:
+        try:
             proto = onnx.inliner.inline_local_functions(proto)
-        filled = _fill_batch(proto, 1 if batch is None else batch)
-        inferred = onnx.shape_inference.infer_shapes(proto, data_prop=True)
-    except Exception as error:
-        raise InputError(f"{path}: its shapes cannot be inferred: {first_line(error)}") from None
-    if batch is not None and not filled:
-        raise InputError(f"--batch: no input of {path} has a symbolic first dimension")
-    shapes, types = _values(inferred.graph)
-    return Model(path, proto, shapes, types, _constants(proto.graph))
-
-
-def attributes(node: NodeProto) -> dict[str, object]:
-    """Return a node's attributes by name."""
-    return {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
+        except Exception as error:  # onnx documents no full list
+            reason = first_line(error)
+            raise InputError(f"{path}: its functions cannot be inlined: {reason}") from None
+    for tensor in every_tensor(proto.graph):
+        if uses_external_data(tensor) and small(tensor):
+            tensor.CopyFrom(read_external(path, tensor))
+    filled = fill_batch(path, proto.graph, batch)
+    found, notes = _infer(proto, filled)
+    require_batch(path, found, proto.graph, filled)
+    require_outputs(path, found, proto.graph, filled)
+    kinds = {name: kind for name, kind in found.types.items() if kind.HasField("tensor_type")}
+    shapes = {name: shape_of(kind) for name, kind in kinds.items()}
+    return Model(
+        path,
+        proto,
+        {name: shape for name, shape in shapes.items() if shape is not None},
+        {name: kind.tensor_type.elem_type for name, kind in kinds.items()},
+        constants_of(proto.graph),
+        found.clashes,
+        found.causes,
+        tuple(notes),
+    )
 
 
 def node_name(node: NodeProto) -> str:
-    """Return how a node is called: its name, or its first output's."""
-    return node.name or node.output[0]
+    """Return how a node is called: its name, or its first output's, or its operator."""
+    return node.name or next(filter(None, node.output), node.op_type)
 
 
-def first_line(error: BaseException) -> str:
-    """Return the beginning of an error's message, in one line."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    text = re.sub(r"\s+", " ", lines[0])
-    return text if len(text) <= _MESSAGE_LIMIT else f"{text[:_MESSAGE_LIMIT]}..."
+def _infer(proto: ModelProto, batch: Batch) -> tuple[Inferred, list[str]]:
+    """Infer shapes; return them with notes on what the file states of inner tensors."""
+    stored = {value.name: value.type for value in proto.graph.value_info}
+    found = infer(proto)
+    if not found.causes:
+        return found, stale(found, stored)
+    # What inputs leave open is open indeed, and a stated batch may be of another run.
+    needed = {value.name for value in proto.graph.input}
+    believed = batch.size == 1 and not needed & found.causes.keys()
+    hints: list[dict[str, TypeProto]] = [whole_types(proto)]
+    if believed:
+        hints += [stored, {value.name: value.type for value in proto.graph.output}]
+    found = infer(proto, hints)
+    notes = stale(found, stored)
+    taken = [name for name, hint in found.hinted.items() if hint == 1]
+    if taken:
+        more = f" and of {len(taken) - 1} more tensors" if len(taken) > 1 else ""
+        notes.append(
+            f"what the file states of {taken[0]}{more} is believed, as nothing else tells it"
+        )
+    return found, notes
+
+
+def _check(path: Path, proto: ModelProto) -> None:
+    """Have ONNX's checker look at a model.
+
+    It demands shapes of inputs and outputs, which the format leaves optional. A model without
+    them is checked in memory, with a shape of no dimensions for each; what is in files of their
+    own, which the checker would look for, is then left out.
+    """
+    bare = [v for v in (*proto.graph.input, *proto.graph.output) if _shapeless(v)]
+    checked: ModelProto | str = str(path)
+    if bare:
+        checked = ModelProto()
+        checked.CopyFrom(proto)
+        graph = checked.graph
+        for value in filter(_shapeless, (*graph.input, *graph.output)):
+            value.type.tensor_type.shape.SetInParent()
+        for tensor in filter(uses_external_data, every_tensor(graph)):
+            empty = TensorProto(name=tensor.name, data_type=tensor.data_type, dims=[0])
+            tensor.CopyFrom(empty)
+    try:
+        onnx.checker.check_model(checked)
+    except Exception as error:  # the checker documents no full list
+        raise InputError(f"{path}: is not a valid ONNX model: {first_line(error)}") from None
+
+
+def _shapeless(value: ValueInfoProto) -> bool:
+    kind = value.type
+    return kind.HasField("tensor_type") and not kind.tensor_type.HasField("shape")
 
 
 def _read(path: Path) -> ModelProto:
@@ -154,75 +218,16 @@ def _require_known_versions(path: Path, proto: ModelProto) -> None:
         )
 
 
-def _require_external_data(path: Path, proto: ModelProto) -> None:
-    """Check that the data files of a model exist and are complete."""
-    for tensor in proto.graph.initializer:
-        if not uses_external_data(tensor):
-            continue
-        info = ExternalDataInfo(tensor)
-        place = path.parent / info.location
-        if not place.is_file():
-            raise InputError(f"{path}: its tensor {tensor.name} is in {place}, which is missing")
-        size = math.prod(tensor.dims) * helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
-        needed = int(info.offset or 0) + int(info.length or size)
-        if place.stat().st_size < needed:
-            raise InputError(
-                f"{path}: its tensor {tensor.name} is in {place}, which has "
-                f"{plural(place.stat().st_size, 'byte')}; at least {needed} are needed"
-            )
+def constants_of(graph: GraphProto, outer: Collection[str] = ()) -> frozenset[str]:
+    """Return the tensors of a graph that are the same in every run, with those of ``outer``.
 
-
-def _fill_batch(proto: ModelProto, batch: int) -> bool:
-    """Replace symbolic first dimensions of inputs; return whether there were any."""
-    graph = proto.graph
-    defaults = {tensor.name for tensor in graph.initializer}
-    names: set[str] = set()
-    found = False
-    for value in graph.input:
-        dims = value.type.tensor_type.shape.dim
-        if value.name in defaults or not dims or dims[0].HasField("dim_value"):
-            continue
-        names.add(dims[0].dim_param)
-        dims[0].dim_value = batch
-        found = True
-    # Elsewhere the same name means the same number.
-    for value in (*graph.input, *graph.output, *graph.value_info):
-        for dim in value.type.tensor_type.shape.dim:
-            if dim.dim_param and dim.dim_param in names:
-                dim.dim_value = batch
-    return found
-
-
-def _values(graph: GraphProto) -> tuple[dict[str, Shape], dict[str, int]]:
-    shapes: dict[str, Shape] = {}
-    types: dict[str, int] = {}
-    for value in (*graph.input, *graph.value_info, *graph.output):
-        kind = value.type.tensor_type
-        types[value.name] = kind.elem_type
-        if kind.HasField("shape"):
-            dims = kind.shape.dim
-            shapes[value.name] = tuple(
-                d.dim_value if d.HasField("dim_value") else None for d in dims
-            )
-    for tensor in graph.initializer:
-        shapes[tensor.name] = tuple(tensor.dims)
-        types[tensor.name] = tensor.data_type
-    for node in graph.node:
-        if node.op_type == "Constant" and node.domain in STANDARD:
-            value = attributes(node).get("value")
-            if isinstance(value, TensorProto):
-                shapes[node.output[0]] = tuple(value.dims)
-                types[node.output[0]] = value.data_type
-    return shapes, types
-
-
-def _constants(graph: GraphProto) -> frozenset[str]:
-    found = {tensor.name for tensor in graph.initializer}
+    ``outer`` are the constants that a subgraph sees around it.
+    """
+    found = {*outer, *(tensor.name for tensor in graph.initializer)}
     found |= {tensor.values.name for tensor in graph.sparse_initializer}
     for node in graph.node:
         # A subgraph may use tensors that are not among the node's inputs.
-        nested = any(a.HasField("g") or a.graphs for a in node.attribute)
-        changing = nested or node.op_type in _RANDOM or node.domain not in STANDARD
+        changing = bool(subgraphs(node)) or node.op_type in RANDOM or node.domain not in STANDARD
         if not changing and all(name in found for name in node.input if name):
             found.update(node.output)
     return frozenset(found)

@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from onnx import NodeProto, TensorProto
 
 from offloadasp.model.instance import Layer
-from offloadasp.network.model import Model, Shape, attributes
+from offloadasp.network.attributes import Attributes, read_attributes
+from offloadasp.network.fit import times
+from offloadasp.network.model import Model
+from offloadasp.network.shapes import Shape, operator
 
 FLOATS = (
     TensorProto.FLOAT,
@@ -29,11 +31,19 @@ class Node:
     """A node with the shapes of its tensors.
 
     Every method takes the number of one of the node's inputs, and what it is for a message.
+
+    Raises
+    ------
+    Unfit
+        The node's inputs, weights and attributes contradict each other.
     """
 
     def __init__(self, model: Model, node: NodeProto) -> None:
+        reason = model.clashes.get(node.output[0]) if node.output else None
+        if reason is not None:
+            raise Unfit(reason)
         self.model, self.node = model, node
-        self.attributes: dict[str, Any] = dict(attributes(node))
+        self.attributes: Attributes = read_attributes(node)
 
     def given(self, number: int) -> bool:
         """Whether an optional input is there."""
@@ -52,28 +62,50 @@ class Node:
         """Return its shape, of which the rank at least must be known."""
         shape = self.model.shapes.get(self.node.input[number])
         if shape is None:
-            raise Unfit(f"the shape of its {what} is not known before it runs")
+            raise self.unknown("shape", number, what)
         return shape
+
+    def unknown(self, feature: str, number: int, what: str) -> Unfit:
+        """Return the reason that an input's shape or type is not known, with the cause of it."""
+        name = self.node.input[number]
+        cause = self.model.causes.get(name)
+        maker = next((n for n in self.model.graph.node if name in n.output), None)
+        if cause is None or cause.startswith(f"the input {name} "):
+            source = ""
+        elif maker is not None and cause == operator(maker):
+            source = f", which {cause} makes,"
+        else:
+            source = f", which depends on {cause},"
+        return Unfit(f"the {feature} of its {what}{source} is not known before it runs")
 
     def sizes(self, number: int, what: str) -> tuple[int, ...]:
         """Return a shape of which every dimension is known."""
         shape = self.shape(number, what)
         found = [size for size in shape if size is not None]
         if len(found) < len(shape):
-            raise Unfit(f"the shape of its {what} is not known before it runs")
+            raise self.unknown("shape", number, what)
         return tuple(found)
 
     def require_types(self, numbers: Sequence[int], allowed: Sequence[int]) -> None:
         """Refuse inputs of other element types."""
         for number in numbers:
             kind = self.model.types.get(self.node.input[number], TensorProto.UNDEFINED)
+            if kind == TensorProto.UNDEFINED:
+                raise self.unknown("type", number, "input")
             if kind not in allowed:
-                name = TensorProto.DataType.Name(kind).lower()
+                known = kind in TensorProto.DataType.values()
+                name = TensorProto.DataType.Name(kind).lower() if known else f"of type {kind}"
                 raise Unfit(f"its elements are {name}")
 
 
-def _convolution(node: Node, weight: int, bias: int | None) -> tuple[Layer, int]:
-    """Read ``Conv`` and its kin; ``weight`` and ``bias`` are numbers of inputs."""
+def convolution(node: Node, weight: int, bias: int | None) -> tuple[Layer, int]:
+    """Read ``Conv`` and its kin; ``weight`` and ``bias`` are numbers of inputs.
+
+    Raises
+    ------
+    Unfit
+        It cannot be offloaded.
+    """
     w = node.sizes(weight, "weight")
     x = node.shape(0, "input")
     axes = len(w) - 2
@@ -85,17 +117,14 @@ def _convolution(node: Node, weight: int, bias: int | None) -> tuple[Layer, int]
     if bias is not None:
         node.require_constant(bias, "bias")
     if None in x[1:]:
-        raise Unfit("its input's channels, height or width are not known before it runs")
-    if x[0] is None:
-        raise Unfit("its batch is not known before it runs")
+        raise node.unknown("channels, height or width", 0, "input")
+    if None in x:
+        raise node.unknown("batch", 0, "input")
     sizes = [size or 0 for size in x]
     at = node.attributes
-    kernel = list(at.get("kernel_shape", w[2:]))
-    strides, dilations = list(at.get("strides", [1] * axes)), list(at.get("dilations", [1] * axes))
+    kernel = list(w[2:])
+    strides, dilations = list(at.strides or [1] * axes), list(at.dilations or [1] * axes)
     pads = _pads(at, sizes[2:], kernel, strides, dilations)
-    group = at.get("group", 1)
-    if kernel != list(w[2:]) or sizes[1] != w[1] * group:
-        raise Unfit(f"its weight of shape {_times(w)} does not fit its input {_times(sizes)}")
     # A 1-D convolution is one of height 1.
     flat = [1] * (2 - axes)
     layer = Layer(
@@ -105,7 +134,7 @@ def _convolution(node: Node, weight: int, bias: int | None) -> tuple[Layer, int]
         strides=(*flat, *strides),
         pads=(*[0] * (2 - axes), *pads[:axes], *[0] * (2 - axes), *pads[axes:]),
         dilations=(*flat, *dilations),
-        group=group,
+        group=at.group,
         bias=bias is not None and node.given(bias),
     )
     if sizes[0] < 1:
@@ -114,56 +143,48 @@ def _convolution(node: Node, weight: int, bias: int | None) -> tuple[Layer, int]
 
 
 def _pads(
-    at: dict[str, Any], sizes: list[int], kernel: list[int], strides: list[int], holes: list[int]
+    at: Attributes, sizes: list[int], kernel: list[int], strides: list[int], holes: list[int]
 ) -> list[int]:
     """Return pads before and after each axis, as ONNX defines ``auto_pad``."""
-    auto = at.get("auto_pad", b"NOTSET").decode()
-    if auto in ("NOTSET", ""):
-        pads = list(at.get("pads", [0] * (2 * len(sizes))))
-        if min(pads) < 0:
-            raise Unfit(f"negative pads, {', '.join(map(str, pads))}: they cut the input")
-        return pads
-    if auto == "VALID":
+    if at.auto_pad in ("NOTSET", ""):
+        return list(at.pads or [0] * (2 * len(sizes)))
+    if at.auto_pad == "VALID":
         return [0] * (2 * len(sizes))
-    if auto not in ("SAME_UPPER", "SAME_LOWER"):
-        raise Unfit(f"unknown auto_pad {auto}")
     before, after = [], []
     for size, taps, stride, hole in zip(sizes, kernel, strides, holes, strict=True):
         outputs = -(-size // stride)
         total = max(0, (outputs - 1) * stride + hole * (taps - 1) + 1 - size)
         less, more = total // 2, total - total // 2
-        before.append(less if auto == "SAME_UPPER" else more)
-        after.append(more if auto == "SAME_UPPER" else less)
+        before.append(less if at.auto_pad == "SAME_UPPER" else more)
+        after.append(more if at.auto_pad == "SAME_UPPER" else less)
     return before + after
 
 
 def _conv(node: Node) -> tuple[Layer, int]:
     node.require_types((0, 1), FLOATS)
-    return _convolution(node, 1, 2)
+    return convolution(node, 1, 2)
 
 
 def _conv_integer(node: Node) -> tuple[Layer, int]:
     node.require_types((0, 1), _BYTES)
     # The input's zero point may change from run to run, as with DynamicQuantizeLinear.
     node.require_constant(3, "weight's zero point")
-    return _convolution(node, 1, None)
+    return convolution(node, 1, None)
 
 
 def _qlinear_conv(node: Node) -> tuple[Layer, int]:
     # Scales, and the zero points of input and output, are the host's: it requantises.
     node.require_types((0, 3), _BYTES)
     node.require_constant(5, "weight's zero point")
-    return _convolution(node, 3, 8)
+    return convolution(node, 3, 8)
 
 
 def _gemm(node: Node) -> tuple[Layer, int]:
     """Read ``alpha * A' * B' + beta * C``: the constant matrix holds the kernels."""
     node.require_types((0, 1), FLOATS)
     a, b = node.sizes(0, "input"), node.sizes(1, "weight")
-    if len(a) != 2 or len(b) != 2:
-        raise Unfit(f"its factors are no matrices: {_times(a)} and {_times(b)}")
-    rows, inner = a[::-1] if node.attributes.get("transA", 0) else a
-    columns = b[0] if node.attributes.get("transB", 0) else b[1]
+    rows, inner = a[::-1] if node.attributes.transA else a
+    columns = b[0] if node.attributes.transB else b[1]
     left = _weights_left(node)
     kernels, positions = (rows, columns) if left else (columns, rows)
     bias = node.given(2)
@@ -172,7 +193,7 @@ def _gemm(node: Node) -> tuple[Layer, int]:
         c = (1, 1, *node.sizes(2, "C"))[-2:]
         # What C holds must depend on the kernel only, as a bias does.
         if c[1 if left else 0] != 1 and positions > 1:
-            raise Unfit(f"its C of shape {_times(c)} differs from position to position")
+            raise Unfit(f"its C of shape {times(c)} differs from position to position")
     return _product(inner, kernels, positions, bias=bias), 1
 
 
@@ -183,7 +204,7 @@ def _matmul(node: Node) -> tuple[Layer, int]:
     w = node.sizes(0 if left else 1, "weight")
     x = node.sizes(1 if left else 0, "input")
     if len(w) > 2:
-        raise Unfit(f"its weight is a stack of matrices, {_times(w)}")
+        raise Unfit(f"its weight is a stack of matrices, {times(w)}")
     if left:
         # Each matrix of a stack is an image, its columns are the positions.
         *stack, inner, positions = x if len(x) > 1 else (*x, 1)
@@ -203,10 +224,6 @@ def _weights_left(node: Node) -> bool:
 
 def _product(inner: int, kernels: int, positions: int, *, bias: bool = False) -> Layer:
     return Layer(input=(inner, 1, positions), kernels=kernels, kernel_shape=(1, 1), bias=bias)
-
-
-def _times(sizes: Sequence[int]) -> str:
-    return "x".join(map(str, sizes))
 
 
 READERS: dict[str, Callable[[Node], tuple[Layer, int]]] = {

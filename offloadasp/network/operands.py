@@ -28,14 +28,24 @@ class Operands:
         Shape (M, C/G, Kh, Kw).
     bias
         Shape (M,), or None.
-    finish
-        Turns the layer's output (B, M, Ho, Wo), int64 or float64, into the node's.
+    arrange
+        Gives the layer's output, shape (B, M, Ho, Wo), the shape of the node's.
+    convert
+        Turns its values, int64 or float64, into the node's.
+    requantised
+        Whether these are rounded to steps.
     """
 
     x: Array
     w: Array
     bias: Array | None
-    finish: Callable[[Array], Array]
+    arrange: Callable[[Array], Array]
+    convert: Callable[[Array], Array]
+    requantised: bool = False
+
+    def finish(self, out: Array) -> Array:
+        """Turn the layer's output, shape (B, M, Ho, Wo), int64 or float64, into the node's."""
+        return self.convert(self.arrange(out))
 
 
 def operands(op: str, inputs: Inputs, attributes: Attributes, *, weights_left: bool) -> Operands:
@@ -79,7 +89,7 @@ def _qlinear_conv(inputs: Inputs) -> Operands:
     assert y_scale is not None
     kind = inputs[0].dtype if y_zero is None else y_zero.dtype
 
-    def finish(out: Array) -> Array:
+    def convert(out: Array) -> Array:
         # One scale for all kernels, or one each.
         scales = np.reshape(w_scale, (-1, *[1] * (out.ndim - 2)))
         scaled = out.astype(np.int32) * (x_scale * scales / y_scale)
@@ -88,7 +98,7 @@ def _qlinear_conv(inputs: Inputs) -> Operands:
         rounded: Array = np.round(np.clip(shifted, limits.min, limits.max)).astype(kind)
         return rounded
 
-    return _images(x, w, bias, finish)
+    return _images(x, w, bias, convert, requantised=True)
 
 
 def _gemm(inputs: Inputs, attributes: Attributes, *, left: bool) -> Operands:
@@ -107,10 +117,13 @@ def _gemm(inputs: Inputs, attributes: Attributes, *, left: bool) -> Operands:
         bias = (whole[:, 0] if left else whole[0]) * attributes.get("beta", 1.0)
     w = w * attributes.get("alpha", 1.0)
 
-    def finish(out: Array) -> Array:
-        return (out[0, :, 0] if left else out[0, :, 0].T).astype(kind)
-
-    return Operands(x[None, :, None], w[:, :, None, None], bias, finish)
+    return Operands(
+        x[None, :, None],
+        w[:, :, None, None],
+        bias,
+        lambda out: out[0, :, 0] if left else out[0, :, 0].T,
+        lambda out: out.astype(kind),
+    )
 
 
 def _matmul(inputs: Inputs, *, left: bool) -> Operands:
@@ -129,7 +142,8 @@ def _matmul(inputs: Inputs, *, left: bool) -> Operands:
             stack[:, :, None],
             kernels[:, :, None, None],
             None,
-            lambda out: out[:, :, 0].reshape(shape).astype(kind),
+            lambda out: out[:, :, 0].reshape(shape),
+            lambda out: out.astype(kind),
         )
     rows = x.reshape(-1, x.shape[-1])
     kernels = w.reshape(len(w), -1).T
@@ -138,15 +152,25 @@ def _matmul(inputs: Inputs, *, left: bool) -> Operands:
         rows.T[None, :, None],
         kernels[:, :, None, None],
         None,
-        lambda out: out[0, :, 0].T.reshape(shape).astype(kind),
+        lambda out: out[0, :, 0].T.reshape(shape),
+        lambda out: out.astype(kind),
     )
 
 
-def _images(x: Array, w: Array, bias: Array | None, finish: Callable[[Array], Array]) -> Operands:
+def _images(
+    x: Array,
+    w: Array,
+    bias: Array | None,
+    convert: Callable[[Array], Array],
+    *,
+    requantised: bool = False,
+) -> Operands:
     """Join the operands of a convolution of one or two axes; one axis is of height 1."""
     if x.ndim == 4:
-        return Operands(x, w, bias, finish)
-    return Operands(x[:, :, None], w[:, :, None], bias, lambda out: finish(out[:, :, 0]))
+        return Operands(x, w, bias, lambda out: out, convert, requantised)
+    return Operands(
+        x[:, :, None], w[:, :, None], bias, lambda out: out[:, :, 0], convert, requantised
+    )
 
 
 def _centred(data: Array | None, zero: Array | None) -> Array:

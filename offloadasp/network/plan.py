@@ -6,17 +6,18 @@ import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from offloadasp.asp.rules import SMALLER, shipped_rules
-from offloadasp.base.errors import NoStrategyError, OffloadError
+from offloadasp.base.errors import InputError, NoStrategyError, OffloadError
 from offloadasp.limits.clock import Clock
 from offloadasp.limits.process_memory import MemoryLimit
-from offloadasp.model.instance import Instance
+from offloadasp.model.instance import Instance, exact_number
 from offloadasp.network.record import Planned, finished, keep, planned
 from offloadasp.pipeline import run
+from offloadasp.result import UnwrittenError
 from offloadasp.search.effort import Effort
 
 
@@ -105,12 +106,18 @@ def plan_layer(instance: Instance, out: Path, memory_limit: int | None = None) -
     try:
         with MemoryLimit(memory_limit, clock):
             found = planned(run(instance, shipped_rules(), effort, out))
+    except UnwrittenError as error:
+        cycles = exact_number(error.result.strategy.duration)
+        reason = f"a plan of {cycles} cycles was found and verified, but: {error}"
+        return Failed(instance.name, error.exit_code, reason)
     except OffloadError as error:
         reason = str(error).removeprefix(f"{instance.name}: ")
         return Failed(instance.name, error.exit_code, reason)
     except MemoryError:
         return Failed(instance.name, NoStrategyError.exit_code, f"out of memory; {SMALLER}")
-    keep(found, out)
+    # Without a record the layer is planned again another time; its plan is there.
+    with suppress(InputError):
+        keep(found, out)
     return found
 
 

@@ -27,6 +27,11 @@ class Totals:
         Executions of a layer.
     missing
         Executions of layers without a strategy, which no sum includes.
+    macs
+        Multiply-accumulates of the layers that have one.
+    macs_left, unknown
+        Those of the layers without a strategy and of the nodes that are not offloaded, as far as
+        they are known; the number of nodes of which they are not.
     """
 
     duration: Fraction
@@ -38,6 +43,9 @@ class Totals:
     written: int
     runs: int
     missing: int
+    macs: int
+    macs_left: int
+    unknown: int
 
     @property
     def gap(self) -> Fraction:
@@ -52,11 +60,12 @@ class Totals:
 def totals(imported: Imported, outcomes: Mapping[str, Outcome], accelerator: Accelerator) -> Totals:
     """Add up the layers of a network."""
     duration = lower_bound = Fraction(0)
-    loaded = written = steps = macs = runs = missing = 0
+    loaded = written = steps = macs = runs = missing = macs_left = 0
     for convolution in imported.convolutions:
         outcome, images = outcomes[convolution.name], convolution.images
         if isinstance(outcome, Failed):
             missing += images
+            macs_left += convolution.layer.macs * images
             continue
         duration += outcome.duration * images
         lower_bound += outcome.lower_bound * images
@@ -65,6 +74,7 @@ def totals(imported: Imported, outcomes: Mapping[str, Outcome], accelerator: Acc
         steps += outcome.compute_steps * images
         macs += convolution.layer.macs * images
         runs += images
+    left = [entry.macs for entry in imported.skipped]
     return Totals(
         duration=duration,
         lower_bound=lower_bound,
@@ -75,4 +85,7 @@ def totals(imported: Imported, outcomes: Mapping[str, Outcome], accelerator: Acc
         written=written,
         runs=runs,
         missing=missing,
+        macs=macs,
+        macs_left=macs_left + sum(count for count in left if count is not None),
+        unknown=left.count(None),
     )

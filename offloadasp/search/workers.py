@@ -7,7 +7,6 @@ from typing import Protocol
 from offloadasp.asp.facts import fits_clingo
 from offloadasp.asp.solving import plan_of_model
 from offloadasp.base.errors import NoStrategyError
-from offloadasp.bounds import least_memory
 from offloadasp.limits.abandonable import aside
 from offloadasp.model.instance import exact_number
 from offloadasp.model.plan import Plan
@@ -21,7 +20,7 @@ from offloadasp.search.effort import Effort
 from offloadasp.search.pool import Offer, Pool
 from offloadasp.search.question import Question
 from offloadasp.search.refute.refute import Refuter, ledger_of
-from offloadasp.search.size_limits import GROUND_LIMIT, operations, rules_estimate
+from offloadasp.search.size_limits import GROUND_LIMIT, fits, operations, rules_estimate
 from offloadasp.search.source import LeastMemory, Refuted
 
 # Until when plans are constructed, as shares of the time limit: where a local search can follow,
@@ -101,7 +100,7 @@ def fallback(question: Question) -> Offer:
         No plan was found.
     """
     whole = question.whole
-    fitting = (p for p in question.problems if least_memory(p).value <= whole.capacity)
+    fitting = (p for p in question.problems if fits(p.within(whole.capacity)))
     problem = min(fitting, key=operations, default=whole)
     tiles = visits(problem.tile_grid, ROW_BY_ROW)
     made = schedule(problem, *careful_order(problem, tiles), residents=0)

@@ -370,9 +370,11 @@ def test_a_quantised_network_is_equal_bit_for_bit(tmp_path: Path) -> None:
     assert [layer["runs"] for layer in report["layers"]] == [2, 2]
     assert all(layer["steps"] > 1 for layer in report["layers"])
     compared = report["verification"]["outputs"] + report["verification"]["inner"]
-    assert len(compared) == 2
+    assert [entry["name"] for entry in compared] == ["y", "h", "y"]
+    # What is requantised may be a step off, and is not; sums of integers may not be.
+    assert [entry["tolerance"] for entry in compared] == [0, 1, 0]
     for entry in compared:
-        assert entry["max_abs_error"] == entry["tolerance"] == 0
+        assert entry["max_abs_error"] == entry["differing"] == 0
         assert entry["spread"] > 20
 
 
@@ -401,7 +403,7 @@ def test_a_strategy_that_computes_something_else_is_not_verified(
         replay.output[..., 0] += 1
         return replay
 
-    monkeypatch.setattr("offloadasp.network.verify.simulate", wrong)
+    monkeypatch.setattr("offloadasp.network.execute.simulate", wrong)
     ran = network(folder, "--verify", "--json")
     assert ran.code == 5
     assert not json.loads(ran.out)["verification"]["verified"]

@@ -1,6 +1,7 @@
 """Feeds broken files and odd options to the commands: each ends with a promised code and one line.
 
-``python tests/fuzzing.py FIRST COUNT`` runs so many cases and prints counts as JSON.
+``python tests/fuzzing.py FIRST COUNT`` runs so many cases and prints counts as JSON; a third word,
+``models``, has all of them be mutants of ONNX models.
 """
 
 import io
@@ -24,7 +25,7 @@ from onnx import TensorProto, helper
 from typer.testing import CliRunner
 
 from offloadasp.cli.app import app
-from tests.engines import mutants
+from tests.engines import model_mutants, mutants
 from tests.support.invoking import TINY
 
 SECONDS = 60
@@ -231,6 +232,15 @@ def _model(draw: random.Random) -> Case:
     )
 
 
+def _mutant(draw: random.Random) -> Case:
+    more = ["--batch", draw.choice(("1", "2", "3"))] if draw.random() < 0.2 else []
+    return Case(
+        "mutant",
+        ["import", "m.onnx", "--accelerator", "chip.toml", "--out", "out", "--json", *more],
+        {**model_mutants.mutant(draw), "chip.toml": ACCELERATOR.encode()},
+    )
+
+
 def _options(draw: random.Random) -> Case:
     more = []
     for option in draw.sample(list(OPTIONS), draw.choice((1, 1, 2, 3))):
@@ -242,13 +252,18 @@ def _options(draw: random.Random) -> Case:
     )  # fmt: skip
 
 
-KINDS = (_instance, _strategy, _rules, _tensor, _accelerator, _model, _options)
+KINDS = (_instance, _strategy, _rules, _tensor, _accelerator, _model, _mutant, _options)
 
 
 def case(number: int) -> Case:
     """Return the case of a number: the same each time."""
     draw = random.Random(number)
     return KINDS[number % len(KINDS)](draw)
+
+
+def model_case(number: int) -> Case:
+    """Return the mutant of a model of a number: the same each time."""
+    return _mutant(random.Random(number))
 
 
 class HangError(Exception):
@@ -300,7 +315,7 @@ def end(
     return Ended(code)
 
 
-def main(first: int, count: int) -> None:
+def main(first: int, count: int, make: Callable[[int], Case] = case) -> None:
     """Run cases, and print how many ended with each code and which ended badly."""
     import os
 
@@ -308,7 +323,7 @@ def main(first: int, count: int) -> None:
     codes: Counter[str] = Counter()
     complaints = []
     for number in range(first, first + count):
-        broken = case(number)
+        broken = make(number)
         # The last line tells which one it was, should the process die.
         print(f"case {number} ({broken.kind})", file=sys.stderr, flush=True)
         with tempfile.TemporaryDirectory() as name:
@@ -322,4 +337,4 @@ def main(first: int, count: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(int(sys.argv[1]), int(sys.argv[2]), model_case if "models" in sys.argv[3:] else case)

@@ -17,7 +17,7 @@ from offloadasp.network.dataset import read_data_set
 from offloadasp.network.model import load_model
 from offloadasp.network.plan import plan_layer
 from offloadasp.network.record import Planned
-from offloadasp.network.verify import verify
+from offloadasp.network.verify import expect, verify
 from offloadasp.report.text.instances import data_bytes
 from tests.support.onnx_models import CASES, DATA, LIGHT, machine
 
@@ -49,7 +49,7 @@ def test_a_recorded_convolution_planned_in_several_steps_gives_the_recorded_outp
     for data in sorted(case.glob("test_data_set_*")):
         recorded = read_data_set(model, data)
         strategies = {instance.name: tmp_path / found.strategy}
-        shown = verify(model, imported, strategies, recorded, seed=0)
+        shown = verify(expect(model, imported, recorded, seed=0), strategies)
         assert shown.against == "recorded"
         assert len(shown.executed) == 1
         assert not shown.drawn

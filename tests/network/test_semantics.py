@@ -12,8 +12,9 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from offloadasp.judge.simulator import direct_convolution
 from offloadasp.model.instance import Precision
+from offloadasp.network.attributes import attributes
 from offloadasp.network.convolutions import Convolution, Imported, convolutions
-from offloadasp.network.model import attributes, load_model
+from offloadasp.network.model import load_model
 from offloadasp.network.operands import operands
 from tests.support.onnx_models import Array, evaluated, machine, model, saved, single
 

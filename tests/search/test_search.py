@@ -8,23 +8,33 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+import offloadasp
 from offloadasp import pipeline
 from offloadasp.asp.rules import shipped_rules
 from offloadasp.base.errors import InfeasibleError
 from offloadasp.base.resources import instances_folder
-from offloadasp.bounds import least_memory, lower_bound
+from offloadasp.bounds import least_macs, least_memory, lower_bound
+from offloadasp.judge.simulator import simulate
 from offloadasp.limits.clock import Clock
-from offloadasp.model.instance import Instance, load_instance, parse_instance
+from offloadasp.model.instance import (
+    Instance,
+    Layer,
+    Precision,
+    load_instance,
+    parse_instance,
+)
 from offloadasp.model.objectives import DURATION, prices_of
 from offloadasp.model.problem import problem_of
+from offloadasp.search import baselines
 from offloadasp.search.anneal.improve import preparation
 from offloadasp.search.construct.decompose import decompositions, scope
 from offloadasp.search.effort import Effort
 from offloadasp.search.pool import Pool, Status
 from offloadasp.search.question import Question, question_of
 from offloadasp.search.run import search
-from offloadasp.search.workers import Construct
+from offloadasp.search.workers import Construct, fallback
 from tests.engines import exhaustive
+from tests.support.layers import PRECISIONS, accelerator, layers
 
 # Of all kinds, so that no part of the energy is left out.
 ENERGY = {"load": "7/2", "write": 2, "mac": "1/4", "compute": 5, "static": "1/3"}
@@ -258,3 +268,45 @@ def test_the_same_budget_and_seed_give_the_same_plan() -> None:
     first, second = (solve(given_, budget=30).found for _ in range(2))
     assert first.cost == second.cost
     assert (first.plan.compute == second.plan.compute).all()
+
+
+@given(layers(), PRECISIONS, st.integers(0, 9), st.integers(0, 2))
+@example(
+    Layer(
+        input=(2, 5, 5),
+        kernels=2,
+        kernel_shape=(3, 3),
+        strides=(3, 1),
+        pads=(0, 2, 0, 1),
+        dilations=(1, 2),
+    ),
+    Precision(output=5, partial_sum=30),
+    13,
+    0,
+)
+@settings(max_examples=60, deadline=None)
+def test_the_last_resort_is_a_valid_plan_wherever_there_is_one(
+    layer: Layer, precision: Precision, memory: int, macs: int
+) -> None:
+    def drawn(memory: int, macs: int) -> Instance:
+        chip = accelerator(memory=memory, load=1, write=1, compute=2, macs=macs)
+        return Instance(name="drawn", layer=layer, accelerator=chip, precision=precision)
+
+    least_work = least_macs(problem_of(drawn(1, 1), scope(drawn(1, 1)))).value
+    tight = drawn(1, least_work + macs)
+    tight = drawn(least_memory(problem_of(tight, scope(tight))).value + memory, least_work + macs)
+    plan = fallback(question(tight)).plan
+    assert simulate(baselines.strategy_of(plan)).verified
+
+
+RARE = ("1/999999937", "1/999999929", 10**9)
+
+
+@pytest.mark.parametrize("objective", ["duration", "traffic", "energy,traffic"])
+def test_rates_of_more_than_64_bits_are_planned_for(objective: str) -> None:
+    load, write, compute = RARE
+    rates = {"load_cycles": load, "write_cycles": write, "compute_cycles": compute}
+    energy = {"load": load, "write": "1/3", "static": "7/5"}
+    described = instance({**CASES["two rows"], "energy": energy}, 12, **rates)
+    result = offloadasp.solve(described, objective=objective, budget=2)
+    assert result.lower_bound <= result.duration

@@ -3,8 +3,9 @@
 Needs the package onnx.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from offloadasp.base.messages import plural
+from offloadasp.base.messages import one_line, plural
 from offloadasp.model.instance import Instance, Precision, Resolved, exact_number
 from offloadasp.model.objectives import gap
-from offloadasp.network.convolutions import Convolution, Imported, Skipped
-from offloadasp.network.pipeline import Planned
+from offloadasp.network.convolutions import Convolution, Skipped
 from offloadasp.network.plan import Failed, Outcome
 from offloadasp.network.plan import Progress as State
 from offloadasp.network.totals import Totals
+from offloadasp.network.whole_model import Planned, Written
 from offloadasp.report.text.instances import data_bytes
 from offloadasp.report.text.screen import Rows, console, show_rows
 from offloadasp.report.text.table import show_table
@@ -34,9 +35,10 @@ _LEGEND = (
 _SPARE = ("s", "peak", "groups", "bytes", "runs", "bound")
 
 
-def show_import(imported: Imported, instances: Sequence[Instance], out: Path) -> None:
+def show_import(written: Written, out: Path) -> None:
     """Print a row an instance, and what cannot be offloaded."""
-    alike = imported.distinct
+    instances, skipped = list(written.files.values()), written.imported.skipped
+    alike = written.imported.distinct
     rows = [
         (
             entry.name,
@@ -57,13 +59,15 @@ def show_import(imported: Imported, instances: Sequence[Instance], out: Path) ->
     )
     screen.print()
     screen.print("bytes each: of an element of input, weight, output and partial sum")
-    _show_skipped(screen, imported.skipped)
+    _show_skipped(screen, skipped)
+    _show_notes(screen, written.notes)
     screen.print()
     screen.print(Text(f"{plural(len(instances), 'instance')} in {out}"))
 
 
-def import_object(imported: Imported, files: Mapping[Path, Instance]) -> dict[str, Any]:
+def import_object(written: Written) -> dict[str, Any]:
     """Return what was imported as JSON; instances by the files that hold them."""
+    imported = written.imported
     alike = imported.distinct
     layers = [
         {
@@ -77,9 +81,10 @@ def import_object(imported: Imported, files: Mapping[Path, Instance]) -> dict[st
             "data_bytes": data_bytes(entry),
             "instance": str(file),
         }
-        for file, entry in files.items()
+        for file, entry in written.files.items()
     ]
-    return {"layers": layers, "not_offloaded": _skipped_object(imported.skipped)}
+    found = {"layers": layers, "not_offloaded": _skipped_object(imported.skipped)}
+    return found | _notes_object(written.notes)
 
 
 @contextmanager
@@ -124,6 +129,7 @@ def show_network(planned: Planned) -> None:
     for failed in (entry for entry in outcomes.values() if isinstance(entry, Failed)):
         screen.print(Text(f"{failed.name}: {failed.reason}", "bold red"))
     _show_skipped(screen, imported.skipped)
+    _show_notes(screen, planned.notes)
     screen.print()
     show_rows(console(), _total_rows(planned.totals) + verification_rows(planned.verification))
 
@@ -158,9 +164,12 @@ def network_object(planned: Planned, out: Path) -> dict[str, Any]:
             "written": total.written,
             "runs": total.runs,
             "runs_without_strategy": total.missing,
+            "macs": total.macs,
+            "macs_not_offloaded": total.macs_left,
+            "nodes_of_unknown_macs": total.unknown,
         },
         "verification": verification_object(planned.verification),
-    }
+    } | _notes_object(planned.notes)
 
 
 def _runs(alike: Sequence[Convolution]) -> int:
@@ -230,7 +239,20 @@ def _total_rows(total: Totals) -> Rows:
         ("gap", percent(total.gap)),
         ("shares", ", ".join(f"{name} {percent(total.share(v))}" for name, v in parts.items())),
         ("bytes", f"{total.loaded} loaded, {total.written} written"),
+        *_left_rows(total),
     ]
+
+
+def _left_rows(total: Totals) -> Rows:
+    """Return a row on what the sums leave out; none if they leave out nothing."""
+    parts = []
+    if total.macs_left:
+        share = percent(Fraction(total.macs_left, total.macs + total.macs_left))
+        parts.append(f"{plural(total.macs_left, 'multiply-accumulate')} ({share})")
+    if total.unknown:
+        more = "those of " if parts else "the multiply-accumulates of "
+        parts.append(f"{more}{plural(total.unknown, 'node')}, which are not known")
+    return [("not offloaded", " and ".join(parts))] if parts else []
 
 
 def _show_skipped(screen: Console, skipped: Sequence[Skipped]) -> None:
@@ -238,8 +260,19 @@ def _show_skipped(screen: Console, skipped: Sequence[Skipped]) -> None:
         screen.print()
         screen.print(Text("not offloaded:", "bold"))
     for entry in skipped:
-        screen.print(Text(f"  {entry.node} ({entry.op}): {entry.reason}"))
+        screen.print(Text("  " + one_line(f"{entry.node} ({entry.op}): {entry.reason}")))
+
+
+def _show_notes(screen: Console, notes: Sequence[str]) -> None:
+    for note in notes:
+        screen.print()
+        screen.print(Text(one_line(f"note: {note}")))
+
+
+def _notes_object(notes: Sequence[str]) -> dict[str, list[str]]:
+    """Return notes as JSON; nothing where there are none."""
+    return {"notes": list(notes)} if notes else {}
 
 
 def _skipped_object(skipped: Sequence[Skipped]) -> list[dict[str, str]]:
-    return [vars(entry) for entry in skipped]
+    return [{"node": s.node, "op": s.op, "reason": s.reason} for s in skipped]

@@ -4,8 +4,9 @@ from typing import Any
 
 from rich.text import Text
 
-from offloadasp.base.messages import plural
-from offloadasp.network.verify import Compared, Verification
+from offloadasp.base.messages import one_line, plural
+from offloadasp.network.compare import Compared
+from offloadasp.network.verify import Verification
 from offloadasp.report.text.screen import Rows
 
 
@@ -17,19 +18,33 @@ def verification_rows(found: Verification | None) -> Rows:
     words = f"{plural(len(found.executed), 'node')} executed step by step by the simulator; "
     if found.drawn:
         words += f"weights of {len(found.drawn)} drawn at random, as the model has constant ones; "
-    words += f"against {expected}: "
-    words += ", ".join(map(_compared_words, found.outputs))
     if found.inner:
-        worst = max(found.inner, key=lambda entry: entry.excess)
-        words += f"; of the outputs of these nodes the farthest is {_compared_words(worst)}"
-    verdict = ("verified", "green") if found.verified else ("NOT VERIFIED", "bold red")
-    return [("whole network", Text.assemble(verdict, f": {words}"))]
+        worst = max(found.inner, key=_urgency)
+        words += "on the inputs that ONNX's own evaluator gives them the farthest from it is "
+        words += f"{_compared_words(worst)}; "
+    words += f"the whole against {expected}: {', '.join(map(_compared_words, found.outputs))}"
+    verdict = {
+        True: ("verified", "green"),
+        False: ("NOT VERIFIED", "bold red"),
+        None: ("not judged", "bold yellow"),
+    }[found.verified]
+    rows: Rows = [("whole network", Text.assemble(verdict, f": {words}"))]
+    return rows + [("", Text(one_line(f"note: {note}"))) for note in found.notes]
+
+
+def _urgency(entry: Compared) -> tuple[int, float]:
+    """Return what makes one tensor more important to name than another."""
+    return (2 if entry.equal is False else 1 if entry.equal is None else 0), entry.excess
 
 
 def _compared_words(entry: Compared) -> str:
-    return (
+    note = f"; {entry.note}" if entry.note else ""
+    if entry.equal is None:
+        return one_line(f"{entry.name}: not judged{note}")
+    steps = f", {entry.differing} differ" if entry.differing and entry.tolerance == 1 else ""
+    return one_line(
         f"{entry.name}: max abs error {entry.max_abs_error:.3g} (allowed {entry.tolerance:.3g}, "
-        f"values spread over {entry.spread:.3g})"
+        f"values spread over {entry.spread:.3g}{steps}){note}"
     )
 
 
@@ -37,6 +52,7 @@ def verification_object(found: Verification | None) -> dict[str, Any] | None:
     """Return the check as JSON; None where there was none."""
     if found is None:
         return None
+    notes = {"notes": list(found.notes)} if found.notes else {}
     return {
         "against": found.against,
         "verified": found.verified,
@@ -44,7 +60,7 @@ def verification_object(found: Verification | None) -> dict[str, Any] | None:
         "drawn": list(found.drawn),
         "outputs": [_compared_object(entry) for entry in found.outputs],
         "inner": [_compared_object(entry) for entry in found.inner],
-    }
+    } | notes
 
 
 def _compared_object(entry: Compared) -> dict[str, Any]:
@@ -55,4 +71,5 @@ def _compared_object(entry: Compared) -> dict[str, Any]:
         "max_abs_error": None if error == float("inf") else error,
         "tolerance": entry.tolerance,
         "spread": entry.spread,
-    }
+        "differing": entry.differing,
+    } | ({"note": entry.note} if entry.note else {})

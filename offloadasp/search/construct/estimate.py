@@ -74,7 +74,9 @@ class Estimator:
             loads = np.minimum(loads, total)
         operations = np.prod(problem.tile_grid) * problem.exists.count
         steps = np.where(grid.aligned, self._aligned_steps(), -(-operations // grid.size))
-        cost = loads * scale.load + problem.output_total * scale.write + steps * scale.compute
+        # As floats: exact prices may have more than 64 bits, and only an order is asked for.
+        load, write, compute = map(float, (scale.load, scale.write, scale.compute))
+        cost = loads * load + float(problem.output_total) * write + steps * compute
         return np.where(free >= 0, cost, np.inf)
 
     def _aligned_steps(self) -> IntArray:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from offloadasp.base.errors import VerificationError
+from offloadasp.base.errors import InterruptedEarly, OffloadError, VerificationError
 from offloadasp.base.files import write_text
 from offloadasp.model.instance import Instance, SearchOptions
 from offloadasp.model.instance_text import instance_text
@@ -17,7 +17,7 @@ from offloadasp.network.dataset import draw_inputs, read_data_set
 from offloadasp.network.model import load_model
 from offloadasp.network.plan import Failed, Outcome, Progress, plan
 from offloadasp.network.totals import Totals, totals
-from offloadasp.network.verify import Verification, verify
+from offloadasp.network.verify import Expected, Verification, expect, verify
 
 # Nodes that the comment in an instance file names.
 _NAMED = 5
@@ -33,6 +33,10 @@ class Planned:
         Of every distinct layer; outcomes by the instance's name.
     verification
         The check of the whole network; None if none was asked for.
+    notes
+        Sentences on what the model states and what its inputs and weights say.
+    interrupted
+        Whether the check was.
     """
 
     imported: Imported
@@ -40,27 +44,39 @@ class Planned:
     outcomes: Mapping[str, Outcome]
     totals: Totals
     verification: Verification | None
+    notes: tuple[str, ...] = ()
+    interrupted: bool = False
 
     @property
     def exit_code(self) -> int:
-        """That of the first layer without a strategy, 5 if an output is wrong, else 0."""
+        """That of the first layer without a strategy, 5 if a node or output is wrong, else 0."""
+        if self.interrupted:
+            return InterruptedEarly.exit_code
         for outcome in self.outcomes.values():
             if isinstance(outcome, Failed):
                 return outcome.exit_code
-        wrong = self.verification is not None and not self.verification.verified
+        wrong = self.verification is not None and self.verification.verified is False
         return VerificationError.exit_code if wrong else 0
 
 
-def write_instances(
-    path: Path, machine: Machine, out: Path, batch: int | None
-) -> tuple[Imported, dict[Path, Instance]]:
-    """Write one instance file for every distinct convolution of a model; return them by path."""
-    imported = convolutions(load_model(path, batch), machine)
+@dataclass(frozen=True)
+class Written:
+    """What was imported of a model, instance files by path, and notes as in `Planned`."""
+
+    imported: Imported
+    files: Mapping[Path, Instance]
+    notes: tuple[str, ...]
+
+
+def write_instances(path: Path, machine: Machine, out: Path, batch: int | None) -> Written:
+    """Write one instance file for every distinct convolution of a model."""
+    model = load_model(path, batch)
+    imported = convolutions(model, machine)
     found = instances(imported, machine, SearchOptions())
     files = {out / f"{entry.name}.toml": entry for entry in found}
     for file, entry in files.items():
         write_text(file, instance_text(entry, _comments(path, imported, entry)))
-    return imported, files
+    return Written(imported, files, model.notes)
 
 
 def plan_network(
@@ -92,20 +108,45 @@ def plan_network(
     model = load_model(path, batch)
     imported = convolutions(model, machine)
     found = instances(imported, machine, search)
-    # A data set that does not fit is refused before the search rather than after it.
+    # A data set that does not fit, or a node that the evaluator cannot run, is refused before the
+    # search rather than after it.
     recorded = None if data is None else read_data_set(model, data)
     inputs = recorded or (draw_inputs(model, search.seed) if check else None)
+    expected = None if inputs is None else expect(model, imported, inputs, search.seed)
     outcomes = plan(found, out, jobs, tell, memory_limit)
-    verification = None
-    if inputs is not None:
-        strategies = {
-            name: out / outcome.strategy
-            for name, outcome in outcomes.items()
-            if not isinstance(outcome, Failed)
-        }
-        verification = verify(model, imported, strategies, inputs, search.seed)
     total = totals(imported, outcomes, machine.accelerator)
-    return Planned(imported, tuple(found), outcomes, total, verification)
+    verification, interrupted = None, False
+    if expected is not None:
+        verification, interrupted = _verified(expected, outcomes, out)
+    notes = model.notes
+    return Planned(imported, tuple(found), outcomes, total, verification, notes, interrupted)
+
+
+def _verified(
+    expected: Expected, outcomes: Mapping[str, Outcome], out: Path
+) -> tuple[Verification, bool]:
+    """Check a planned network; whatever ends the check, the plans are not lost.
+
+    Returns
+    -------
+    tuple
+        The check, and whether it was interrupted.
+    """
+    strategies = {
+        name: out / outcome.strategy
+        for name, outcome in outcomes.items()
+        if not isinstance(outcome, Failed)
+    }
+    against = "evaluator" if expected.data.outputs is None else "recorded"
+    try:
+        return verify(expected, strategies), False
+    except KeyboardInterrupt:
+        return Verification(against, (), (), (), (), ("the check was interrupted",)), True
+    except OffloadError as error:
+        reason = f"the check could not be made: {error}"
+    except MemoryError:
+        reason = "the check ran out of memory"
+    return Verification(against, (), (), (), (), (reason,)), False
 
 
 def _comments(path: Path, imported: Imported, entry: Instance) -> list[str]:

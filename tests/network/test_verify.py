@@ -1,0 +1,245 @@
+"""The check of a whole network: nodes on the evaluator's own inputs, outputs beside them."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from onnx import ModelProto, TensorProto, helper, numpy_helper
+
+from offloadasp.base.errors import InputError
+from offloadasp.judge.simulator import simulate
+from offloadasp.model.instance import SearchOptions
+from offloadasp.network import execute as executing
+from offloadasp.network.convolutions import convolutions, instances
+from offloadasp.network.dataset import DataSet, draw_inputs
+from offloadasp.network.model import load_model
+from offloadasp.network.plan import plan_layer
+from offloadasp.network.record import Planned
+from offloadasp.network.verify import Verification, expect, verify
+from tests.support.onnx_models import Array, evaluated, machine, model, saved
+
+QUICK = SearchOptions(time_limit=0.1, threads=1)
+BFLOAT16 = helper.tensor_dtype_to_np_dtype(TensorProto.BFLOAT16)
+
+
+def verified(
+    proto: ModelProto, folder: Path, data: DataSet | None = None, inputs: Any = None
+) -> Verification:
+    """Plan every layer of a model on a roomy machine, and check the whole."""
+    read = load_model(saved(proto, folder))
+    chip = machine(2**20, 2**20)
+    imported = convolutions(read, chip)
+    drawn = data or draw_inputs(read, 0)
+    if inputs is not None:
+        drawn = DataSet(inputs, None)
+    expected = expect(read, imported, drawn, seed=0)
+    strategies = {}
+    for instance in instances(imported, chip, QUICK):
+        found = plan_layer(instance, folder / "out")
+        assert isinstance(found, Planned)
+        strategies[instance.name] = folder / "out" / found.strategy
+    return verify(expected, strategies)
+
+
+def normal(*shape: int, kind: Any = np.float32, seed: int = 0) -> Array:
+    return np.random.default_rng(seed).normal(size=shape).astype(kind)
+
+
+def chain(layers: int, kind: Any = np.float32, ends: str = "Relu") -> ModelProto:
+    """So many convolutions, each followed by an operator of one input."""
+    nodes, name = [], "x"
+    constants = {}
+    for k in range(layers):
+        constants[f"w{k}"] = normal(4, 4, 3, 3, kind=kind, seed=k) * np.array(0.3, kind)
+        nodes += [
+            helper.make_node("Conv", [name, f"w{k}"], [f"c{k}"], f"conv{k}", pads=[1] * 4),
+            helper.make_node(ends, [f"c{k}"], [f"r{k}"]),
+        ]
+        name = f"r{k}"
+    return model(nodes, {"x": normal(1, 4, 6, 6, kind=kind)}, [name], constants, opset=17)
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+def test_rounding_of_any_type_is_no_error_however_deep(kind: Any, tmp_path: Path) -> None:
+    shown = verified(chain(6, kind), tmp_path)
+    assert shown.verified
+    assert len(shown.inner) == 6
+    assert all(entry.equal for entry in shown.outputs)
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+def test_an_error_of_a_few_units_of_the_type_is_one(
+    kind: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Far below a thousandth for all but the narrowest type.
+    part = 400 * float(np.finfo(kind).eps)
+
+    def wrong(*arguments: Any, **options: Any) -> Any:
+        replay = simulate(*arguments, **options)
+        replay.output[...] += part * np.abs(replay.output).max()
+        return replay
+
+    monkeypatch.setattr(executing, "simulate", wrong)
+    shown = verified(chain(1, kind), tmp_path)
+    assert shown.verified is False
+
+
+def test_nan_that_both_make_is_no_error(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    shown = verified(chain(1, ends="Log"), tmp_path)
+    assert shown.verified
+    assert all(entry.equal for entry in shown.outputs)
+    assert capfd.readouterr().err == ""
+
+
+def test_nan_on_the_way_into_a_node_is_expected_of_it(tmp_path: Path) -> None:
+    shown = verified(chain(2, ends="Log"), tmp_path)
+    assert shown.verified in (True, None)
+    assert shown.verified is None or "NaN" in shown.inner[1].note
+    assert not any(entry.equal is False for entry in (*shown.inner, *shown.outputs))
+
+
+def test_a_node_of_which_some_values_depend_on_nan_is_judged_by_the_others(tmp_path: Path) -> None:
+    x = normal(1, 4, 6, 6)
+    x[0, 1, 0, 0] = np.nan
+    x[0, 2, 5, 5] = np.inf
+    shown = verified(chain(1), tmp_path, inputs={"x": x})
+    assert shown.verified
+    assert "32 of 144 values depend on NaN or infinity" in shown.inner[0].note
+
+
+def test_what_follows_may_magnify_rounding_and_is_no_verdict(tmp_path: Path) -> None:
+    # Rounding of the sums decides which of two nearly equal values is the larger.
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["c"], "conv"),
+        helper.make_node("Mul", ["c", "huge"], ["m"]),
+        helper.make_node("Sin", ["m"], ["y"]),
+    ]
+    constants = {"w": normal(4, 4, 3, 3), "huge": np.array(1e8, np.float32)}
+    proto = model(nodes, {"x": normal(1, 4, 6, 6)}, ["y"], constants)
+    shown = verified(proto, tmp_path)
+    assert shown.verified
+    assert shown.outputs[0].max_abs_error > 0.01
+    assert shown.outputs[0].equal is False
+
+
+def recorded(proto: ModelProto, **changes: Any) -> DataSet:
+    """Outputs of the evaluator, with something changed."""
+    x = normal(1, 4, 6, 6, seed=7)
+    y = evaluated(proto, {"x": x}).copy()
+    for value in changes.values():
+        y = value(y)
+    return DataSet({"x": x}, [y])
+
+
+def _infinite(y: Array) -> Array:
+    garbage = normal(*y.shape, seed=9) * np.float32(1000)
+    garbage.flat[3] = np.inf
+    return garbage
+
+
+def _slightly(y: Array) -> Array:
+    found: Array = (y + np.abs(y).max() * 5e-4).astype(y.dtype)
+    return found
+
+
+def _nan(y: Array) -> Array:
+    y.flat[5] = np.nan
+    return y
+
+
+@pytest.mark.parametrize(
+    "change",
+    [_infinite, _slightly, _nan, lambda y: y[..., :-1], lambda y: y.astype(np.float64)],
+    ids=["infinite", "slightly", "nan", "shape", "type"],
+)
+def test_an_output_that_differs_from_what_was_recorded_is_wrong(
+    change: Any, tmp_path: Path
+) -> None:
+    proto = chain(1)
+    shown = verified(proto, tmp_path, recorded(proto, change=change))
+    assert shown.verified is False
+    assert all(entry.equal for entry in shown.inner)
+    right = verified(proto, tmp_path, recorded(proto))
+    assert right.verified
+
+
+def test_a_shape_that_is_the_evaluator_s_fault_is_not_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proto = chain(2)
+    real = expect
+
+    def faulty(*arguments: Any, **options: Any) -> Any:
+        found = real(*arguments, **options)
+        return replace(found, tensors={**found.tensors, "c1": found.tensors["c1"][..., :-1]})
+
+    monkeypatch.setitem(globals(), "expect", faulty)
+    shown = verified(proto, tmp_path)
+    assert shown.verified is None
+    assert shown.inner[0].equal
+    assert shown.inner[1].equal is None
+    assert "1x4x6x5" in shown.inner[1].note
+    assert "1x4x6x6" in shown.inner[1].note
+
+
+@pytest.mark.parametrize("opset", [10, 13, 17, 18])
+def test_quantised_tensors_of_any_opset_are_evaluated(opset: int, tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "s", "z"], ["q"]),
+        helper.make_node("DequantizeLinear", ["q", "s", "z"], ["d"]),
+        helper.make_node("DequantizeLinear", ["wq", "ws"], ["w"], **_axis(opset)),
+        helper.make_node("Conv", ["d", "w"], ["c"], "conv"),
+        helper.make_node("QuantizeLinear", ["c", "s", "z"], ["p"]),
+        helper.make_node("DequantizeLinear", ["p", "s", "z"], ["y"]),
+    ]
+    constants: dict[str, Array] = {
+        "s": np.array(0.05, np.float32),
+        "z": np.array(128, np.uint8),
+        "wq": generator.integers(-127, 128, (4, 4, 3, 3)).astype(np.int8),
+        "ws": np.array(0.02 if opset < 13 else [0.01, 0.02, 0.03, 0.04], np.float32),
+    }
+    proto = model(nodes, {"x": normal(1, 4, 6, 6)}, ["y"], constants, opset)
+    shown = verified(proto, tmp_path)
+    assert shown.verified
+    assert shown.outputs[0].equal
+    assert shown.outputs[0].tolerance == pytest.approx(0.05, rel=0.01)
+
+
+def _axis(opset: int) -> dict[str, Any]:
+    return {} if opset < 13 else {"axis": 0}
+
+
+def test_a_node_that_the_evaluator_does_not_know_is_named(tmp_path: Path) -> None:
+    proto = chain(1)
+    proto.graph.node.append(helper.make_node("Odd", ["r0"], ["o"], "odd one", domain="elsewhere"))
+    proto.opset_import.append(helper.make_opsetid("elsewhere", 1))
+    with pytest.raises(InputError, match=r"cannot run odd one \(elsewhere.Odd\)"):
+        verified(proto, tmp_path)
+
+
+def test_a_node_in_which_the_evaluator_fails_is_named(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["c"], "conv"),
+        helper.make_node("Reshape", ["c", "s"], ["y"], "shaper"),
+    ]
+    inputs: dict[str, Any] = {"x": normal(1, 4, 6, 6), "s": (TensorProto.INT64, [2])}
+    proto = model(nodes, inputs, ["y"], {"w": normal(4, 4, 3, 3)})
+    data = {"x": normal(1, 4, 6, 6), "s": np.array([5, 5])}
+    with pytest.raises(InputError, match=r"cannot run shaper \(Reshape\)"):
+        verified(proto, tmp_path, inputs=data)
+
+
+def test_bfloat16_is_judged_by_its_own_units(tmp_path: Path) -> None:
+    w = normal(4, 4, 3, 3).astype(BFLOAT16)
+    nodes = [helper.make_node("Conv", ["x", "w"], ["y"], "conv", pads=[1] * 4)]
+    proto = model(nodes, {"x": (TensorProto.BFLOAT16, [1, 4, 6, 6])}, ["y"], {}, opset=22)
+    proto.graph.initializer.append(numpy_helper.from_array(w, "w"))
+    del proto.graph.output[:]
+    proto.graph.output.append(helper.make_tensor_value_info("y", TensorProto.BFLOAT16, None))
+    proto.ir_version = 10
+    shown = verified(proto, tmp_path)
+    assert shown.verified
+    assert 0 < shown.inner[0].tolerance < 0.5
