@@ -60,6 +60,9 @@ def test_a_run_says_so_and_its_json_has_a_key_more(tmp_path: Path) -> None:
     assert found["overlap"]["perfect"] <= found["duration"] <= found["overlap"]["serial"]
     assert 0 <= stalls <= found["duration"]
     assert "hidden " in offload_asp("run", path, *options).out
+    compared = offload_asp("compare", path, *options, "--json").json
+    assert compared["perfect_overlap"] == found["overlap"]["perfect"]
+    assert compared["strategies"]["pipelined"]["duration"] >= found["duration"]
 
 
 @pytest.mark.parametrize(

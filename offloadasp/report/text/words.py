@@ -13,8 +13,9 @@ BASELINES = {
     "zigzag": "zigzag",
     "strips": "best strip",
     "no_reuse": "no reuse",
+    "pipelined": "serial, pipelined",
 }
-"""The baselines by the names of their traversals, and no reuse at all."""
+"""The baselines by the names of their traversals, no reuse, and the best serial plan, pipelined."""
 
 _LISTED_SIZES = 8
 _LISTED_OBJECTIVES = 4

@@ -20,6 +20,7 @@ from typing import Any
 from offloadasp.asp.facts import facts, fits_clingo, scale_of
 from offloadasp.asp.rules import DEFINITION, GroundingStoppedError, Meter, Rules, ground
 from offloadasp.asp.solving import Progress, Solving, minimise, plan_of_model
+from offloadasp.limits.clock import Clock
 from offloadasp.model.plan import Plan
 from offloadasp.model.problem import Problem
 from offloadasp.search.effort import Effort
@@ -41,6 +42,8 @@ class Complete:
         With overlap, in the decomposition that contains all others.
     known
         The cost of the best plan.
+    few
+        Steps that are tried first: a small program finds what a large one does not.
     exhausted
         Whether nothing cheaper exists than what is known, or than what was found.
     """
@@ -49,13 +52,27 @@ class Complete:
     whole: Problem
     effort: Effort
     known: Fraction
+    few: int
     tell: Listener
     exhausted: bool = field(default=False, init=False)
     certificate: Mapping[str, Any] = field(default_factory=dict, init=False)
 
     def run(self) -> tuple[Plan, Source] | None:
         """Search; return a cheaper plan, or None."""
-        steps = self._steps()
+        most, clock = self._steps(), self.effort.clock
+        best = None
+        if self.few < most:
+            timed = clock.timed and clock.seconds != float("inf")
+            best = self._within(self.few, clock.part(0.5) if timed else clock)
+            if best is not None:
+                self.known = best[0].cost
+        found = None if clock.expired() else self._within(most, clock)
+        self.exhausted = self.exhausted and self._suffices
+        return found or best
+
+    def _within(self, steps: int, clock: Clock) -> tuple[Plan, Source] | None:
+        """Search for something cheaper of at most so many steps."""
+        self.exhausted = False
         if rules_estimate(self.whole, steps) > _LIMIT or not fits_clingo(self.whole, steps):
             return None
         prices, unit = self.whole.prices, scale_of(self.whole).unit
@@ -68,7 +85,7 @@ class Complete:
                 [DEFINITION, "model/objective/duration.lp"],
                 facts(self.whole, steps),
                 arguments=[*how.arguments, f"--opt-mode=opt,{most}"],
-                meter=Meter(10 * _LIMIT, self.effort.clock.expired),
+                meter=Meter(10 * _LIMIT, clock.expired),
             )
         except GroundingStoppedError:
             return None
@@ -81,8 +98,8 @@ class Complete:
                 cost = progress.cost * unit + prices.fixed
             self.tell(Status(cost, Fraction(0), f"complete search, at most {steps} steps"))
 
-        outcome = minimise(control, self.effort.clock, how, on_progress=tell)
-        self.exhausted = outcome.exhausted and self._suffices
+        outcome = minimise(control, clock, how, on_progress=tell)
+        self.exhausted = outcome.exhausted and steps >= self._steps()
         self.certificate = {"complete_search": {"steps_at_most": steps}}
         if outcome.symbols is None:
             return None

@@ -29,6 +29,9 @@ from offloadasp.search.question import question_of, whole_of
 from offloadasp.search.run import search
 from offloadasp.search.source import Pipelined, Source
 
+PIPELINED = "pipelined"
+"""The name of a baseline: the best serial plan, pipelined as it is."""
+
 # Shares of the memory for which serial plans are made, and weights of transfers against compute
 # actions; the first ones first, since time may run out.
 _TRIED = (
@@ -91,7 +94,9 @@ class OverlapSearch:
                 break
         proved, certificate = bound.value, bound.certificate
         if self._cost > proved:
-            complete = Complete(self.rules, whole, self.effort, self._cost, self.tell)
+            assert self.best is not None
+            few = self.best[0].steps + 1
+            complete = Complete(self.rules, whole, self.effort, self._cost, few, self.tell)
             found = complete.run()
             if found is not None:
                 self.best = found
@@ -136,7 +141,8 @@ class OverlapSearch:
             plan = pipelined(serial, self._problem(serial))
             if self.best is None or plan.cost < self.best[0].cost:
                 self.best = plan, Pipelined(pool.found.source)
-        for name, one in pool.baselines.items():
+        first = {} if self.baselines else {PIPELINED: pool.found.plan}
+        for name, one in (first | pool.baselines).items():
             known = self.baselines.get(name)
             made = pipelined(one, self._problem(one))
             if known is None or made.cost < known.cost:

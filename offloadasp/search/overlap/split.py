@@ -12,7 +12,17 @@ import numpy as np
 
 from offloadasp.base.arrays import IntArray
 from offloadasp.model.plan import TABLES, Plan
-from offloadasp.model.problem import Problem
+from offloadasp.model.problem import Problem, problem_of
+
+
+def serial_of(problem: Problem) -> Problem:
+    """Return the problem with all actions of a step one after the other."""
+    if not problem.semantics.overlaps:
+        return problem
+    instance = problem.instance
+    rates = instance.accelerator.model_copy(update={"overlap": "none"})
+    serial = instance.model_copy(update={"accelerator": rates})
+    return problem_of(serial, problem.decomposition).within(problem.capacity)
 
 
 def split_in_three(plan: Plan, problem: Problem) -> Plan:
