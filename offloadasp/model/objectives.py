@@ -36,12 +36,16 @@ class Counts:
         Compute actions.
     peak
         Most bytes on chip in any step.
+    waiting
+        Cycles of all steps beyond their compute actions, where transfers go on beside these; 0 in
+        the serial semantics.
     """
 
     loaded: int
     written: int
     actions: int
     peak: int
+    waiting: Fraction = Fraction(0)
 
 
 @dataclass(frozen=True)
@@ -54,12 +58,15 @@ class Prices:
         Not negative.
     fixed
         What every plan of the layer pays, whatever it does: no search and no bound looks at it.
+    wait
+        Of a cycle of ``Counts.waiting``.
     """
 
     load: Fraction
     write: Fraction
     compute: Fraction
     fixed: Fraction = Fraction(0)
+    wait: Fraction = Fraction(0)
 
     @property
     def each(self) -> tuple[Fraction, Fraction, Fraction]:
@@ -72,6 +79,7 @@ class Prices:
             self.load * counts.loaded
             + self.write * counts.written
             + self.compute * counts.actions
+            + self.wait * counts.waiting
             + self.fixed
         )
 
@@ -82,6 +90,7 @@ class Prices:
             self.write + weight * other.write,
             self.compute + weight * other.compute,
             self.fixed + weight * other.fixed,
+            self.wait + weight * other.wait,
         )
 
 
@@ -119,9 +128,14 @@ class Objective:
 
 
 def _duration(described: "Described") -> Prices:
-    """Return the rates. The multiply-accumulates take the same time in every plan."""
+    """Return the rates. The multiply-accumulates take the same time in every plan.
+
+    Where transfers overlap the compute action, only those that it waits for take time.
+    """
     rates = described.accelerator
     macs = rates.mac_cycles * described.layer.macs
+    if rates.overlap != "none":
+        return Prices(Fraction(0), Fraction(0), rates.compute_cycles, macs, wait=Fraction(1))
     return Prices(rates.load_cycles, rates.write_cycles, rates.compute_cycles, macs)
 
 

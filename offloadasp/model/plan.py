@@ -57,6 +57,7 @@ class Plan:
             written=self._written_bytes(),
             actions=len(np.unique(self.compute[:, 0])),
             peak=int(self.on_chip_bytes().max(initial=0)),
+            waiting=self._waiting(),
         )
 
     @property
@@ -84,6 +85,35 @@ class Plan:
             + problem.partial_bytes[self.write_partial_sums[:, 1]].sum()
         )
 
+    def lanes(self) -> tuple[IntArray, IntArray, IntArray]:
+        """Return bytes loaded, bytes written and multiply-accumulates by step, each (steps,)."""
+        problem, found = self.problem, np.zeros((3, self.steps), dtype=np.int64)
+        pixel, kernel, partial = problem.pixel_bytes, problem.kernel_bytes, problem.partial_bytes
+        for lane, rows, sizes in (
+            (0, self.load_pixels, pixel[self.load_pixels[:, 1]]),
+            (0, self.load_kernels, kernel[tuple(self.load_kernels.T[1:])]),
+            (0, self.load_partial_sums, partial[self.load_partial_sums[:, 1]]),
+            (1, self.write_outputs, problem.output_bytes[self.write_outputs[:, 1]]),
+            (1, self.write_partial_sums, partial[self.write_partial_sums[:, 1]]),
+            (2, self.compute, problem.operation_macs[tuple(self.compute.T[1:3])]),
+        ):
+            np.add.at(found[lane], rows[:, 0] - 1, sizes)
+        return found[0], found[1], found[2]
+
+    def _waiting(self) -> Fraction:
+        """Return the cycles of all steps beyond their compute actions; 0 without overlap."""
+        rates, semantics = self.problem.accelerator, self.problem.semantics
+        if not semantics.overlaps:
+            return Fraction(0)
+        steps, times = np.unique(np.column_stack(self.lanes()), axis=0, return_counts=True)
+        total = Fraction(0)
+        for (loaded, written, macs), count in zip(steps.tolist(), times.tolist(), strict=True):
+            transfer = semantics.longest_transfer(
+                rates.load_cycles * loaded, rates.write_cycles * written
+            )
+            total += max(transfer - rates.compute_time(macs), Fraction(0)) * count
+        return total
+
     def on_chip_bytes(self) -> IntArray:
         """Return the most bytes on chip in each step of a valid plan, shape (1 + steps,)."""
         problem = self.problem
@@ -104,6 +134,13 @@ class Plan:
             first, last, partial[n], problem.output_bytes[n], self.steps
         )
         on_chip: IntArray = np.cumsum(change) + outputs
+        if problem.semantics.overlaps:
+            # What is written beside the compute action stays until the step ends.
+            for rows, sizes in (
+                (self.write_outputs, problem.output_bytes),
+                (self.write_partial_sums, partial),
+            ):
+                np.add.at(on_chip, rows[:, 0], sizes[rows[:, 1]])
         return on_chip
 
     def _output_spans(self) -> tuple[IntArray, IntArray, IntArray]:

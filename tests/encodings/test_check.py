@@ -44,6 +44,7 @@ from tests.engines.mutants import (
     step,
 )
 from tests.engines.mutation import mutants
+from tests.engines.overlapped import BESIDE, PIXELS, reloading, tiny_beside
 from tests.engines.plans import cost, fitted, random_plan, strategy_of
 from tests.support.layers import (
     PRECISIONS,
@@ -382,6 +383,9 @@ SAMPLES = [
     mutant(
         HALO, "", insert(1, step(load={"kernels": [[0, 0]]})), put(2, "load.kernels", [])
     ).strategy,
+    tiny_beside(BESIDE, 11, mac_cycles=1),
+    tiny_beside([step(load=PIXELS, compute=BESIDE[1]["compute"]), *BESIDE[2:]], 11),
+    *(reloading(early) for early in ("", "load", "compute")),
     *(broken.strategy for broken in BROKEN if str(2**31 - 1) not in str(broken.data["steps"])),
     *LONELY,
 ]

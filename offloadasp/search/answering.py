@@ -1,0 +1,28 @@
+"""Which search answers: it depends on the rules, and on whether transfers overlap."""
+
+from offloadasp.asp.rules import Rules, require_sound
+from offloadasp.model.instance import Instance
+from offloadasp.search.answer import Answer
+from offloadasp.search.edited.search import EditedSearch
+from offloadasp.search.effort import Effort
+from offloadasp.search.lexicographic.lexicographic import Lexicographic
+from offloadasp.search.overlap.search import OverlapSearch
+from offloadasp.search.pool import Listener
+
+
+def answer_of(
+    instance: Instance, rules: Rules, effort: Effort, names: tuple[str, ...], tell: Listener
+) -> Answer:
+    """Return the best plan found for an instance, and what is proved of it.
+
+    Raises
+    ------
+    InputError, InfeasibleError, NoStrategyError
+    """
+    if rules.edited:
+        return EditedSearch(instance, rules, effort, names, tell).run()
+    if rules.added:
+        require_sound(rules, names)
+    overlaps = instance.accelerator.overlap != "none"
+    search = OverlapSearch if overlaps else Lexicographic
+    return search(instance, rules.shipped, effort, names, tell).run()
