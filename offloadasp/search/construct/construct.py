@@ -29,8 +29,8 @@ from offloadasp.search.source import Constructed
 
 # By when to have filled steps and varied the best such plan, in shares of the time; then to have
 # ranked blockings of whole operations, scheduled them, and varied the best. Baselines get the rest.
-_PACKING, _REPACKING = 0.4, 0.55
-_RANKING, _SCREENING, _VARYING = 0.65, 0.8, 0.93
+_PACKING, _REPACKING = 0.6, 0.7
+_RANKING, _SCREENING, _VARYING = 0.78, 0.86, 0.95
 # Blockings that are scheduled before the best ones of them are varied.
 _SCREENED, _VARIED = 48, 4
 # Near the decompositions of so many leading blockings others are looked for.
