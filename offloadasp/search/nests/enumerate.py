@@ -7,6 +7,7 @@ other one can hold a member as cheap as those found.
 """
 
 import itertools
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -24,6 +25,8 @@ from offloadasp.search.nests.family import LOOPS, MODES, REACHED, Loop, Mapping,
 
 # Classes and tiles that are looked at together; tiles of one class that are; and in all.
 _BATCH, _CLASS, _MOST = 1 << 12, 1 << 13, 1 << 18
+# Classes at most: a pass over them takes memory, about a kilobyte each.
+_CLASSES = 1 << 19
 # Sizes of a loop that are looked at in larger classes.
 _THIN = 4
 # Classes that are opened before the bounds of others are known.
@@ -78,8 +81,15 @@ def enumerate_nests(
         How many to return.
     most
         Operations at positions that their plans may have; None: any number.
+
+    Returns
+    -------
+    Ranking
+        Empty and not complete where the layer has too many tile sizes.
     """
     ranking = Ranking(few)
+    if math.prod(len(axis.classes) for axis in axes_of(problem).values()) > _CLASSES:
+        return ranking
     _Enumeration(problem, clock, ranking, most).run()
     return ranking
 

@@ -21,6 +21,8 @@ NEST = "loop_nest"
 # Until when nests are tried, in shares of the time limit: where a complete search may follow, where
 # a local search can, and otherwise.
 _UNTIL = (0.36, 0.75, 0.92)
+# The least share of the time limit for nests, however long all before them took.
+_LEAST = 0.06
 # Nests that are made into plans; operations at positions of the baseline, which only the simulator
 # replays.
 _TRIED, _BASELINE = 24, 1_000_000
@@ -53,9 +55,10 @@ class Nests:
             share = _UNTIL[0]
         elif pool.best is not None and within_reach(pool.best.plan.problem):
             share = _UNTIL[1]
-        limit = replace(clock, seconds=clock.seconds * share, evaluations=None)
-        if limit.expired():
+        if clock.expired():
             return
+        until = max(clock.seconds * share, clock.elapsed + clock.seconds * _LEAST)
+        limit = replace(clock, seconds=min(until, clock.seconds), evaluations=None)
         ranking = enumerate_nests(whole, limit, _TRIED, CHECKED)
         self._baseline(pool, enumerate_nests(whole, limit, 1), ranking)
         for _, mapping in ranking.best:
