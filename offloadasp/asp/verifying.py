@@ -7,6 +7,7 @@ lines decide; operations as such hardly do.
 import numpy as np
 
 from offloadasp.base.arrays import IntArray
+from offloadasp.limits.clock import Clock
 
 # Fitted to plans of ResNet-18 and VGG-16 of 8,000 to 1,600,000 operations in 900 to 17,000 steps,
 # on one core: 1 to 6 s, two thirds of them the check by rules; and its memory, 120 to 500 MB.
@@ -41,3 +42,9 @@ def seconds_to_verify(steps: int, lines: int) -> float:
 def bytes_to_verify(steps: int, lines: int) -> float:
     """Estimate the memory that the check by rules of a plan takes beside the plan."""
     return _BYTES + _BYTES_A_STEP * steps + _BYTES_A_LINE * lines
+
+
+def keep_to_verify(clock: Clock, step: IntArray, n: IntArray, q: IntArray, i: IntArray) -> None:
+    """Keep time and memory of a search to verify a plan, given its operations as by `lines`."""
+    size = int(step.max(initial=0)), lines(step, n, q, i)
+    clock.keep(seconds_to_verify(*size), bytes_to_verify(*size))

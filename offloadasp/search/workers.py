@@ -6,11 +6,9 @@ from typing import Protocol
 
 from offloadasp.asp.facts import fits_clingo
 from offloadasp.asp.solving import plan_of_model
-from offloadasp.asp.verifying import bytes_to_verify, lines, seconds_to_verify
-from offloadasp.base.arrays import IntArray
+from offloadasp.asp.verifying import keep_to_verify
 from offloadasp.base.errors import NoStrategyError
 from offloadasp.limits.abandonable import aside
-from offloadasp.limits.clock import Clock
 from offloadasp.model.instance import exact_number
 from offloadasp.model.plan import Plan
 from offloadasp.model.problem import Problem
@@ -73,7 +71,7 @@ class Construct:
 
         def tell(candidate: Candidate) -> None:
             order, step = candidate.schedule.order, candidate.schedule.step
-            _keep(effort.clock, step, order.n, order.q, order.i)
+            keep_to_verify(effort.clock, step, order.n, order.q, order.i)
             pool.report(candidate.cost * question.unit, "traversals")
 
         self.best = Constructor(
@@ -89,18 +87,12 @@ class Construct:
         else:
             offered = self.best.overall.offer()
         pool.offer(offered.plan, offered.source)
-        _keep(effort.clock, *offered.plan.compute.T[:4])
+        keep_to_verify(effort.clock, *offered.plan.compute.T[:4])
         effort.clock.found.set()
         pool.baselines = baselines_of(self.best, offered.plan)
         if self.best.in_reach and not within_reach(offered.plan.problem):
             _, candidate = self.best.in_reach[-1]
             pool.start = candidate.offer()
-
-
-def _keep(clock: Clock, step: IntArray, n: IntArray, q: IntArray, i: IntArray) -> None:
-    """Keep time and memory to verify a plan, given its operations as by `lines`."""
-    size = int(step.max(initial=0)), lines(step, n, q, i)
-    clock.keep(seconds_to_verify(*size), bytes_to_verify(*size))
 
 
 def baselines_of(best: Best, otherwise: Plan) -> dict[str, Plan]:

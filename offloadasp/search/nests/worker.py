@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from offloadasp.asp.verifying import keep_to_verify
+from offloadasp.limits.clock import Clock
 from offloadasp.model.instance import Instance
 from offloadasp.model.plan import Plan
 from offloadasp.model.problem import Problem
@@ -14,7 +16,7 @@ from offloadasp.search.nests.family import BestNest, Mapping
 from offloadasp.search.nests.keep import as_memory_allows, as_the_family
 from offloadasp.search.nests.plan import lay_out, operations_of
 from offloadasp.search.pool import Offer, Pool
-from offloadasp.search.size_limits import CHECKED, within_reach
+from offloadasp.search.size_limits import most_tried, quickly_checked, within_reach
 from offloadasp.search.source import Nested
 
 NEST = "loop_nest"
@@ -59,19 +61,19 @@ class Nests:
             return
         until = max(clock.seconds * share, clock.elapsed + clock.seconds * _LEAST)
         limit = replace(clock, seconds=min(until, clock.seconds), evaluations=None)
-        ranking = enumerate_nests(whole, limit, _TRIED, CHECKED)
-        self._baseline(pool, enumerate_nests(whole, limit, 1), ranking)
+        ranking = enumerate_nests(whole, limit, _TRIED, most_tried(clock.seconds))
+        self._baseline(pool, clock, enumerate_nests(whole, limit, 1), ranking)
         for _, mapping in ranking.best:
             if pool.closed or limit.expired():
                 break
-            self._try(pool, mapping)
+            self._try(pool, clock, mapping)
 
     def finish(self, pool: Pool) -> None:
         """Offer what was held back."""
         if self.held is not None:
             pool.offer(self.held.plan, self.held.source)
 
-    def _baseline(self, pool: Pool, every: Ranking, small: Ranking) -> None:
+    def _baseline(self, pool: Pool, clock: Clock, every: Ranking, small: Ranking) -> None:
         """Set the best nest beside what is found; of those whose plans are not too large."""
         best, complete = every.best[:1], every.complete
         if best and operations_of(pool.question.whole, best[0][1]) > _BASELINE:
@@ -81,24 +83,25 @@ class Nests:
             if plan is not None:
                 pool.baselines[NEST] = plan
                 pool.nest = BestNest(mapping, complete, every.tried + small.tried)
-                if plan.problem.positions * plan.problem.exists.count <= CHECKED:
-                    self._take(pool, Offer(plan, Nested(mapping)))
+                if quickly_checked(plan.problem, most_tried(clock.seconds)):
+                    self._take(pool, clock, Offer(plan, Nested(mapping)))
 
-    def _try(self, pool: Pool, mapping: Mapping) -> None:
+    def _try(self, pool: Pool, clock: Clock, mapping: Mapping) -> None:
         """Keep what memory allows beside a nest, and offer that if it is the best so far."""
         unit, fixed = pool.question.unit, pool.question.whole.prices.fixed
         laid = lay_out(pool.question.whole, mapping)
         found = min(as_memory_allows(laid, mapping), key=lambda made: made.cost, default=None)
         if found is not None and self._better(pool, found.cost * unit + fixed):
-            self._take(pool, Offer(plan_of(laid.problem, found), Nested(mapping)))
+            self._take(pool, clock, Offer(plan_of(laid.problem, found), Nested(mapping)))
 
     def _better(self, pool: Pool, cost: Fraction) -> bool:
         return all(cost < known.cost for known in (pool.best, self.held) if known is not None)
 
-    def _take(self, pool: Pool, offer: Offer) -> None:
+    def _take(self, pool: Pool, clock: Clock, offer: Offer) -> None:
         """Offer a plan, now or after the local search."""
         if not self._better(pool, offer.cost):
             return
+        keep_to_verify(clock, *offer.plan.compute.T[:4])
         searched = pool.best is not None and within_reach(pool.best.plan.problem)
         if searched and not within_reach(offer.plan.problem):
             self.held = offer
