@@ -17,7 +17,7 @@ _MOST = 20
 _LAYERS, _MUTANTS = 36, 6
 # Files of rules that only include others.
 _ENTRIES = {"definition.lp", "solve.lp", "model/definition.lp", "proof/refute.lp"}
-# All cases or trials of a seed, and those of a row.
+# How many cases or trials a seed has in all, and how many of them make a row.
 _FUZZED, _FUZZED_A_ROW = 10_000, 500
 _MODELS, _MODELS_A_ROW = 20_000, 2_000
 _SIGNALS, _SIGNALS_A_ROW = 200, 10

@@ -24,6 +24,7 @@ from offloadasp.asp.shipped import records, shipped_source
 from offloadasp.asp.statements import (
     Signature,
     canonical,
+    children,
     heads,
     is_constraint,
     nodes,
@@ -65,7 +66,8 @@ STEP_AT = {
     "cost": 1,
     "energy": 1,
 }
-_STATIC = ("model/layer.lp", "model/decomposition.lp")
+STATIC = ("model/layer.lp", "model/groups.lp", "model/decomposition.lp")
+"""The files of rules that know no steps."""
 _ELEMENTS = (ASTType.ConditionalLiteral, ASTType.BodyAggregateElement)
 # Choices of the user's own rules are searched for the best ones; so many conflicts are enough.
 _CONFLICTS = 20_000
@@ -210,7 +212,7 @@ class Overlay:
         names = self.referenced | {"occupies"} if self.edit.more_room else self.referenced
         texts = [facts(plan.problem, plan.steps, exact=True), Atoms(plan).text(names)]
         if names & _static_names():
-            texts += [shipped_source(name).text for name in _STATIC]
+            texts += [shipped_source(name).text for name in STATIC]
         texts += [*self.shipped_objectives(), self.memory]
         texts.append(f"#minimize {{ 1@{BROKEN_PRIORITY}, K, X : {BROKEN}(K, X) }}.")
         texts.append(f"#defined {BROKEN}/2. #show. #show {BROKEN}/2.")
@@ -323,7 +325,7 @@ def in_range(plan: Plan, names: Sequence[str]) -> bool:
 def _static_names() -> frozenset[str]:
     """Return the names of the predicates that the geometry of the layer derives."""
     parsed: list[AST] = []
-    for name in _STATIC:
+    for name in STATIC:
         shipped_source(name).parse(parsed.append)
     return frozenset(one[0] for node in parsed for one in heads(node) if one is not None)
 
@@ -364,7 +366,5 @@ def _globals(node: AST) -> Iterator[str]:
     if node.ast_type == ASTType.Variable and node.name != "_":
         yield node.name
     if node.ast_type not in _ELEMENTS:
-        for key in node.child_keys:
-            child = getattr(node, key)
-            for one in [child] if isinstance(child, AST) else child or ():
-                yield from _globals(one)
+        for child in children(node):
+            yield from _globals(child)

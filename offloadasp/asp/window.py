@@ -17,7 +17,15 @@ from clingo.ast import AST, ASTType, Sign
 from offloadasp.asp.atoms import Atoms, Ranges
 from offloadasp.asp.facts import facts
 from offloadasp.asp.kinds import shipped_statements
-from offloadasp.asp.overlay import BROKEN, BROKEN_PRIORITY, STEP_AT, Overlay, late, step_variables
+from offloadasp.asp.overlay import (
+    BROKEN,
+    BROKEN_PRIORITY,
+    STATIC,
+    STEP_AT,
+    Overlay,
+    late,
+    step_variables,
+)
 from offloadasp.asp.shipped import shipped_source
 from offloadasp.asp.solving import plan_of_model
 from offloadasp.asp.statements import heads, is_choice, is_constraint, nodes, signature
@@ -127,7 +135,7 @@ class Windows:
         plan, first, last = window.plan, window.first, window.last
         steps = max(plan.steps, last)
         texts = [facts(plan.problem, steps, exact=True)]
-        texts += [shipped_source(f"model/{name}.lp").text for name in ("layer", "decomposition")]
+        texts += [shipped_source(name).text for name in STATIC]
         texts += [Atoms(plan).text(STEP_AT, self._ranges(first, last, steps)), f"step(1..{steps})."]
         texts.append(f"{AT}({first}..{last + 1}).")
         texts += [

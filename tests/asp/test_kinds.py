@@ -91,7 +91,7 @@ def test_the_kind_of_an_added_file(tmp_path: Path, text: str, kind: Kind) -> Non
     [
         ("step.lp", "done(O, T) :- compute(O, T).", "done(A, B) :- compute(A, B).", Kind.NONE),
         ("show.lp", "#show load/2.", "", Kind.NONE),
-        ("decomposition.lp", "#defined bias/0.", "", Kind.NONE),
+        ("groups.lp", "#defined bias/0.", "", Kind.NONE),
         ("step.lp", "step(1..S) :- steps(S).", "step(2..S) :- steps(S).", Kind.REDEFINITION),
         ("step.lp", ":- on_chip(_, S), steps(S).", "", Kind.REDEFINITION),
         ("definition.lp", '#include "show.lp".', "", Kind.NONE),

@@ -323,11 +323,19 @@ def test_an_infeasible_layer_exits_3_with_the_least_value_that_does(
 
 
 def test_no_strategy_within_the_limit_exits_4(tmp_path: Path) -> None:
-    harmless = tmp_path / "harmless.lp"
-    harmless.write_text(":- steps(0).\n")
+    redefined = tmp_path / "redefined.lp"  # of which only a complete search finds plans
+    redefined.write_text("load_cycles(5).\n")
     path = instance(tmp_path, input="[1, 7, 7]")
     ran = offload_asp(
-        "run", path, "--encoding", harmless, "--time-limit", "0.000001", "--out", tmp_path, "--json"
+        "run",
+        path,
+        "--encoding",
+        redefined,
+        "--time-limit",
+        "0.000001",
+        "--out",
+        tmp_path,
+        "--json",
     )
     assert ran.code == 4
     assert "no strategy was found" in ran.error_line

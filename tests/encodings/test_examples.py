@@ -123,7 +123,7 @@ def test_clingo_finds_the_least_energy_of_the_tiny_layer() -> None:
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_offload_asp_runs_an_example_and_the_plan_obeys_it(name: str, tmp_path: Path) -> None:
     rule = FOLDER / "examples" / f"{name}.lp"
-    options: list[str | Path] = ["--budget", "2000", "--threads", "1", "--out", tmp_path, "--json"]
+    options: list[str | Path] = ["--budget", "64", "--threads", "1", "--out", tmp_path, "--json"]
     ran = offload_asp("run", "tiny-3x3", "--encoding", rule, *options)
     assert ran.code == 0
     assert ran.json["edited"] is True
@@ -252,5 +252,5 @@ def test_the_example_for_a_what_if_completes_the_first_output_early() -> None:
 
 
 def test_every_example_has_a_cost() -> None:
-    assert COSTS.keys() == EXAMPLES.keys()
+    assert COSTS.keys() | IMPOSSIBLE == EXAMPLES.keys()
     assert len(EXAMPLES) >= 8

@@ -17,7 +17,7 @@ from offloadasp.model.instance import Energy, Layer, Precision, Resolved
 from offloadasp.model.plan import Plan
 from offloadasp.model.problem import Problem
 from offloadasp.model.strategy import Strategy
-from tests.encodings.test_check import BROKEN
+from tests.encodings.test_check import BROKEN, LONELY
 from tests.encodings.test_step import DEFINITION, PROBES, TINY
 from tests.engines import mutants as by_hand
 from tests.engines import mutation
@@ -93,6 +93,7 @@ def _verdicts(read: Callable[[Strategy, Rules], object]) -> list[Probe]:
     outside = by_hand.mutant(by_hand.HALO, "", by_hand.put(3, "free.pixels", [[0, 0, 2, 1, 4]]))
     small = [m for m in (outside, *BROKEN) if str(2**31 - 1) not in str(m.data["steps"])]
     made += [broken.strategy for broken in small]
+    made += LONELY
     for number in (1, 3, 5, 10):
         made += mutation.valid(number)
         drawn = mutation.mutants(number, 1)

@@ -52,8 +52,8 @@ def worse(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have every search find what is longer."""
     made = strategy_of
 
-    def found(answer: Answer) -> Strategy:
-        return longer(made(answer))
+    def found(answer: Answer, *record: Any) -> Strategy:
+        return longer(made(answer, *record))
 
     monkeypatch.setattr("offloadasp.pipeline.strategy_of", found)
 
@@ -128,7 +128,7 @@ def test_a_file_that_is_kept_is_read_once_by_each_reading(
 
 def test_a_worse_file_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made, path = strategy_of, instance(tmp_path)
-    monkeypatch.setattr("offloadasp.pipeline.strategy_of", lambda answer: longer(made(answer)))
+    monkeypatch.setattr("offloadasp.pipeline.strategy_of", lambda *given: longer(made(*given)))
     assert run(path, "--json").json["duration"] == 40
     monkeypatch.setattr("offloadasp.pipeline.strategy_of", made)
     assert run(path, "--json").json["duration"] == 38

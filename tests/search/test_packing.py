@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import offloadasp
 from offloadasp.limits.clock import Clock
-from offloadasp.model.instance import Choice, Instance, parse_instance
+from offloadasp.model.instance import Choice, Instance, Layer, parse_instance
 from offloadasp.model.objectives import DURATION, prices_of
 from offloadasp.model.problem import Problem, problem_of
 from offloadasp.search.construct.construct import Constructor, evaluate
@@ -21,6 +22,7 @@ from offloadasp.search.construct.packing.splits import splits
 from offloadasp.search.construct.residency import plan_of
 from offloadasp.search.construct.traversal import visits
 from tests.engines import exhaustive
+from tests.support.layers import accelerator
 
 AMOUNTS = st.lists(st.integers(1, 12), min_size=1, max_size=9)
 
@@ -152,3 +154,13 @@ def test_groups_that_the_instance_fixes_stay_whole() -> None:
     fine = [found for _, blocking in packable(problems)[:4] for _, found in split(blocking, 4000)]
     assert fine
     assert {found.problem.decomposition.kernel_groups for found in fine} == {((0, 3), (3, 10))}
+
+
+def test_a_layer_whose_patches_are_all_padding_is_packed() -> None:
+    layer = Layer(
+        input=(1, 1, 2), kernels=1, kernel_shape=(1, 1), strides=(2, 1), pads=(1, 0, 0, 0)
+    )
+    chip = accelerator(memory=4, macs=2)
+    result = offloadasp.solve(Instance(name="padding", layer=layer, accelerator=chip), budget=4)
+    # One weight is loaded, one compute action done, and two outputs are written.
+    assert result.duration == 4

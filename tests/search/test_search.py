@@ -26,8 +26,7 @@ from offloadasp.model.instance import (
 )
 from offloadasp.model.objectives import DURATION, prices_of
 from offloadasp.model.problem import problem_of
-from offloadasp.search import baselines, size_limits
-from offloadasp.search import question as questions
+from offloadasp.search import baselines
 from offloadasp.search import run as searching
 from offloadasp.search.anneal.improve import preparation
 from offloadasp.search.construct import decompose
@@ -297,12 +296,12 @@ def test_where_no_usual_decomposition_fits_some_between_them_and_the_finest_are_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(decompose, "_PAIRS_LIMIT", 4)
-    monkeypatch.setattr(size_limits, "CHECKED", 100)
-    monkeypatch.setattr(questions, "CHECKED", 100)
     case: dict[str, object] = {
         "layer": {"input": [16, 1, 1], "kernels": 16, "kernel_shape": [1, 1]}
     }
-    found = question(instance(case, 48)).problems
+    given_ = instance(case, 48)
+    prices, memory = prices_of(DURATION, given_), given_.accelerator.memory
+    found = question_of(given_, shipped_rules(), prices, memory, most=100).problems
     assert found
     assert all(fits(problem) and 4 < operations(problem) <= 100 for problem in found)
 

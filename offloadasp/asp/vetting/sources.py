@@ -12,6 +12,7 @@ from pathlib import Path
 import clingo.ast
 from clingo.ast import AST, ASTType, Location, Position
 
+from offloadasp.asp.statements import children
 from offloadasp.base.errors import InputError
 from offloadasp.base.files import read_text
 
@@ -154,10 +155,8 @@ def _blank(text: str) -> str:
 
 def _rename(node: AST, name: str) -> None:
     """Say of a statement and all its parts that they are in a file."""
-    for child in node.child_keys:
-        part = getattr(node, child)
-        for one in [part] if isinstance(part, AST) else part or ():
-            _rename(one, name)
+    for child in children(node):
+        _rename(child, name)
     if "location" in node.keys():  # noqa: SIM118 (no mapping)
         begin, end = node.location.begin, node.location.end
         node.location = Location(

@@ -7,6 +7,8 @@ import clingo
 import clingo.ast
 from clingo.ast import AST, ASTType, BinaryOperator, ComparisonOperator, Sign, UnaryOperator
 
+from offloadasp.asp.statements import children
+
 # Operators whose results can be larger than what they are computed from.
 _SIGNS = {
     BinaryOperator.Plus: "+",
@@ -115,7 +117,7 @@ class _Reader:
             yield self._sum(node, contexts)
         if terms := _operands(node):
             yield Operation(_text(node), node.location, *terms, _texts(contexts))
-        for child in _children(node):
+        for child in children(node):
             yield from self.read(child, contexts)
 
     def _sum(self, node: AST, contexts: tuple[_Context, ...]) -> Sum:
@@ -267,7 +269,7 @@ def _given(term: AST) -> set[str]:
     if term.ast_type == ASTType.Function or (
         term.ast_type == ASTType.UnaryOperation and term.operator_type == UnaryOperator.Minus
     ):
-        return {name for child in _children(term) for name in _given(child)}
+        return {name for child in children(term) for name in _given(child)}
     if term.ast_type == ASTType.Pool:
         return set.intersection(*map(_given, term.arguments))
     if term.ast_type == ASTType.BinaryOperation:
@@ -287,19 +289,10 @@ class _Renamed(clingo.ast.Transformer):
         return node.update(name=node.name.removesuffix(_LOCAL) + _LOCAL) if own else node
 
 
-def _children(node: AST) -> Iterator[AST]:
-    for key in node.child_keys:
-        child = getattr(node, key)
-        if isinstance(child, AST):
-            yield child
-        elif child is not None:
-            yield from child
-
-
 def _variables(node: AST, *, elements: bool = True) -> Iterator[str]:
     """Yield the names of variables, as often as they occur, those inside of elements or not."""
     if node.ast_type == ASTType.Variable:
         yield node.name
     if elements or node.ast_type not in _ELEMENTS:
-        for child in _children(node):
+        for child in children(node):
             yield from _variables(child, elements=elements)

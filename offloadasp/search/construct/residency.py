@@ -142,12 +142,12 @@ def _shared(problem: Problem, order: Order, step: IntArray, best: int | None) ->
     both = Uses(
         np.r_[pixels.block, kernels.block],
         np.r_[pixels.step, kernels.step],
-        np.r_[pixels.joined, False, kernels.joined],
+        np.r_[pixels.joined, np.zeros(min(1, len(pixels.block)), dtype=np.bool_), kernels.joined],
     )
     size = np.concatenate(sizes)
     kept = both.joined & keep_soonest(both, slack, size)
-    count = len(pixels.block)
-    pixels = Uses(pixels.block, pixels.step, kept[: count - 1])
+    count = len(pixels.block)  # 0 where every patch is padding
+    pixels = Uses(pixels.block, pixels.step, kept[: max(0, count - 1)])
     kernels = Uses(kernels.block, kernels.step, kept[count:])
     loads = int(sizes[0][pixels.starts].sum() + sizes[1][kernels.starts].sum())
     return Schedule(fixed + scale.load * loads, order, step, pixels, kernels)

@@ -14,7 +14,7 @@ from clingo.ast import AST, ASTType, Sign
 
 from offloadasp.asp.facts import facts
 from offloadasp.asp.kinds import Edit, Statement
-from offloadasp.asp.overlay import BROKEN, soften
+from offloadasp.asp.overlay import BROKEN, STATIC, soften
 from offloadasp.asp.shipped import shipped_source
 from offloadasp.asp.statements import is_constraint, nodes, signature
 from offloadasp.model.instance import Instance, Resolved
@@ -31,11 +31,15 @@ _CERTAIN = {
     ("started", 2): 1,
     ("complete", 2): 1,
     ("computing", 1): 0,
+    ("step", 1): 0,
+    ("active", 1): 0,
 }
 _ACTIONS = """
 compute(O, s(O)) :- operation(O).
 done(O, s(done, O)) :- operation(O).
 computing(s).
+step(s(step)).
+active(s(active)).
 load(B, s(load, B)) :- block(B, _).
 free(B, s(free, B)) :- block(B, _).
 on_chip(B, s(on, B)) :- block(B, _).
@@ -53,7 +57,7 @@ def impossible(instance: Instance, edit: Edit) -> Statement | None:
         return None
     control = clingo.Control(logger=lambda *_: None)
     problem = problem_of(instance, _coarsest(instance))
-    texts = [shipped_source(f"model/{name}.lp").text for name in ("layer", "decomposition")]
+    texts = [shipped_source(name).text for name in STATIC]
     control.add("base", [], "\n".join([facts(problem, 1, exact=True), *texts, _ACTIONS]))
     with clingo.ast.ProgramBuilder(control) as builder:
         for number, one in enumerate(wanted):

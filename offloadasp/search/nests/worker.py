@@ -90,7 +90,9 @@ class Nests:
         """Keep what memory allows beside a nest, and offer that if it is the best so far."""
         unit, fixed = pool.question.unit, pool.question.whole.prices.fixed
         laid = lay_out(pool.question.whole, mapping)
-        found = min(as_memory_allows(laid, mapping), key=lambda made: made.cost, default=None)
+        plain = as_the_family(laid, mapping)
+        made = [*as_memory_allows(laid, mapping), *([] if plain is None else [plain])]
+        found = min(made, key=lambda one: one.cost, default=None)
         if found is not None and self._better(pool, found.cost * unit + fixed):
             self._take(pool, clock, Offer(plan_of(laid.problem, found), Nested(mapping)))
 
