@@ -7,7 +7,7 @@ the capacity.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -82,6 +82,14 @@ class Prices:
             + self.wait * counts.waiting
             + self.fixed
         )
+
+    def only(self, kept: frozenset[str]) -> "Prices":
+        """Return the prices of some of ``load``, ``write`` and ``compute``, the others being 0.
+
+        How long a step waits depends on all three, so without one of them waits are free as well.
+        """
+        gone = {part for part in ("load", "write", "compute") if part not in kept}
+        return replace(self, **dict.fromkeys(gone | ({"wait"} if gone else set()), Fraction(0)))
 
     def plus(self, weight: Fraction, other: "Prices") -> "Prices":
         """Return these prices and ``weight`` times others."""

@@ -57,7 +57,7 @@ class Plan:
             written=self._written_bytes(),
             actions=len(np.unique(self.compute[:, 0])),
             peak=int(self.on_chip_bytes().max(initial=0)),
-            waiting=self._waiting(),
+            waiting=sum(self.waits(), Fraction(0)),
         )
 
     @property
@@ -100,19 +100,18 @@ class Plan:
             np.add.at(found[lane], rows[:, 0] - 1, sizes)
         return found[0], found[1], found[2]
 
-    def _waiting(self) -> Fraction:
-        """Return the cycles of all steps beyond their compute actions; 0 without overlap."""
+    def waits(self) -> list[Fraction]:
+        """Return how long each step goes on after its compute action; nothing without overlap."""
         rates, semantics = self.problem.accelerator, self.problem.semantics
         if not semantics.overlaps:
-            return Fraction(0)
-        steps, times = np.unique(np.column_stack(self.lanes()), axis=0, return_counts=True)
-        total = Fraction(0)
-        for (loaded, written, macs), count in zip(steps.tolist(), times.tolist(), strict=True):
-            transfer = semantics.longest_transfer(
-                rates.load_cycles * loaded, rates.write_cycles * written
-            )
-            total += max(transfer - rates.compute_time(macs), Fraction(0)) * count
-        return total
+            return []
+        steps, which = np.unique(np.column_stack(self.lanes()), axis=0, return_inverse=True)
+        longest = [
+            semantics.longest_transfer(rates.load_cycles * loaded, rates.write_cycles * written)
+            - rates.compute_time(macs)
+            for loaded, written, macs in steps.tolist()
+        ]
+        return [max(longest[kind], Fraction(0)) for kind in which.ravel().tolist()]
 
     def on_chip_bytes(self) -> IntArray:
         """Return the most bytes on chip in each step of a valid plan, shape (1 + steps,)."""

@@ -1,7 +1,9 @@
 """Which search answers: it depends on the rules, and on whether transfers overlap."""
 
 from offloadasp.asp.rules import Rules, require_sound
+from offloadasp.base.errors import InputError
 from offloadasp.model.instance import Instance
+from offloadasp.model.objectives import DURATION
 from offloadasp.search.answer import Answer
 from offloadasp.search.edited.search import EditedSearch
 from offloadasp.search.effort import Effort
@@ -19,10 +21,14 @@ def answer_of(
     ------
     InputError, InfeasibleError, NoStrategyError
     """
+    overlaps = instance.accelerator.overlap != "none"
+    if overlaps and names != (DURATION,):
+        raise InputError(
+            f"--objective: with overlap only {DURATION} alone is minimised, not '{','.join(names)}'"
+        )
     if rules.edited:
         return EditedSearch(instance, rules, effort, names, tell).run()
     if rules.added:
         require_sound(rules, names)
-    overlaps = instance.accelerator.overlap != "none"
     search = OverlapSearch if overlaps else Lexicographic
     return search(instance, rules.shipped, effort, names, tell).run()

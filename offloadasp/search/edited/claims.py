@@ -185,8 +185,7 @@ class Levels:
         if name is None or not kept:
             return self.fixed(priority), self._shipped_certificate
         prices = prices_of(name, self.instance)
-        gone = {part: Fraction(0) for part in ("load", "write", "compute") if part not in kept}
-        whole = whole_of(self.instance, replace(prices, **gone), problem.accelerator.memory)
+        whole = whole_of(self.instance, prices.only(kept), problem.accelerator.memory)
         whole = whole.within(whole.memory)
         certificate = lower_bound(whole).certificate
         unchanged = {"objective": name, "prices": sorted(kept)}

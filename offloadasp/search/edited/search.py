@@ -26,7 +26,6 @@ from offloadasp.model.instance import Instance
 from offloadasp.model.objectives import DURATION, prices_of
 from offloadasp.model.plan import Plan
 from offloadasp.model.problem import problem_of
-from offloadasp.model.semantics import SERIAL
 from offloadasp.search.answer import Answer
 from offloadasp.search.construct.decompose import scope
 from offloadasp.search.edited.claims import Levels
@@ -37,10 +36,13 @@ from offloadasp.search.edited.starts import starts
 from offloadasp.search.edited.stretch import Stretch, stretches
 from offloadasp.search.effort import Effort
 from offloadasp.search.lexicographic.lexicographic import Lexicographic
+from offloadasp.search.overlap.pipelined import pipelined
+from offloadasp.search.overlap.search import OverlapSearch
+from offloadasp.search.overlap.split import serial_instance, serial_of
 from offloadasp.search.pool import Listener, Offer, Status
 from offloadasp.search.question import question_of
 from offloadasp.search.size_limits import require_feasible
-from offloadasp.search.source import Baseline, Obeying, Source, UnderRules
+from offloadasp.search.source import Baseline, Obeying, Pipelined, Source, UnderRules
 
 # Shares of the time for the shipped search: until the rules first see a plan, and, where they have
 # nothing against it, of the rest.
@@ -102,21 +104,24 @@ class EditedSearch:
         """
         require_sound(self.rules, self.names)
         complete = CompleteSearch(self.instance, self.rules, self.effort, self.names, self.tell)
-        whole = problem_of(self.instance, scope(self.instance))
-        # The atoms of a plan are told for the serial semantics.
-        if self.rules.kind == Kind.REDEFINITION or whole.semantics != SERIAL:
+        if self.rules.kind == Kind.REDEFINITION:
             return complete.run()
         self._require_possible()
-        self.overlay = Overlay(self.rules.edit, self.names)
+        self.overlay = Overlay(self.rules.edit, self.names, self._overlaps)
         self._begin()
         small = complete.in_reach
         if self._open and not self._loose:
             self._try_others(_OTHERS_SMALL if small else _OTHERS)
         if self._open and small:
             self._search_completely(complete)
-        if self._open and not self._loose and not complete.exhausted:
+        # Windows of steps are made for steps whose actions follow each other.
+        if self._open and not self._loose and not complete.exhausted and not self._overlaps:
             self._repair()
         return self._answer(complete)
+
+    @property
+    def _overlaps(self) -> bool:
+        return self.instance.accelerator.overlap != "none"
 
     def _require_possible(self) -> None:
         """Refuse what no strategy can do, by arguments that hold for any number of steps."""
@@ -149,8 +154,8 @@ class EditedSearch:
         def tell(status: Status) -> None:
             self.tell(replace(status, stage=f"shipped rules: {status.stage}"))
 
-        shipped = self.rules.shipped
-        return Lexicographic(self.instance, shipped, effort, self.names, tell).run()
+        search = OverlapSearch if self._overlaps else Lexicographic
+        return search(self.instance, self.rules.shipped, effort, self.names, tell).run()
 
     def _take(self, answer: Answer) -> None:
         """Read the plans of a shipped search; take them apart where they break rules."""
@@ -186,6 +191,8 @@ class EditedSearch:
 
     def _take_apart(self, offer: Offer, reading: Reading) -> None:
         """Read what a plan becomes when its steps are taken apart, as long as that helps."""
+        if self._overlaps:
+            return  # what a step loads is of use only to later ones
         where = self._where(reading)
         ways = list(stretches(self._numbers, offer.plan))
         # If nothing is gained where everything is apart, less of it gains nothing either.
@@ -288,13 +295,18 @@ class EditedSearch:
         clock, name = self.effort.clock, self.names[0]
         if self.effort.budget is not None:
             clock = Clock(clock.seconds, self.effort.budget, clock.stop, clock.full)
-        prices = prices_of(
-            name if name in ("duration", "traffic", "energy") else DURATION, self.instance
-        )
+        serial = serial_instance(self.instance)
+        prices = prices_of(name if name in ("duration", "traffic", "energy") else DURATION, serial)
         memory = self.instance.accelerator.memory
-        question = question_of(self.instance, self.rules.shipped, prices, memory)
+        question = question_of(serial, self.rules.shipped, prices, memory)
         room = self.rules.edit.more_room
-        return starts(question, self.shipped.plan.problem, clock, less_memory=room)
+        found = starts(question, serial_of(self.shipped.plan.problem), clock, less_memory=room)
+        return map(self._beside, found) if self._overlaps else found
+
+    def _beside(self, offer: Offer) -> Offer:
+        """Return a serial plan with its transfers beside its compute actions."""
+        problem = problem_of(self.instance, offer.plan.problem.decomposition)
+        return Offer(pipelined(offer.plan, problem), Pipelined(offer.source))
 
     def _search_completely(self, complete: CompleteSearch) -> None:
         """Search a small layer up to ever more steps."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from offloadasp.asp.rules import Rules
-from offloadasp.base.errors import InputError, NoStrategyError
+from offloadasp.base.errors import NoStrategyError
 from offloadasp.bounds import least_memory, lower_bound
 from offloadasp.model.claim import Claim
 from offloadasp.model.instance import Instance
@@ -21,12 +21,15 @@ from offloadasp.model.plan import Plan
 from offloadasp.model.problem import Problem, problem_of
 from offloadasp.search.answer import Answer
 from offloadasp.search.effort import Effort
+from offloadasp.search.lexicographic.linear import Proven
 from offloadasp.search.overlap.complete import Complete
 from offloadasp.search.overlap.pipelined import pipelined
 from offloadasp.search.overlap.refine import refined, with_small_ends
+from offloadasp.search.overlap.split import serial_instance
 from offloadasp.search.pool import Listener, Pool, Status
-from offloadasp.search.question import question_of, whole_of
+from offloadasp.search.question import Question, question_of
 from offloadasp.search.run import search
+from offloadasp.search.size_limits import most_tried
 from offloadasp.search.source import Pipelined, Source
 
 PIPELINED = "pipelined"
@@ -43,8 +46,6 @@ _TRIED = (
 # Parts of kernel groups, and of the first and the last compute action, that are tried.
 _PARTS = (1, 4, 16, 64)
 _ENDS = (2, 4, 16)
-# Operations of a plan that the rules check quickly.
-_CHECKED = 200_000
 # Of the time that is left, what each of them may use.
 _SHARE = 0.5
 
@@ -72,20 +73,15 @@ class OverlapSearch:
 
         Raises
         ------
-        InputError
-            Another objective than the duration is asked for.
         InfeasibleError
             No strategy exists.
         NoStrategyError
             None was found within the limits.
         """
-        if self.names != (DURATION,):
-            asked = ",".join(self.names)
-            raise InputError(
-                f"--objective: with overlap only {DURATION} alone is minimised, not '{asked}'"
-            )
+        assert self.names == (DURATION,)
         started = time.monotonic()
-        whole = self._whole()
+        question = self._question()
+        whole = question.whole
         bound = lower_bound(whole)
         for pool in self._serial(whole):
             self._take(pool)
@@ -100,20 +96,19 @@ class OverlapSearch:
             found = complete.run()
             if found is not None:
                 self.best = found
-            if complete.exhausted:
+            if complete.exhausted and question.contains_all:
                 proved, certificate = self._cost, {**certificate, **complete.certificate}
         self.effort.seconds["solve"] += time.monotonic() - started
         return self._answer(proved, certificate)
 
-    def _whole(self) -> Problem:
-        prices = prices_of(DURATION, self.instance)
-        whole = whole_of(self.instance, prices, self.instance.accelerator.memory)
-        return whole.within(whole.memory)
+    def _question(self) -> Question:
+        prices, memory = prices_of(DURATION, self.instance), self.instance.accelerator.memory
+        question = question_of(self.instance, self.rules, prices, memory)
+        return question.within(question.whole.memory)
 
     def _serial(self, whole: Problem) -> Iterator[Pool]:
         """Search for serial plans at several capacities and prices."""
-        rates = self.instance.accelerator.model_copy(update={"overlap": "none"})
-        serial = self.instance.model_copy(update={"accelerator": rates})
+        serial = serial_instance(self.instance)
         own = replace(prices_of(DURATION, serial), fixed=Fraction(0))
         least, clock = least_memory(whole).value, self.effort.clock
         tried = set()
@@ -152,11 +147,12 @@ class OverlapSearch:
         """Yield a serial plan, and finer ones that do the same, as far as these can be checked."""
         yield plan
         fixed = self.instance.fixed_kernel_groups is not None
+        most = most_tried(self.effort.clock.seconds)
         for parts in () if self.instance.layer.group > 1 else _PARTS:
             if fixed and parts > 1:
                 return
             kernels = max(int(size) for size in plan.problem.kernel_sizes)
-            if parts > 2 * kernels or len(plan.compute) * min(parts, kernels) > _CHECKED:
+            if parts > 2 * kernels or len(plan.compute) * min(parts, kernels) > most:
                 return
             finer = refined(plan, parts) if parts > 1 else plan
             if parts > 1:
@@ -182,4 +178,5 @@ class OverlapSearch:
         assert self.best is not None
         plan, source = self.best
         claim = Claim(DURATION, plan.cost, bound, certificate)
-        return Answer(plan, source, (claim,), bound, self.baselines)
+        proofs = (Proven(bound, certificate),)
+        return Answer(plan, source, (claim,), bound, self.baselines, proofs=proofs)

@@ -7,22 +7,30 @@ for less than before, so the duration is the same (or less, where several lanes 
 """
 
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
 from offloadasp.base.arrays import IntArray
+from offloadasp.model.instance import Described
 from offloadasp.model.plan import TABLES, Plan
 from offloadasp.model.problem import Problem, problem_of
+
+D = TypeVar("D", bound=Described)
 
 
 def serial_of(problem: Problem) -> Problem:
     """Return the problem with all actions of a step one after the other."""
     if not problem.semantics.overlaps:
         return problem
-    instance = problem.instance
-    rates = instance.accelerator.model_copy(update={"overlap": "none"})
-    serial = instance.model_copy(update={"accelerator": rates})
+    serial = serial_instance(problem.instance)
     return problem_of(serial, problem.decomposition).within(problem.capacity)
+
+
+def serial_instance(instance: D) -> D:
+    """Return an instance on the same accelerator without overlap."""
+    rates = instance.accelerator.model_copy(update={"overlap": "none"})
+    return instance.model_copy(update={"accelerator": rates})
 
 
 def split_in_three(plan: Plan, problem: Problem) -> Plan:
