@@ -149,6 +149,9 @@ def _union(masks: Iterator[int]) -> int:
 # --- Random strategies ---
 
 
+OVERLAPS: tuple[Literal["dma", "duplex"], ...] = ("dma", "duplex")
+
+
 def overlapping(problem: Problem, overlap: Literal["dma", "duplex"]) -> Problem:
     """The same layer on the same accelerator, with transfers beside the compute action."""
     chip = problem.accelerator.model_copy(update={"overlap": overlap})

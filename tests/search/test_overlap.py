@@ -26,14 +26,13 @@ from offloadasp.search.overlap.refine import refined, with_small_ends
 from offloadasp.search.overlap.split import split_in_three
 from tests.engines.exhaustive import optimal_duration
 from tests.engines.mutation import layer_of
-from tests.engines.overlapped import overlapping, shortest
+from tests.engines.overlapped import OVERLAPS, overlapping, shortest
 from tests.engines.plans import HABITS, fitted, random_plan
 from tests.search.test_objectives import as_instance
 from tests.support.bounds_cases import tight_problems
 from tests.support.layers import on_accelerator
 
 Overlap = Literal["dma", "duplex"]
-OVERLAPS: tuple[Overlap, ...] = ("dma", "duplex")
 overlaps = pytest.mark.parametrize("overlap", OVERLAPS)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from offloadasp.asp.rules import Rules
+from offloadasp.asp.verifying import keep_to_verify
 from offloadasp.base.errors import NoStrategyError
 from offloadasp.bounds import least_memory, lower_bound
 from offloadasp.model.claim import Claim
@@ -136,6 +137,7 @@ class OverlapSearch:
             plan = pipelined(serial, self._problem(serial))
             if self.best is None or plan.cost < self.best[0].cost:
                 self.best = plan, Pipelined(pool.found.source)
+                keep_to_verify(self.effort.clock, *plan.compute.T[:4])
         first = {} if self.baselines else {PIPELINED: pool.found.plan}
         for name, one in (first | pool.baselines).items():
             known = self.baselines.get(name)
