@@ -9,6 +9,10 @@ from offloadasp.model.objectives import OBJECTIVES, is_linear, prices_of
 from offloadasp.model.problem import CLINGO_LIMIT, Problem
 
 
+# All waits of a strategy, scaled, must stay well below clingo's 32 bits.
+_MOST_WAITS = 2**28
+
+
 @dataclass(frozen=True)
 class Scale:
     """Prices as coprime integers: the cost of a plan is ``unit`` × the rules' cost.
@@ -104,7 +108,7 @@ def facts(problem: Problem, steps: int, *, exact: bool = False) -> str:
         # clingo's integers have 32 bits.
         _fact("memory", memory),
         _fact("windows_per_step", work),
-        *_time_facts(problem),
+        *_time_facts(problem, steps, exact=exact),
         _fact("tile", *problem.decomposition.tile),
         *(
             _fact("kernel_group", n, *span)
@@ -120,8 +124,12 @@ def facts(problem: Problem, steps: int, *, exact: bool = False) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _time_facts(problem: Problem) -> Iterator[str]:
-    """Yield the rates; without overlap they are the prices, whatever those count."""
+def _time_facts(problem: Problem, steps: int, *, exact: bool) -> Iterator[str]:
+    """Yield the rates; without overlap they are the prices, whatever those count.
+
+    With overlap, how long a step may wait: as far as 32 bits hold the sum over all steps where rules
+    may add to what transfers take; else no longer than to transfer all blocks.
+    """
     if not problem.semantics.overlaps:
         scale = scale_of(problem)
         yield _fact("load_cycles", min(scale.load, CLINGO_LIMIT))
@@ -135,6 +143,10 @@ def _time_facts(problem: Problem) -> Iterator[str]:
     if times.window:
         yield _fact("window_cycles", min(times.window, CLINGO_LIMIT))
     yield f"overlap({problem.semantics.name})."
+    longest = _MOST_WAITS // steps
+    if not exact:
+        longest = min(longest, problem.all_bytes * (times.load + times.write))
+    yield _fact("longest_wait", max(longest, 1))
 
 
 def _objective_facts(problem: Problem) -> Iterator[str]:

@@ -116,8 +116,8 @@ def by_rules(problem: Problem, steps: int) -> Plan | None:
     return plan
 
 
-@settings(max_examples=12, deadline=None)
-@given(tiny(operations=2, blocks=6))
+@settings(max_examples=8, deadline=None)
+@given(tiny(operations=2, blocks=4))
 def test_the_rules_find_the_exhaustive_optimum(problems: tuple[Problem, Problem]) -> None:
     _, problem = problems
     best = by_rules(problem, 6)
