@@ -8,7 +8,19 @@ from typing import Annotated
 
 import typer
 
-from bench import ablation, flat, layers, peers, scale, scaled, serial, simulate, trials, whole
+from bench import (
+    ablation,
+    flat,
+    layers,
+    peers,
+    scale,
+    scaled,
+    serial,
+    simulate,
+    trials,
+    whatifs,
+    whole,
+)
 from bench.record import Record
 from bench.show import markdown, show
 from bench.suite import Limits, Options, Suite, measure, selected
@@ -32,10 +44,12 @@ SUITES = (
     scale.SUITE,
     simulate.SUITE,
     ablation.SUITE,
+    whatifs.SUITE,
     trials.MUTANTS,
     trials.DELETIONS,
     trials.FUZZ,
     trials.INTERRUPTIONS,
+    trials.RULES,
     trials.QUICK,
 )
 PEERS = {"cpsat": peers.CPSAT, "zigzag": peers.ZIGZAG}

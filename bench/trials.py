@@ -21,6 +21,7 @@ _ENTRIES = {"definition.lp", "solve.lp", "model/definition.lp", "proof/refute.lp
 _FUZZED, _FUZZED_A_ROW = 10_000, 500
 _MODELS, _MODELS_A_ROW = 20_000, 2_000
 _SIGNALS, _SIGNALS_A_ROW = 200, 10
+_RULES, _RULES_A_ROW = 500, 25
 _QUICK = (
     "a report of 3,000 steps opens",
     "its player goes to a step",
@@ -234,6 +235,38 @@ INTERRUPTIONS = Suite(
     ),
     summary=_interruptions_summary,
     cases=lambda: _portions("interruption", "trials", _SIGNALS, _SIGNALS_A_ROW),
+    work=_work,
+)
+
+
+def _rules_summary(rows: Sequence[Row]) -> list[str]:
+    outcomes: Counter[str] = Counter()
+    for row in measured(rows):
+        outcomes.update(row["outcomes"])
+    ends = ", ".join(f"{number} {outcome}" for outcome, number in sorted(outcomes.items()))
+    return [f"{total(rows, 'cases')} cases: {ends}.", *complaints(rows)]
+
+
+RULES = Suite(
+    name="rules",
+    title="Rules: random rules on tiny layers, against plain clingo",
+    about=(
+        "Random constraints and prices on layers of at most six operations. Plain clingo solves "
+        "the whole program in the same decomposition, with as many steps as the plan found has, 6 "
+        "at least. equal: the costs are its optimum; worse: they are not, and are not called "
+        "optimal; longer: the plan has more than 12 steps; none: neither finds a strategy. Wrong "
+        "would be an optimum that is none, a bound above the optimum, infeasible where there is a "
+        "strategy, or a plan that the rules forbid."
+    ),
+    columns=(
+        count("name", "cases"),
+        Column("outcomes", lambda row: " ".join(f"{k}:{v}" for k, v in row["outcomes"].items())),
+        COMPLAINTS,
+        SECONDS,
+        PEAK,
+    ),
+    summary=_rules_summary,
+    cases=lambda: _portions("random_rules", "seeds", _RULES, _RULES_A_ROW),
     work=_work,
 )
 

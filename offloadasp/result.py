@@ -13,9 +13,35 @@ from offloadasp.judge.verdict import Readings
 from offloadasp.model.claim import Claim
 from offloadasp.model.objectives import Counts, gap
 from offloadasp.model.plan import Plan
-from offloadasp.model.strategy import Objective, RulesRecord, Strategy, save, steps_of
+from offloadasp.model.strategy import (
+    Breach,
+    Objective,
+    RulesRecord,
+    Strategy,
+    save,
+    steps_of,
+)
 from offloadasp.search.answer import Answer
 from offloadasp.search.effort import Effort
+
+# Steps that a file names of a rule that is broken.
+_RECORDED = 100
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An earlier file of a strategy under the shipped rules, which was kept under another name.
+
+    Attributes
+    ----------
+    path
+        Where it is now.
+    duration
+        Cycles that it states.
+    """
+
+    path: Path
+    duration: Fraction
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +60,8 @@ class Result:
         Wall-clock time of ``ground``, ``solve``, ``simulate`` and ``total``.
     interrupted
         Whether the user ended the search.
+    kept
+        The earlier file that this one would have replaced; None if there was none to keep.
     """
 
     strategy: Strategy
@@ -43,6 +71,7 @@ class Result:
     replay: Replay
     seconds: dict[str, float]
     interrupted: bool
+    kept: Kept | None = None
 
     @classmethod
     def of(cls, answer: Answer, readings: Readings, path: Path | None, effort: Effort) -> "Result":
@@ -135,6 +164,11 @@ def strategy_of(answer: Answer, rules: RulesRecord | None = None) -> Strategy:
     rules
         What the file says of the rules; None: they are the shipped ones.
     """
+    if rules is not None and answer.shipped_breaks:
+        broken = tuple(
+            Breach(rule=one.place, steps=one.steps[:_RECORDED]) for one in answer.shipped_breaks
+        )
+        rules = rules.model_copy(update={"shipped_breaks": broken})
     first, *others = answer.claims
     objective = {
         "name": ",".join(claim.objective for claim in answer.claims),

@@ -8,7 +8,6 @@ from fractions import Fraction
 from offloadasp.model.objectives import OBJECTIVES, is_linear, prices_of
 from offloadasp.model.problem import CLINGO_LIMIT, Problem
 
-
 # All waits of a strategy, scaled, must stay well below clingo's 32 bits.
 _MOST_WAITS = 2**28
 
@@ -127,8 +126,8 @@ def facts(problem: Problem, steps: int, *, exact: bool = False) -> str:
 def _time_facts(problem: Problem, steps: int, *, exact: bool) -> Iterator[str]:
     """Yield the rates; without overlap they are the prices, whatever those count.
 
-    With overlap, how long a step may wait: as far as 32 bits hold the sum over all steps where rules
-    may add to what transfers take; else no longer than to transfer all blocks.
+    With overlap, how long a step may wait: where rules may add to what transfers take, as long as
+    32 bits hold the sum over all steps; else no longer than it takes to transfer all blocks.
     """
     if not problem.semantics.overlaps:
         scale = scale_of(problem)

@@ -119,6 +119,12 @@ class Edit:
         wanted = {Kind.RESTRICTION, Kind.REPRICING} if self.kind == Kind.BOTH else {self.kind}
         return tuple(one for one, kind in self.kinds if kind in wanted - {Kind.NONE})
 
+    @property
+    def derived(self) -> frozenset[Signature]:
+        """The predicates that the added statements derive."""
+        found = {one for statement in self.added for one in heads(statement.node)}
+        return frozenset(one for one in found if one is not None)
+
     @cached_property
     def constants(self) -> Mapping[str, AST]:
         """The values of the constants that the added statements define."""
@@ -131,7 +137,7 @@ class Edit:
     @cached_property
     def signs(self) -> Signs:
         """Which terms of the added statements cannot be negative."""
-        return Signs([one.node for one in self.added], _vocabulary(), self.constants)
+        return Signs([one.node for one in self.added], vocabulary(), self.constants)
 
     def _kind(self, statement: Statement) -> Kind:
         node = statement.node
@@ -159,7 +165,7 @@ class Edit:
         """Whether rules may derive a predicate and leave the shipped atoms as they are."""
         if predicate == OCCUPIES and _plain(node):
             return self.signs.term(node.head.atom.symbol.arguments[2], node.body)
-        return predicate is not None and predicate not in _vocabulary()
+        return predicate is not None and predicate not in vocabulary()
 
     @cached_property
     def more_room(self) -> bool:
@@ -285,7 +291,7 @@ def _model() -> Iterator[AST]:
 
 
 @cache
-def _vocabulary() -> frozenset[Signature]:
+def vocabulary() -> frozenset[Signature]:
     """Return the predicates of the definition, of all objectives and of the instances' facts."""
     found = {one for node in _model() for one in predicates(node)}
     return frozenset(found | {("bias", 0)})
@@ -296,7 +302,7 @@ def _symbols() -> frozenset[str]:
     """Return the names of constants and predicates of the shipped rules and the facts."""
     found = {name for node in _model() for name in constants(node)}
     found |= {node.name for node in _model() if node.ast_type == ASTType.Definition}
-    return frozenset(found | {name.lstrip("-") for name, _ in _vocabulary()})
+    return frozenset(found | {name.lstrip("-") for name, _ in vocabulary()})
 
 
 def _plain(node: AST) -> bool:

@@ -75,6 +75,7 @@ UNMET = "unmet"
 # What rules need to say how long a step waits for transfers beside its compute action.
 _WAITING = {"busy", "wait_power", "unmet", "met"}
 _ELEMENTS = (ASTType.ConditionalLiteral, ASTType.BodyAggregateElement)
+_ERROR = clingo.MessageCode.RuntimeError
 # Choices of the user's own rules are searched for the best ones; so many conflicts are enough.
 _CONFLICTS = 20_000
 # How long after the time limit a reading that has begun may go on.
@@ -221,7 +222,8 @@ class Overlay:
         """
         messages: list[str] = []
         control = clingo.Control(
-            [*self.options, f"--seed={seed}"], logger=lambda _, text: messages.append(text)
+            [*self.options, f"--seed={seed}"],
+            logger=lambda code, text: messages.append(text) if code == _ERROR else None,
         )
         sums = _Sums()
         control.register_observer(sums)

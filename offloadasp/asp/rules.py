@@ -8,11 +8,12 @@ from pathlib import Path
 import clingo
 import clingo.ast
 
-from offloadasp.asp.kinds import DEFINITION, Edit, Kind, edit_of, model_names
+from offloadasp.asp.kinds import DEFINITION, Edit, Kind, edit_of, model_names, vocabulary
 from offloadasp.asp.shipped import digest, is_shipped, records, shipped_names, shipped_source
 from offloadasp.asp.vetting.overflow import Watch
 from offloadasp.asp.vetting.rule_files import MINIMIZE, look_through, one_line, resolved
 from offloadasp.asp.vetting.sources import Source, unfold
+from offloadasp.asp.vetting.undefined import undefined_words
 from offloadasp.base.errors import InputError, NoStrategyError
 from offloadasp.base.files import read_text
 from offloadasp.base.resources import encodings_folder
@@ -324,7 +325,8 @@ def ground(
         exceeded = meter is not None and meter.count > meter.limit
         if not isinstance(error, RuntimeError) or exceeded or stop():
             raise GroundingStoppedError("the ground program is too large") from None
-        text = messages[0][1] if messages else str(error)
+        wrong = [text for code, text in messages if code == clingo.MessageCode.RuntimeError]
+        text = wrong[0] if wrong else str(error)
         if "Integer overflow" in text:
             watch.require_fit(control)
             text = "a sum of the rules can leave clingo's 32-bit integers; use smaller weights"
@@ -390,4 +392,4 @@ def _require_sound(
         )
     for code, text in messages:
         if code in (clingo.MessageCode.AtomUndefined, clingo.MessageCode.OperationUndefined):
-            raise InputError(one_line(text))
+            raise InputError(undefined_words(one_line(text), vocabulary() | rules.edit.derived))

@@ -20,6 +20,21 @@ def plural(count: int, word: str) -> str:
     return f"{count} {word}{'' if count == 1 else 's'}"
 
 
+def in_steps(place: str, steps: Sequence[int], most: int = 4) -> str:
+    """Return a place and the steps that concern it, as in ``rule.lp:2 in steps 3 and 7``.
+
+    Parameters
+    ----------
+    most
+        Steps that are listed; of others only how many they are.
+    """
+    listed = [str(step) for step in steps[:most]]
+    if len(steps) > most:
+        listed.append(f"{len(steps) - most} more")
+    words = " and ".join(filter(None, [", ".join(listed[:-1]), *listed[-1:]]))
+    return f"{place} in {'step' if len(listed) == 1 else 'steps'} {words}" if words else place
+
+
 def one_line(text: str) -> str:
     """Return a text with names out of files as one line that leaves a terminal alone."""
     joined = re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", text).strip()

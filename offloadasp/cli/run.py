@@ -1,5 +1,6 @@
 """The commands that solve an instance: run and compare."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -61,7 +62,8 @@ def run(
     The strategy is written to OUT/NAME.strategy.json. If a file of a strategy in OUT already holds
     a better one for the same objective, of the same instance or of one that differs only in its
     name and in having less memory, the better one is verified anew and written. With --budget, or
-    with edited rules, the strategy found is always written.
+    with edited rules, the strategy found is always written; a file of the shipped rules that is in
+    the way of one under edited rules is kept as NAME.earlier.strategy.json.
     """
     names = objectives(objective)
     path = find_instance(instance)
@@ -72,6 +74,7 @@ def run(
     cuts = known_cuts(without or [], encodings_folder())
     require_folder(out)
 
+    from offloadasp.asp.remarks import remarks
     from offloadasp.asp.rules import rules_in_force
     from offloadasp.cli.solving import solved
     from offloadasp.model.instance import load_instance
@@ -90,8 +93,10 @@ def run(
     except UnwrittenError as error:
         result, unwritten = error.result, error
     if json:
-        print_json(run_object(result, edited=rules.edited, written=unwritten is None))
+        notes = remarks(rules.edit)
+        print_json(run_object(result, notes, edited=rules.edited, written=unwritten is None))
     else:
+        _note(remarks(rules.edit))
         show_run(result, described, edited=rules.edited, written=unwritten is None)
     if unwritten is not None:
         raise unwritten
@@ -127,6 +132,7 @@ def compare(
         require_file(file)
     require_folder(out)
 
+    from offloadasp.asp.remarks import remarks
     from offloadasp.asp.rules import rules_in_force
     from offloadasp.cli.baselines import rows_beside
     from offloadasp.cli.solving import solved
@@ -143,4 +149,11 @@ def compare(
     if json:
         print_json(comparison_object(result.strategy, scope, rows))
     else:
+        _note(remarks(rules.edit))
         show_comparison(result.strategy, scope, rows)
+
+
+def _note(remarks: Iterable[str]) -> None:
+    """Say on standard error what is odd about the rules: a run that fails says why, and no more."""
+    for remark in remarks:
+        typer.echo(f"note: {remark}", err=True)

@@ -17,6 +17,7 @@ from offloadasp.judge.verdict import Readings, read
 from offloadasp.model.instance import Instance, Layer, ResolvedInstance
 from offloadasp.model.strategy import Ranked, Strategy, load
 
+_SUFFIX = ".strategy.json"
 # Characters of a file in which its layer is named.
 _HEAD = 4096
 
@@ -46,6 +47,39 @@ def better(path: Path, found: Strategy, instance: Instance, rules: Rules) -> Rea
         if _valid(kept):
             return kept
     return None
+
+
+def beside(path: Path, found: Strategy) -> tuple[Path, Strategy] | None:
+    """Return what an earlier file holds, and where to keep it, before another takes its place.
+
+    A file of a strategy under the shipped rules is kept, where one of the same layer under edited
+    rules is to be written, unless a file is there already that holds a shorter one.
+
+    Parameters
+    ----------
+    path
+        Where the new one will be written.
+    """
+    if found.rules is None or not path.is_file():
+        return None
+    kept = path.with_name(path.name.removesuffix(_SUFFIX) + f".earlier{_SUFFIX}")
+    there = [_loaded(file) for file in (path, kept)]
+    earlier, other = (
+        one if one is not None and one.instance.layer == found.instance.layer else None
+        for one in there
+    )
+    if earlier is None or earlier.rules is not None:
+        return None
+    if other is not None and other.rules is None and other.duration <= earlier.duration:
+        return kept, other
+    return kept, earlier
+
+
+def _loaded(path: Path) -> Strategy | None:
+    try:
+        return load(path)
+    except (InputError, OSError, ValueError):
+        return None
 
 
 def _of_the_layer(path: Path, instance: Instance) -> Iterator[Strategy]:

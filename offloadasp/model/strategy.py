@@ -153,15 +153,29 @@ class RulesFile(_Table):
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
+class Breach(_Table):
+    """A rule that a plan breaks: its place, as file and line, and the steps, if it names any."""
+
+    rule: str
+    steps: tuple[Index, ...] = ()
+
+
 class RulesRecord(_Table):
     """The rules that a strategy was found under, where they differ from the shipped ones.
 
-    ``kind`` says what the edit keeps, ``statements`` which ones decided that.
+    ``kind`` says what the edit keeps, ``statements`` which ones decided that. ``shipped_breaks``
+    says which of the rules the plan breaks that was found without them; None if it breaks none.
     """
 
     kind: Literal["restriction", "repricing", "both", "redefinition"]
     statements: tuple[Place, ...] = ()
     files: tuple[RulesFile, ...] = ()
+    shipped_breaks: tuple[Breach, ...] | None = None
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """The record as JSON, without what is not known."""
+        return self.model_dump(mode="json", exclude_none=True)
 
 
 class Strategy(_Table):

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from offloadasp.asp.overlay import Broken
 from offloadasp.model.claim import Claim
 from offloadasp.model.plan import Plan
 from offloadasp.model.strategy import Strategy, plan_of
@@ -38,6 +39,8 @@ class Answer:
         To what the bounds are limited; empty if they are global.
     proofs
         What is proved of each objective under the shipped rules, whatever plan is claimed.
+    shipped_breaks
+        Which of the edited rules the plan breaks that was found without them.
     """
 
     plan: Plan
@@ -49,6 +52,7 @@ class Answer:
     nest: BestNest | None = None
     scope: str = ""
     proofs: tuple["Proven", ...] = ()
+    shipped_breaks: tuple[Broken, ...] = ()
 
     @property
     def method(self) -> str:

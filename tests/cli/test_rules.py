@@ -543,3 +543,95 @@ def test_a_rule_that_no_plan_at_hand_obeys_is_not_called_infeasible(tmp_path: Pa
     assert ran.code in (0, 4)
     if ran.code == 4:
         assert "breaks added.lp:1" in ran.error_line
+
+
+def test_rules_that_no_memory_holds_exit_3_and_say_when(tmp_path: Path) -> None:
+    rule = encodings_folder() / "examples" / "kernels-pinned.lp"
+    ran = offload_asp("run", "resnet8-stack3", "--encoding", rule, "--out", tmp_path)
+    assert ran.code == 3
+    assert "kernels-pinned.lp:3 asks for more bytes on chip in the last compute" in ran.error_line
+
+
+# --- A file under edited rules beside one under the shipped rules ---
+
+
+def test_a_what_if_keeps_the_file_of_the_shipped_rules_and_says_so(tmp_path: Path) -> None:
+    path, rule = instance(tmp_path, APART), added(tmp_path, AT_MOST_THREE)
+    strategy = tmp_path / "out" / "tiny.strategy.json"
+    earlier = strategy.with_name("tiny.earlier.strategy.json")
+    assert run(path).code == 0
+    before = strategy.read_bytes()
+    ran = run(path, "--encoding", rule)
+    assert "under the shipped rules; kept as tiny.earlier.strategy.json" in " ".join(
+        ran.out.split()
+    )
+    assert earlier.read_bytes() == before
+    assert json.loads(strategy.read_text())["rules"]["kind"] == "restriction"
+    # A second one finds no file of the shipped rules in its way, and leaves the kept one alone.
+    assert "kept" not in run(path, "--encoding", rule, "--json").json
+    assert earlier.read_bytes() == before
+
+
+def test_of_two_files_of_the_shipped_rules_the_shorter_one_is_kept(tmp_path: Path) -> None:
+    path, rule = instance(tmp_path, APART), added(tmp_path, AT_MOST_THREE)
+    strategy = tmp_path / "out" / "tiny.strategy.json"
+    earlier = strategy.with_name("tiny.earlier.strategy.json")
+    assert run(path).code == 0
+    best = strategy.read_bytes()
+    assert run(path, "--encoding", rule).code == 0
+    # No plan, but a file that states a longer one.
+    worse = json.loads(best)
+    worse["duration"] += 1
+    strategy.write_text(json.dumps(worse))
+    assert run(path, "--encoding", rule, "--json").json["kept"] == str(earlier)
+    assert json.loads(earlier.read_text()) == json.loads(best)
+
+
+def test_what_the_plan_without_the_rules_breaks_is_said_by_run_check_and_page(
+    tmp_path: Path,
+) -> None:
+    pytest.importorskip("jinja2")
+    path, rule = instance(tmp_path, APART), added(tmp_path, AT_MOST_THREE)
+    strategy, page = tmp_path / "out" / "tiny.strategy.json", tmp_path / "page.html"
+    assert run(path).code == 0
+    ran = run(path, "--encoding", rule, "--json")
+    # The second of two patches of four pixels.
+    assert ran.json["rules"]["shipped_breaks"] == [{"rule": "added.lp:1", "steps": [2]}]
+    checked = offload_asp("check", strategy)
+    assert "the plan breaks added.lp:1 in step 2" in checked.out
+    assert "a restriction" in checked.out
+    earlier = strategy.with_name("tiny.earlier.strategy.json")
+    options = ("--out", page, "--time-limit", "0")
+    assert offload_asp("report", strategy, earlier, *options).code == 0
+    text = page.read_text()
+    assert "the plan breaks added.lp:1 in step 2: it is none under these rules" in text
+    assert "optimal by the shipped rules alone" in text
+    assert offload_asp("report", earlier, *options).code == 0
+    assert "by the shipped rules alone" not in page.read_text()
+
+
+def test_where_nothing_is_proved_no_gap_is_told(tmp_path: Path) -> None:
+    copy = copied(tmp_path)
+    edit(copy / "step.lp", "done(O, T) :- compute(O, T).", "done(O, T) :- compute(O, T), step(T).")
+    path = instance(tmp_path)
+    ran = offload_asp("run", path, "--encodings", copy, "--out", tmp_path, "--budget", "200")
+    assert ran.code == 0
+    assert re.search(r"lower bound +none proved", ran.out)
+    assert "gap" not in ran.out
+    assert "bound holds for" not in ran.out
+
+
+def test_a_rule_that_never_applies_is_solved_with_a_note_on_standard_error(tmp_path: Path) -> None:
+    rule = added(tmp_path, ":- load(pixel(R, C), T), T > 0.\n")
+    ran = run(instance(tmp_path), "--encoding", rule)
+    assert ran.code == 0
+    (note,) = ran.error.splitlines()
+    assert note.startswith("note: added.lp:1: no block of load/2 looks like pixel(R, C)")
+    ran = run(instance(tmp_path), "--encoding", rule, "--json")
+    assert ran.json["notes"] == [note.removeprefix("note: ")]
+
+
+def test_a_misspelt_atom_is_named_with_the_one_that_was_meant(tmp_path: Path) -> None:
+    ran = run(instance(tmp_path), "--encoding", added(tmp_path, "\n:- lode(B, T), T > 1.\n"))
+    assert ran.code == 2
+    assert ran.error_line.endswith("added.lp:2: lode/2 is defined nowhere; did you mean load/2?")

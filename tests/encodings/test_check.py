@@ -78,7 +78,7 @@ def planned(draw: st.DrawFn) -> tuple[Problem, Plan]:
     return problem, random_plan(problem, draw(st.integers(0, 2**32 - 1)))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(planned())
 def test_a_valid_plan_is_accepted_at_the_cost_counted_block_by_block(
     drawn: tuple[Problem, Plan],
@@ -94,7 +94,7 @@ def test_a_valid_plan_is_accepted_at_the_cost_counted_block_by_block(
     assert verdict.duration == moved + rates.compute_cycles * plan.counts.actions
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(planned())
 def test_a_byte_less_is_too_little_memory_and_nothing_else(drawn: tuple[Problem, Plan]) -> None:
     problem, plan = drawn
@@ -107,7 +107,7 @@ def test_a_byte_less_is_too_little_memory_and_nothing_else(drawn: tuple[Problem,
     assert (verdict.duration, verdict.counts.peak) == (least.duration, least.memory)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(planned())
 def test_a_window_less_is_too_few_multiply_accumulates_and_nothing_else(
     drawn: tuple[Problem, Plan],
@@ -197,7 +197,7 @@ def test_a_violation_names_the_block() -> None:
 # --- Line by line ---
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(planned(), st.sampled_from(("none", *OVERLAPS)))
 def test_a_valid_plan_read_by_lines_is_read_as_by_positions(
     drawn: tuple[Problem, Plan], overlap: Literal["none", "dma", "duplex"]

@@ -52,7 +52,7 @@ def test_the_cuts_are_those_that_the_manual_names() -> None:
     assert CUTS == ["live-cut", "pace-cut", "symmetry"]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     layers.problems(layers.layers(side=4, reach=2, channels=2)),
     st.one_of(st.just(frozenset()), st.frozensets(st.sampled_from(CUTS))),

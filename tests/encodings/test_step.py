@@ -222,7 +222,7 @@ def tiny_problems(draw: st.DrawFn) -> Problem:
     return with_memory(problem_with(layer, chip, drawn.precision, decomposition), memory)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(tiny_problems())
 def test_lean_rules_lose_no_optimum(drawn: Problem) -> None:
     defined, lean = optimum(DEFINITION, drawn), optimum(LEAN, drawn)

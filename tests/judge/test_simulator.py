@@ -83,7 +83,7 @@ def uncosted(problem: Problem, steps: tuple[Step, ...]) -> Strategy:
 # Valid plans verify
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 @given(problem=problems(), seed=SEEDS)
 def test_random_plans_verify_bit_for_bit_at_exactly_the_cost_counted_block_by_block(
     problem: Problem, seed: int
@@ -109,7 +109,7 @@ def _wide(tensor: Any) -> Any:
     return None if tensor is None else tensor.astype(np.int64)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=24)
 @given(problem=problems(), habits=st.sampled_from([LEAN, THRIFTY, SPILLING, PRELOADING, MIXED]),
        size=st.integers(1, 6), seed=SEEDS)  # fmt: skip
 def test_habits_and_step_sizes_make_no_difference_to_the_result(
@@ -119,7 +119,7 @@ def test_habits_and_step_sizes_make_no_difference_to_the_result(
     assert simulate(strategy_of(fitted(problem, plan), plan), seed=seed).verified
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=24)
 @given(problem=problems(), dtype=st.sampled_from(["float16", "float32", "float64"]), seed=SEEDS)
 def test_floats_are_accumulated_in_float64_within_the_tolerance(
     problem: Problem, dtype: str, seed: int
@@ -138,7 +138,7 @@ def test_floats_are_accumulated_in_float64_within_the_tolerance(
     assert abs(found.output - theirs).max() <= found.tolerance
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=24)
 @given(problem=problems(), seed=SEEDS)
 def test_integers_too_large_for_float64_are_computed_exactly(problem: Problem, seed: int) -> None:
     x, w, bias = draw_tensors(problem.layer, "int64", seed)
@@ -163,7 +163,7 @@ def test_a_batch_gives_what_its_images_give_one_by_one(
     assert together.verified
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 @given(problem=problems(), seed=SEEDS, dtype=st.sampled_from(["int8", "int64", "float64"]),
        product=st.sampled_from([1, 2**18]), small=st.sampled_from([0, 2**10]))  # fmt: skip
 def test_cutting_boxes_into_small_products_changes_nothing(
@@ -409,7 +409,7 @@ REMOVED: dict[str, tuple[str, ...]] = {
 }
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 @given(problem=problems(), table=st.sampled_from(sorted(REMOVED)), seed=SEEDS, data=st.data())
 def test_removing_any_action_is_noticed_at_the_block_it_concerns(
     problem: Problem, table: str, seed: int, data: st.DataObject
@@ -435,7 +435,7 @@ def name(table: str, block: list[int]) -> str:
     return f"{kind[table.rsplit('_', 1)[-1]]}({','.join(map(str, order))})"
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=24)
 @given(problem=problems(), seed=SEEDS)
 def test_one_byte_or_one_operation_too_many_is_noticed_where_it_happens(
     problem: Problem, seed: int
@@ -456,7 +456,7 @@ def test_one_byte_or_one_operation_too_many_is_noticed_where_it_happens(
         assert set(found.violations) == {Violation(step, rule, "") for step in steps}
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=24)
 @given(problem=problems(), seed=SEEDS, data=st.data())
 def test_computing_an_operation_again_is_noticed_and_counted_once(
     problem: Problem, seed: int, data: st.DataObject

@@ -59,7 +59,7 @@ def test_the_layers_are_of_every_kind() -> None:
 # --- Deletions ---
 
 
-@pytest.mark.parametrize("one", deletion.sample(24), ids=lambda one: f"{one.file}:{one.line}")
+@pytest.mark.parametrize("one", deletion.sample(12), ids=lambda one: f"{one.file}:{one.line}")
 def test_a_rule_or_literal_that_is_deleted_shows_or_is_marked(one: deletion.Deletion) -> None:
     assert deletion.noticed(one) != "unseen" or one.marked, one.what
 
@@ -72,7 +72,7 @@ def test_every_file_of_rules_has_deletions() -> None:
 # --- Broken files and odd options ---
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(number=st.integers(0, 2**40))
 def test_broken_files_and_odd_options_end_with_one_line(
     number: int, tmp_path_factory: pytest.TempPathFactory

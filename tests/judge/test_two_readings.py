@@ -216,7 +216,7 @@ def read_both_ways(strategy: Strategy) -> tuple[RuleReading, Replay]:
     return verdict, replay
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(valid_strategies())
 def test_both_accept_what_is_valid(strategy: Strategy) -> None:
     verdict, replay = read_both_ways(strategy)
@@ -225,13 +225,13 @@ def test_both_accept_what_is_valid(strategy: Strategy) -> None:
     assert replay.verified
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=90, deadline=None)
 @given(valid_strategies(), st.data())
 def test_both_find_the_same_fault(strategy: Strategy, data: st.DataObject) -> None:
     read_both_ways(data.draw(spoilt(strategy)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     problems(tiled=False),
     ENERGIES,

@@ -81,7 +81,7 @@ def tiles(problem: Problem) -> Iterator[tuple[int, int, list[tuple[int, int]]]]:
         yield row, column, positions
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(problems())
 def test_the_geometry_of_the_rules_is_that_of_onnx_conv(problem: Problem) -> None:
     rows, columns = reads(problem, 0), reads(problem, 1)
@@ -92,7 +92,7 @@ def test_the_geometry_of_the_rules_is_that_of_onnx_conv(problem: Problem) -> Non
     assert found["used"] == set(product(set().union(*rows), set().union(*columns)))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(problems())
 def test_the_blocks_of_the_rules_hold_what_they_are_said_to_hold(problem: Problem) -> None:
     layer, precision, decomposition = problem.layer, problem.precision, problem.decomposition
@@ -121,7 +121,7 @@ def test_the_blocks_of_the_rules_hold_what_they_are_said_to_hold(problem: Proble
     assert found["windows"] == {(n, q, count) for (n, q), count in pairs.items()}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(problems())
 def test_operations_need_and_produce_what_their_positions_do(problem: Problem) -> None:
     rows, columns = reads(problem, 0), reads(problem, 1)
@@ -152,7 +152,7 @@ def _taps(reads: Reads) -> Atoms:
     }
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(problems())
 def test_python_and_the_rules_see_the_same_sizes(problem: Problem) -> None:
     found = atoms(problem)

@@ -20,7 +20,7 @@ from offloadasp.search.construct.grid import axis_of
 from tests.support.layers import accelerator, layers, problem_with, problems, shared, taps
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(problems(layers(channels=4)))
 def test_pairs_share_the_channels_that_a_loop_over_kernels_and_channels_counts(
     problem: Problem,
@@ -42,7 +42,7 @@ def _dense(table: PairTable) -> IntArray:
     return table[n, q]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(problems(layers(channels=4)))
 def test_sums_and_distinct_values_of_a_table_are_those_of_all_its_pairs(problem: Problem) -> None:
     for table in (problem.kernel_bytes, problem.operation_macs):
@@ -57,7 +57,7 @@ def test_sums_and_distinct_values_of_a_table_are_those_of_all_its_pairs(problem:
     assert granularity(problem) == np.gcd.reduce([*sizes, *_dense(problem.kernel_bytes).ravel()])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(problems(layers(channels=4)), st.integers(0, 9))
 def test_the_largest_and_the_least_block_are_among_the_outermost_pairs(
     problem: Problem, pixels: int
@@ -71,7 +71,7 @@ def test_the_largest_and_the_least_block_are_among_the_outermost_pairs(
         assert chosen.min() == needs[row][exists[row]].min()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(layers(side=12, reach=5), st.integers(0, 1), st.integers(1, 5))
 def test_outputs_read_what_a_loop_over_outputs_and_taps_finds(
     layer: Layer, axis: int, tile: int

@@ -84,7 +84,7 @@ def flat(side: int, group: int, pixels: int) -> tuple[Problem, Schedule]:
     return problem, found
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=48, deadline=None)
 @given(starts(), SEEDS, st.integers(0, 300))
 def test_the_result_is_a_plan_that_both_readings_accept_at_its_cost_and_no_worse_than_the_start(
     drawn: tuple[Problem, Schedule], seed: int, changes: int
@@ -104,7 +104,7 @@ def test_the_result_is_a_plan_that_both_readings_accept_at_its_cost_and_no_worse
     assert replay.duration == verdict.duration
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(pixels_only())
 def test_for_blocks_of_one_size_an_evaluation_costs_what_keeping_the_soonest_needed_costs(
     drawn: tuple[Problem, object, object],
@@ -125,7 +125,7 @@ def can_flip(state: State) -> bool:
     return state.layer.blocks > state.layer.pixels
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=32, deadline=None)
 @given(starts(), SEEDS, st.lists(st.tuples(MOVES, st.booleans()), max_size=60))
 def test_an_evaluation_of_the_steps_that_changed_agrees_with_one_of_all_steps(
     drawn: tuple[Problem, Schedule], seed: int, moves: list[tuple[int, bool]]
@@ -143,7 +143,7 @@ def test_an_evaluation_of_the_steps_that_changed_agrees_with_one_of_all_steps(
             undo_move(state)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=24, deadline=None)
 @given(starts(), SEEDS, MOVES)
 def test_a_move_keeps_every_operation_and_undoing_it_keeps_everything(
     drawn: tuple[Problem, Schedule], seed: int, move: int
@@ -166,7 +166,7 @@ def test_a_move_keeps_every_operation_and_undoing_it_keeps_everything(
     assert [list(part) for part in parts] == before
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(starts(), SEEDS, st.lists(st.integers(0, 60), max_size=4))
 def test_the_same_seed_and_number_of_changes_give_the_same_result_however_they_are_portioned(
     drawn: tuple[Problem, Schedule], seed: int, portions: list[int]
@@ -352,7 +352,7 @@ def test_very_large_problems_and_costs_are_out_of_reach() -> None:
     )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=8), st.integers(1, 60), st.integers(0, 60))
 def test_a_larger_budget_does_all_that_a_smaller_one_does(
     tried: list[int], budget: int, more: int

@@ -142,7 +142,7 @@ def least_cost(problem: Problem, order: Order, step: IntArray) -> int | None:
     return None
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(pixels_only(), st.data())
 def test_no_choice_of_kept_pixels_is_cheaper(
     drawn: tuple[Problem, Order, IntArray], data: st.DataObject
@@ -173,7 +173,7 @@ def schedules(draw: st.DrawFn, problem: Problem) -> tuple[Order, IntArray, int]:
     return order, step, draw(st.integers(0, problem.exists.count))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(problems(), st.data())
 def test_every_operation_has_its_place_in_an_order(problem: Problem, data: st.DataObject) -> None:
     order, step, _ = data.draw(schedules(problem))
@@ -195,7 +195,7 @@ def test_every_operation_has_its_place_in_an_order(problem: Problem, data: st.Da
     assert (np.diff(step) >= 0).all(), "steps follow the order"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(problems(), st.data())
 def test_more_memory_never_costs_more(problem: Problem, data: st.DataObject) -> None:
     order, step, residents = data.draw(schedules(problem))
@@ -210,7 +210,7 @@ def test_more_memory_never_costs_more(problem: Problem, data: st.DataObject) -> 
     assert costs[-1] < float("inf"), "where everything fits, every order does"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(problems(), st.data())
 def test_every_schedule_is_a_plan_that_the_rules_accept_at_its_cost(
     problem: Problem, data: st.DataObject
@@ -224,7 +224,7 @@ def test_every_schedule_is_a_plan_that_the_rules_accept_at_its_cost(
     assert_accepted(problem, found)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(pixels_only())
 def test_a_schedule_with_just_enough_memory_is_accepted(
     drawn: tuple[Problem, Order, IntArray],
@@ -248,7 +248,7 @@ def assert_accepted(problem: Problem, found: Schedule) -> int:
     return verdict.counts.peak
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(problems(), st.data())
 def test_a_schedule_that_cannot_beat_the_best_is_left_out_and_no_other(
     problem: Problem, data: st.DataObject
@@ -262,7 +262,7 @@ def test_a_schedule_that_cannot_beat_the_best_is_left_out_and_no_other(
     assert again.cost == found.cost
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(1, 9).flatmap(splits))
 def test_drawn_groups_partition(groups: tuple[tuple[int, int], ...]) -> None:
     assert all(a < b for a, b in groups)

@@ -163,7 +163,7 @@ LAYERS = st.builds(
 
 
 @pytest.mark.usefixtures("compiled")
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(LAYERS, st.integers(0, 4), st.integers(1, 30))
 def test_under_a_budget_more_memory_never_gives_a_longer_duration(
     case: dict[str, object], step: int, start: int
@@ -178,7 +178,7 @@ BUDGETS = (1, 4, 16)
 
 
 @pytest.mark.usefixtures("compiled")
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=4, deadline=None)
 @example(
     # The first free plan is shorter than those of a longer ranking.
     {
@@ -199,7 +199,7 @@ def test_more_budget_never_gives_a_longer_duration(case: dict[str, object], more
     assert durations == sorted(durations, reverse=True)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=16, deadline=None)
 @given(LAYERS, st.integers(0, 80))
 def test_every_reported_plan_is_accepted_by_both_readings(
     tmp_path_factory: pytest.TempPathFactory, case: dict[str, object], more: int
@@ -349,7 +349,7 @@ def test_plans_on_the_way_are_known_without_their_schedules_which_can_be_made_ag
     13,
     0,
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_the_last_resort_is_a_valid_plan_wherever_there_is_one(
     layer: Layer, precision: Precision, memory: int, macs: int
 ) -> None:

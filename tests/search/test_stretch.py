@@ -1,10 +1,15 @@
 """Steps taken apart: the same transfers in more steps, each of which may do less."""
 
 from collections import Counter
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from offloadasp.asp.overlay import Overlay
+from offloadasp.asp.rules import rules_in_force
 from offloadasp.judge.simulator import simulate
+from offloadasp.limits.clock import Clock
 from offloadasp.model.instance import Layer
 from offloadasp.model.plan import Plan
 from offloadasp.search.baselines import strategy_of
@@ -43,3 +48,23 @@ def test_no_step_does_more_than_it_may(seed: int) -> None:
     assert not moves(apart, *loads).keys() & moves(apart, *writes).keys()
     alone = Stretch(apart=True, alone=True).of(plan)
     assert not moves(alone, "compute").keys() & moves(alone, *loads, *writes).keys()
+
+
+def test_what_is_loaded_a_step_ahead_finds_room_where_all_steps_are_taken_apart(
+    tmp_path: Path,
+) -> None:
+    """A step that only frees goes before the one that loads, however full the memory is."""
+    path = tmp_path / "rule.lp"
+    path.write_text("occupies(B, T, Bytes) :- load(B, T + 1), block(B, Bytes), step(T).")
+    rules = Overlay(rules_in_force(None, [path]).edit, ("duration",))
+    broken = 0
+    for seed in range(6):
+        plan = random_plan(problem(LAYER), seed)
+        full = replace(plan, problem=problem(LAYER, memory=plan.counts.peak))
+        as_it_is = rules.read(full, Clock())
+        apart = rules.read(Stretch(apart=True).of(full), Clock())
+        assert as_it_is is not None
+        assert apart is not None
+        assert apart.obeys
+        broken += not as_it_is.obeys
+    assert broken > 2

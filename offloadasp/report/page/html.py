@@ -38,12 +38,14 @@ def page(entries: Sequence[Entry], references: Sequence[Reference], plotly: str)
     """
     layer = entries[0].strategy.instance.layer
     output = "x".join(map(str, layer.output_shape))
+    ruled = any(entry.strategy.rules is not None for entry in entries)
     everything = [*(entry.reference for entry in entries), *references]
     template = Environment(autoescape=True, trim_blocks=True, undefined=StrictUndefined)
     return template.from_string(_asset("page.html")).render(
         name=", ".join(dict.fromkeys(entry.strategy.instance.name for entry in entries)),
         lead=f"Input {layer_words(layer)}; output {output}.",
-        entries=[shown(entry) for entry in entries],
+        entries=[shown(entry, ruled=ruled) for entry in entries],
+        ruled=ruled,
         summary=summary(entries),
         compared=compared(everything),
         version=__version__,

@@ -9,12 +9,14 @@ from offloadasp.judge.certificate import Proof
 from offloadasp.judge.simulator import Books, Replay
 from offloadasp.model.instance import Described, ResolvedInstance
 from offloadasp.model.objectives import gap
-from offloadasp.model.strategy import Ranked, Strategy
+from offloadasp.model.strategy import Ranked, RulesRecord, Strategy
 from offloadasp.report.text.certificate import proof_sentences
 from offloadasp.report.text.false_statements import simulator_text
 from offloadasp.report.text.words import (
+    NONE_PROVED,
     accelerator_words,
     amount,
+    breaches_words,
     by_kind,
     cycles,
     decomposition_words,
@@ -87,16 +89,29 @@ class Shown:
     capacity: str
 
 
-def shown(entry: Entry) -> Shown:
-    """Return the figures and sentences of a strategy."""
+def shown(entry: Entry, *, ruled: bool = False) -> Shown:
+    """Return the figures and sentences of a strategy.
+
+    Parameters
+    ----------
+    ruled
+        Whether another strategy of the page was found under edited rules, which this one may break.
+    """
     strategy, replay = entry.strategy, entry.replay
     verdict, tone = "NOT VERIFIED", "bad"
     if replay.verified:
         verdict, tone = strategy.status, "good" if strategy.status == "optimal" else "open"
+    if replay.verified and ruled and strategy.rules is None:
+        verdict += " by the shipped rules alone"
+    bound: tuple[tuple[str, str, str], ...] = (("lower bound", NONE_PROVED, ""),)
+    if strategy.lower_bound or not strategy.duration:
+        bound = (
+            ("lower bound", *_grouped(cycles(strategy.lower_bound))),
+            ("gap", *_grouped(percent(gap(strategy.duration, strategy.lower_bound)))),
+        )
     figures = (
         ("duration", *_grouped(cycles(replay.duration))),
-        ("lower bound", *_grouped(cycles(strategy.lower_bound))),
-        ("gap", *_grouped(percent(gap(strategy.duration, strategy.lower_bound)))),
+        *bound,
         ("peak memory", *_grouped(plural(replay.peak_memory, "byte"))),
     )
     capacity = plural(strategy.instance.accelerator.memory, "byte")
@@ -119,11 +134,23 @@ def _violations(replay: Replay) -> list[str]:
 
 def summary(entries: Sequence[Entry]) -> list[tuple[str, list[str]]]:
     """Return the rows of a table with a column a strategy: title, and a text for each."""
-    columns = [_rows(entry) for entry in entries]
-    return [(cells[0][0], [text for _, text in cells]) for cells in zip(*columns, strict=True)]
+    ruled = any(entry.strategy.rules is not None for entry in entries)
+    columns = [_rows(entry, ruled=ruled) for entry in entries]
+    rows = [(cells[0][0], [text for _, text in cells]) for cells in zip(*columns, strict=True)]
+    return [(title, texts) for title, texts in rows if set(texts) != {"-"}]
 
 
-def _rows(entry: Entry) -> list[tuple[str, str]]:
+def _ruled(rules: RulesRecord | None) -> list[tuple[str, str]]:
+    """Return the rules that a strategy was found under, and what one found without them breaks."""
+    if rules is None:
+        alone = "the shipped ones alone: under the rules of the other files it may be no plan"
+        return [("rules", alone), ("without them", "-")]
+    broken = breaches_words(rules)
+    without = f"the plan breaks {broken}: it is none under these rules" if broken else "-"
+    return [("rules", rules_words(rules)), ("without them", without)]
+
+
+def _rows(entry: Entry, *, ruled: bool) -> list[tuple[str, str]]:
     strategy, replay = entry.strategy, entry.replay
     instance = strategy.instance
     loads, writes = replay.loads, replay.writes
@@ -134,7 +161,7 @@ def _rows(entry: Entry) -> list[tuple[str, str]]:
         ("file", entry.file),
         ("accelerator", accelerator_words(instance.accelerator)),
         ("decomposition", decomposition_words(instance.decomposition)),
-        *([] if rules is None else [("rules", rules_words(rules))]),
+        *(_ruled(rules) if ruled else []),
         ("minimised", "; ".join(_minimised(instance, part) for part in strategy.ranking)),
         ("duration", f"{cycles(replay.duration)} replayed, {cycles(strategy.duration)} stated"),
         ("steps", f"{plural(replay.compute_steps, 'compute action')}{more}"),

@@ -17,6 +17,8 @@ from offloadasp.report.text.screen import console, show_rows
 from offloadasp.report.text.table import show_table
 from offloadasp.report.text.words import (
     BASELINES,
+    NONE_PROVED,
+    breaches_words,
     cycles,
     decomposition_words,
     layer_words,
@@ -57,7 +59,7 @@ def show_comparison(strategy: Strategy, scope: str, rows: Sequence[Row]) -> None
         screen,
         [
             ("layer", layer_words(instance.layer)),
-            ("lower bound", f"{cycles(bound)}, for {scope}"),
+            ("lower bound", f"{cycles(bound)}, for {scope}" if bound else NONE_PROVED),
             ("found", f"{strategy.status}; {decomposition_words(instance.decomposition)}"),
             *([("rules", rules_words(strategy.rules))] if strategy.rules is not None else []),
         ],
@@ -78,6 +80,9 @@ def show_comparison(strategy: Strategy, scope: str, rows: Sequence[Row]) -> None
         screen.print(f"Perfect overlap of the first row's transfers: {perfect} cycles.")
     # Under rules of the user the plain orders, which may break them, are not looked for.
     wanted = () if strategy.rules is not None else [name for name in BASELINES if name != "shipped"]
+    broken = "" if strategy.rules is None else breaches_words(strategy.rules)
+    if broken:
+        screen.print(Text(f"The plan without your rules breaks {broken}."))
     for name in (name for name in wanted if name not in there):
         screen.print(f"No strategy of the kind '{BASELINES[name]}' was found in time.")
 
@@ -90,7 +95,7 @@ def comparison_object(strategy: Strategy, scope: str, rows: Sequence[Row]) -> di
         "status": strategy.status,
         "lower_bound": exact_number(bound),
         "bound_holds_for": scope,
-        **({} if strategy.rules is None else {"rules": strategy.rules.model_dump(mode="json")}),
+        **({} if strategy.rules is None else {"rules": strategy.rules.described}),
         "strategies": {row.name: _object(row, bound, strategy) for row in rows},
         **_perfect(strategy, rows[0]),
     }

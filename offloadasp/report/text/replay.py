@@ -20,7 +20,7 @@ from offloadasp.report.text.false_statements import (
     simulator_text,
 )
 from offloadasp.report.text.screen import Rows, console, show_rows
-from offloadasp.report.text.summary import moved_object, moved_rows
+from offloadasp.report.text.summary import moved_object, moved_rows, rules_rows
 from offloadasp.report.text.table import aligned
 from offloadasp.report.text.words import (
     amount,
@@ -78,7 +78,10 @@ def show_audit(strategy: Strategy, found: Verdict) -> None:
             (f"of {objective_words(proof.name)}", _bound_words(strategy, proof))
             for proof in found.proofs
         ]
-    show_rows(screen, [*head, ("check.lp", rules), *_users_rows(found), *bounds])
+    show_rows(
+        screen,
+        [*head, ("check.lp", rules), *rules_rows(strategy), *_users_rows(found), *bounds],
+    )
     counted = {"check.lp": found.by_rules.measured, "the simulator": found.replay.measured}
     false = _false(strategy, found.replay, counted)
     rows = [(f.step, f.rule, f.block, ", ".join(f.readings)) for f in found.findings]
@@ -127,7 +130,7 @@ def _users_object(strategy: Strategy, found: Verdict) -> dict[str, Any]:
     users = found.users
     if strategy.rules is None and users.obeyed is None:
         return {}
-    recorded = None if strategy.rules is None else strategy.rules.model_dump(mode="json")
+    recorded = None if strategy.rules is None else strategy.rules.described
     rules = {"rules": recorded} if recorded else {}
     return {**rules, "rules_obeyed": users.obeyed, "rules_not_checked": list(users.unchecked)}
 

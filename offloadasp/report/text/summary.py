@@ -19,7 +19,9 @@ from offloadasp.report.text.screen import Rows, console, show_path, show_rows
 from offloadasp.report.text.table import show_table
 from offloadasp.report.text.words import (
     BASELINES,
+    NONE_PROVED,
     amount,
+    breaches_words,
     by_kind,
     cycles,
     decomposition_words,
@@ -55,6 +57,9 @@ def show_run(result: Result, instance: Instance, *, edited: bool, written: bool 
         ("numeric check", _verified(result.replay)),
         ("seconds", ", ".join(f"{name} {value:.1f}" for name, value in result.seconds.items())),
     ]
+    if result.kept is not None:
+        kept = f"{cycles(result.kept.duration)} under the shipped rules"
+        rows.append(("earlier file", f"{kept}; kept as {result.kept.path.name}"))
     show_rows(screen, rows)
     if written:
         show_path(screen, "strategy", str(result.path), rows)
@@ -70,8 +75,16 @@ def show_run(result: Result, instance: Instance, *, edited: bool, written: bool 
         print(f"\n{dumps(result.strategy)}", end="")
 
 
-def run_object(result: Result, *, edited: bool, written: bool = True) -> dict[str, Any]:
-    """Return the summary as JSON; with the strategy itself if its file could not be written."""
+def run_object(
+    result: Result, notes: Sequence[str] = (), *, edited: bool, written: bool = True
+) -> dict[str, Any]:
+    """Return the summary as JSON; with the strategy itself if its file could not be written.
+
+    Parameters
+    ----------
+    notes
+        What is odd about the rules.
+    """
     strategy, answer, replay = result.strategy, result.answer, result.replay
     decomposition = strategy.instance.decomposition
     return {
@@ -89,10 +102,12 @@ def run_object(result: Result, *, edited: bool, written: bool = True) -> dict[st
         "decomposition": decomposition.model_dump(mode="json"),
         "seconds": {name: round(value, 3) for name, value in result.seconds.items()},
         "strategy": str(result.path) if written else None,
+        **({} if result.kept is None else {"kept": str(result.kept.path)}),
         "method": answer.method,
         "scope": answer.scope,
         "edited": edited,
         **rules_object(strategy),
+        **({"notes": list(notes)} if notes else {}),
         "interrupted": result.interrupted,
         "certificate": strategy.certificate,
         **({} if written else {"unwritten": json.loads(dumps(strategy))}),
@@ -168,12 +183,14 @@ def rules_rows(strategy: Strategy) -> Rows:
     """Return a row that says what kind of edit the rules are; none where no rule differs."""
     if strategy.rules is None:
         return []
-    return [("rules", rules_words(strategy.rules))]
+    rows: Rows = [("rules", rules_words(strategy.rules))]
+    broken = breaches_words(strategy.rules)
+    return [*rows, ("without them", f"the plan breaks {broken}")] if broken else rows
 
 
 def rules_object(strategy: Strategy) -> dict[str, Any]:
     """Return what a strategy says of its rules as JSON; empty where no rule differs."""
-    return {} if strategy.rules is None else {"rules": strategy.rules.model_dump(mode="json")}
+    return {} if strategy.rules is None else {"rules": strategy.rules.described}
 
 
 def _output(instance: Instance) -> str:
@@ -194,6 +211,8 @@ def _bound(result: Result, instance: Instance, *, edited: bool) -> Rows:
     strategy, scope = result.strategy, scope_words(instance.choice)
     if edited and result.answer.scope:
         scope = result.answer.scope
+    if not strategy.lower_bound and strategy.duration:
+        return [("lower bound", NONE_PROVED)]
     return [
         ("lower bound", cycles(strategy.lower_bound)),
         ("gap", percent(result.gap)),
@@ -221,6 +240,8 @@ def _objectives(described: Described, claims: Sequence[Claim]) -> Rows:
         else:
             least = amount(described, claim.objective, claim.lower_bound)
             words += f"at least {least}{given}, gap {percent(claim.gap)}"
+            if not claim.lower_bound:
+                words = f"{objective_words(claim.objective)}: {value}, no bound proved"
         rows.append(("then" if k else "objective", words))
     return rows
 

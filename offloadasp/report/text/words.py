@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from fractions import Fraction
 
-from offloadasp.base.messages import plural
+from offloadasp.base.messages import in_steps, plural
 from offloadasp.model.instance import Accelerator, Choice, Described, Layer, Resolved, exact_number
 from offloadasp.model.objectives import OBJECTIVES
 from offloadasp.model.strategy import RulesRecord
@@ -19,6 +19,9 @@ BASELINES = {
     "shipped": "without your rules",
 }
 """The baselines by the names of their traversals, no reuse, and other plans to compare with."""
+
+NONE_PROVED = "none proved"
+"""Stands for a lower bound of 0."""
 
 _KINDS = {
     "restriction": "a restriction: they only forbid, so all lower bounds hold",
@@ -162,6 +165,12 @@ def rules_words(rules: RulesRecord) -> str:
     if len(places) > _LISTED_STATEMENTS:
         listed += f" and {len(places) - _LISTED_STATEMENTS} more"
     return f"{_KINDS[rules.kind]} ({listed})"
+
+
+def breaches_words(rules: RulesRecord) -> str:
+    """Return which rules the plan breaks that was found without them; empty if none is known."""
+    broken = rules.shipped_breaks or ()
+    return ", and ".join(in_steps(one.rule, one.steps) for one in broken)
 
 
 def error_words(error: int | float, tolerance: int | float) -> str:

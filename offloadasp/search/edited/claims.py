@@ -2,17 +2,19 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 from offloadasp.asp.kinds import Edit
 from offloadasp.asp.levels import name_at, value_at
 from offloadasp.asp.rules import Rules
 from offloadasp.bounds import lower_bound, verify_certificate
+from offloadasp.bounds.argument import Quantity
 from offloadasp.model.claim import Claim
 from offloadasp.model.instance import Instance
-from offloadasp.model.objectives import DURATION, EDITED, PEAK, is_linear, prices_of
+from offloadasp.model.objectives import DURATION, EDITED, PEAK, Prices, is_linear, prices_of
 from offloadasp.model.plan import Plan
 from offloadasp.model.problem import CLINGO_LIMIT, Problem
 from offloadasp.model.semantics import SERIAL
@@ -37,6 +39,8 @@ class Levels:
     rules: Rules
     names: tuple[str, ...]
     proofs: Sequence[Proven]
+    # By priority: a bound takes up to seconds, and each plan asks for it.
+    _unchanged: dict[int, tuple[Fraction, dict[str, Any]]] = field(default_factory=dict, init=False)
 
     @property
     def _edit(self) -> Edit:
@@ -155,12 +159,29 @@ class Levels:
         whole = whole_of(self.instance, prices, plan.problem.accelerator.memory)
         return min(plan.duration, verify_certificate(whole.within(whole.memory), first.certificate))
 
-    @property
+    @cached_property
     def _shipped_certificate(self) -> dict[str, Any]:
         """What proves the shipped bounds without any search."""
-        prices = prices_of(DURATION, self.instance)
+        return self._certificate(DURATION, prices_of(DURATION, self.instance))
+
+    def _certificate(self, name: str, prices: Prices) -> dict[str, Any]:
+        """Return what proves a bound of an objective at its prices, or at some of them.
+
+        The shipped search's own certificate is taken where there is one: another takes time.
+        """
+        if name in self.names and prices == prices_of(name, self.instance):
+            proof = self._unconditional(self.proofs[self.names.index(name)])
+            if not proof.given:
+                return {str(q): proof.certificate[q] for q in Quantity if q in proof.certificate}
         whole = whole_of(self.instance, prices, self.instance.accelerator.memory)
         return lower_bound(whole.within(whole.memory)).certificate
+
+    @staticmethod
+    def _unconditional(proof: Proven) -> Proven:
+        """Return what is proved whatever the earlier objectives are."""
+        while proof.otherwise is not None and proof.given:
+            proof = proof.otherwise
+        return proof
 
     def _proof(self, name: str, values: Mapping[int, Fraction]) -> Proven:
         """Return the shipped proof of an objective, for the values of those before it."""
@@ -169,9 +190,7 @@ class Levels:
         before = self.names[:place]
         if all(map(self.untouched, before)):
             return proof.where({other: values[self.priorities[other]] for other in before})
-        while proof.otherwise is not None and proof.given:
-            proof = proof.otherwise
-        return proof
+        return self._unconditional(proof)
 
     def _bound(
         self, problem: Problem, name: str | None, priority: int, least: Mapping[int, int]
@@ -184,9 +203,15 @@ class Levels:
         kept = None if name is None or not is_linear(name) else self._edit.kept(name)
         if name is None or not kept:
             return self.fixed(priority), self._shipped_certificate
-        prices = prices_of(name, self.instance)
-        whole = whole_of(self.instance, prices.only(kept), problem.accelerator.memory)
-        whole = whole.within(whole.memory)
-        certificate = lower_bound(whole).certificate
+        if priority not in self._unchanged:
+            self._unchanged[priority] = self._bound_of(name, kept)
+        return self._unchanged[priority]
+
+    def _bound_of(self, name: str, kept: frozenset[str]) -> tuple[Fraction, dict[str, Any]]:
+        """Bound an objective by those of its terms that are left."""
+        prices = prices_of(name, self.instance).only(kept)
+        certificate = self._certificate(name, prices)
+        whole = whole_of(self.instance, prices, self.instance.accelerator.memory)
         unchanged = {"objective": name, "prices": sorted(kept)}
-        return verify_certificate(whole, certificate), {**certificate, "unchanged": unchanged}
+        value = verify_certificate(whole.within(whole.memory), certificate)
+        return value, {**certificate, "unchanged": unchanged}

@@ -56,7 +56,7 @@ def impossible(instance: Instance, edit: Edit) -> Statement | None:
     if not wanted:
         return None
     control = clingo.Control(logger=lambda *_: None)
-    problem = problem_of(instance, _coarsest(instance))
+    problem = problem_of(instance, coarsest(instance))
     texts = [shipped_source(name).text for name in STATIC]
     control.add("base", [], "\n".join([facts(problem, 1, exact=True), *texts, _ACTIONS]))
     with clingo.ast.ProgramBuilder(control) as builder:
@@ -70,7 +70,7 @@ def impossible(instance: Instance, edit: Edit) -> Statement | None:
     return wanted[broken[0].arguments[0].number] if broken else None
 
 
-def _coarsest(instance: Instance) -> Resolved:
+def coarsest(instance: Instance) -> Resolved:
     """Return the decomposition whose blocks and operations all others have, by their names."""
     layer, tile = instance.layer, instance.choice.tile
     return Resolved(

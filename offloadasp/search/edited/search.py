@@ -10,16 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
-from clingo import SymbolType
-from clingo.ast import ASTType
-
 from offloadasp.asp.kinds import Kind
-from offloadasp.asp.overlay import Overlay, Reading, in_range
+from offloadasp.asp.overlay import Broken, Overlay, Reading
 from offloadasp.asp.rules import Rules, require_sound
 from offloadasp.asp.solving import Outcome, plan_of_model
-from offloadasp.asp.statements import nodes
 from offloadasp.base.errors import InfeasibleError, NoStrategyError
-from offloadasp.base.messages import plural
+from offloadasp.base.messages import in_steps, plural
 from offloadasp.limits.clock import Clock
 from offloadasp.model.claim import Claim
 from offloadasp.model.instance import Instance
@@ -28,12 +24,13 @@ from offloadasp.model.plan import Plan
 from offloadasp.model.problem import problem_of
 from offloadasp.search.answer import Answer
 from offloadasp.search.construct.decompose import scope
+from offloadasp.search.edited.at_once import at_once
 from offloadasp.search.edited.claims import Levels
 from offloadasp.search.edited.complete import CompleteSearch, named
 from offloadasp.search.edited.impossible import impossible
+from offloadasp.search.edited.reader import Obedient, Reader
 from offloadasp.search.edited.repair import Repair
 from offloadasp.search.edited.starts import starts
-from offloadasp.search.edited.stretch import Stretch, stretches
 from offloadasp.search.effort import Effort
 from offloadasp.search.lexicographic.lexicographic import Lexicographic
 from offloadasp.search.overlap.pipelined import pipelined
@@ -42,31 +39,13 @@ from offloadasp.search.overlap.split import serial_instance, serial_of
 from offloadasp.search.pool import Listener, Offer, Status
 from offloadasp.search.question import question_of
 from offloadasp.search.size_limits import require_feasible
-from offloadasp.search.source import Baseline, Obeying, Pipelined, Source, UnderRules
+from offloadasp.search.source import Baseline, Obeying, Pipelined, UnderRules
 
 # Shares of the time for the shipped search: until the rules first see a plan, and, where they have
 # nothing against it, of the rest.
 _FIRST, _MORE = 0.12, 0.92
 # The same where the rules minimise something else; and for plans of other orders, of the rest.
 _FIRST_REPRICED, _OTHERS, _OTHERS_SMALL = 0.3, 0.5, 0.15
-# Steps that a message names.
-_NAMED = 4
-
-
-@dataclass(frozen=True)
-class Obedient:
-    """A plan and what the rules in force say of it.
-
-    Attributes
-    ----------
-    change
-        What was changed so that it obeys, in a reader's words.
-    """
-
-    plan: Plan
-    source: Source
-    reading: Reading
-    change: str = ""
 
 
 @dataclass
@@ -77,8 +56,12 @@ class EditedSearch:
     ----------
     names
         Objectives, distinct, the one that matters most first.
-    best
-        The plan that breaks least, and costs least of those.
+    reader
+        Knows the plan that breaks least.
+    shipped, shipped_breaks
+        The answer of the shipped search, and what its plan breaks.
+    excluded
+        What a complete search showed that there is not.
     """
 
     instance: Instance
@@ -86,9 +69,11 @@ class EditedSearch:
     effort: Effort
     names: tuple[str, ...] = (DURATION,)
     tell: Listener = lambda _: None
-    best: Obedient | None = field(default=None, init=False)
     shipped: Answer | None = field(default=None, init=False)
+    shipped_breaks: tuple[Broken, ...] = field(default=(), init=False)
+    levels: Levels | None = field(default=None, init=False)
     excluded: str = field(default="", init=False)
+    reader: Reader = field(init=False)
 
     def run(self) -> Answer:
         """Search for the best strategy under the rules in force.
@@ -107,7 +92,8 @@ class EditedSearch:
         if self.rules.kind == Kind.REDEFINITION:
             return complete.run()
         self._require_possible()
-        self.overlay = Overlay(self.rules.edit, self.names, self._overlaps)
+        overlay = Overlay(self.rules.edit, self.names, self._overlaps)
+        self.reader = Reader(named(self.rules), overlay, self.effort, self._report)
         self._begin()
         small = complete.in_reach
         if self._open and not self._loose:
@@ -128,11 +114,21 @@ class EditedSearch:
         require_feasible(problem_of(self.instance, scope(self.instance)))
         culprit = impossible(self.instance, self.rules.edit)
         if culprit is not None:
-            without = "under the shipped rules" if self.rules.edited_in_folder else "without them"
-            raise InfeasibleError(
-                f"infeasible under your {named(self.rules)}; feasible {without}: "
-                f"{culprit.place} forbids what every strategy does"
+            raise self._infeasible(f"{culprit.place} forbids what every strategy does")
+        # With overlap, what a compute action needs was loaded in an earlier step.
+        crowd = None if self._overlaps else at_once(self.instance, self.rules.edit)
+        if crowd is not None:
+            places = [one.place for one in crowd.statements]
+            raise self._infeasible(
+                f"{' and '.join(places)} {'asks' if len(places) == 1 else 'ask'} for more bytes on "
+                f"chip in the {crowd.which} compute action than the memory holds"
             )
+
+    def _infeasible(self, why: str) -> InfeasibleError:
+        without = "under the shipped rules" if self.rules.edited_in_folder else "without them"
+        return InfeasibleError(
+            f"infeasible under your {named(self.rules)}; feasible {without}: {why}"
+        )
 
     # --- The shipped search ---
 
@@ -159,17 +155,27 @@ class EditedSearch:
 
     def _take(self, answer: Answer) -> None:
         """Read the plans of a shipped search; take them apart where they break rules."""
-        if self.shipped is None or _values(answer) <= _values(self.shipped):
+        best = self.shipped is None or _values(answer) <= _values(self.shipped)
+        if best:
             self.shipped = answer
         offer = Offer(answer.plan, answer.source)
-        reading = self._read(offer)
+        reader = self.reader
+        reading = reader.read(offer)
+        if best:
+            self.shipped_breaks = () if reading is None else reading.broken
         if reading is None or reading.obeys:
             return
-        self._take_apart(offer, reading)
-        if not self._obeyed:
+        if not reader.obeyed:
             for name, plan in answer.baselines.items():
-                if self._read(Offer(plan, Baseline(name))) is None or self._late:
-                    return
+                if reader.read(Offer(plan, Baseline(name))) is None or reader.late:
+                    break
+        reader.take_apart(offer, reading)
+        reader.reorder(offer, lambda: self._loose or not self._open)
+
+    @property
+    def best(self) -> Obedient | None:
+        """The plan that breaks least, and costs least of those."""
+        return self.reader.best
 
     @property
     def _loose(self) -> bool:
@@ -187,50 +193,6 @@ class EditedSearch:
             return True
         return not all(claim.proved for claim in self._claims(self.best))
 
-    # --- Plans read by the rules ---
-
-    def _take_apart(self, offer: Offer, reading: Reading) -> None:
-        """Read what a plan becomes when its steps are taken apart, as long as that helps."""
-        if self._overlaps:
-            return  # what a step loads is of use only to later ones
-        where = self._where(reading)
-        ways = list(stretches(self._numbers, offer.plan))
-        # If nothing is gained where everything is apart, less of it gains nothing either.
-        apart = self._read(replace(offer, plan=ways[-1].of(offer.plan, where)), ways[-1])
-        if apart is None or apart.order()[0] >= reading.order()[0]:
-            return
-        for way in ways:
-            if self._late:
-                return
-            found = self._read(replace(offer, plan=way.of(offer.plan, where)), way)
-            if found is not None and found.obeys:
-                return
-
-    @property
-    def _late(self) -> bool:
-        """Whether to read no more plans now."""
-        clock = self.effort.clock
-        return clock.halted or (clock.expired() and self._obeyed)
-
-    @property
-    def _obeyed(self) -> bool:
-        return self.best is not None and self.best.reading.obeys
-
-    def _read(self, offer: Offer, change: Stretch | str = "") -> Reading | None:
-        if not in_range(offer.plan, self.names):
-            raise NoStrategyError(
-                f"{self.instance.name}: too large to solve under the {named(self.rules)}: what a "
-                "strategy costs leaves clingo's 32-bit integers"
-            )
-        reading = self.overlay.read(offer.plan, self.effort.clock, self.effort.seed)
-        if reading is None:
-            return None
-        if self.best is None or reading.order() < self.best.reading.order():
-            said = change if isinstance(change, str) else "steps taken apart"
-            self.best = Obedient(offer.plan, offer.source, reading, said)
-            self._report()
-        return reading
-
     def _report(self) -> None:
         assert self.best is not None
         broken = sum(one.count for one in self.best.reading.broken)
@@ -239,23 +201,6 @@ class EditedSearch:
             return
         first = self._claims(self.best)[0]
         self.tell(Status(first.value, first.lower_bound, "under your rules"))
-
-    @staticmethod
-    def _where(reading: Reading) -> frozenset[int] | None:
-        """Return the steps in which rules are broken; None if some rule names none."""
-        if any(not one.steps for one in reading.broken):
-            return None
-        return frozenset(step for one in reading.broken for step in one.steps)
-
-    @property
-    def _numbers(self) -> set[int]:
-        """The numbers that the user's rules name: perhaps they limit what a step may do."""
-        found = set()
-        for one in self.overlay.statements:
-            for term in nodes(one.node, ASTType.SymbolicTerm):
-                if term.symbol.type == SymbolType.Number:
-                    found.add(abs(term.symbol.number))
-        return found
 
     # --- Beyond the shipped search's best plan ---
 
@@ -266,9 +211,9 @@ class EditedSearch:
             if part.expired() or not self._open:
                 return
             known = None if self.best is None else self.best.reading.order()[0]
-            reading = self._read(offer)
+            reading = self.reader.read(offer)
             if reading is not None and known and 0 < reading.order()[0] < known:
-                self._take_apart(offer, reading)
+                self.reader.take_apart(offer, reading)
 
     def _repair(self) -> None:
         """Let clingo change windows of steps of the best plan."""
@@ -277,7 +222,7 @@ class EditedSearch:
             return
         self._report()
         repair = Repair(
-            self.overlay,
+            self.reader.overlay,
             best.plan,
             best.reading,
             self._read_changed,
@@ -288,7 +233,7 @@ class EditedSearch:
 
     def _read_changed(self, plan: Plan) -> Reading | None:
         assert self.best is not None
-        return self._read(Offer(plan, self.best.source), "windows of steps changed by clingo")
+        return self.reader.read(Offer(plan, self.best.source), "windows of steps changed by clingo")
 
     def _starts(self) -> Iterator[Offer]:
         assert self.shipped is not None
@@ -331,13 +276,15 @@ class EditedSearch:
         if complete.proved or self.best is None or reading.order() < self.best.reading.order():
             plan = plan_of_model(complete.problem, outcome.symbols)
             source = UnderRules(named(self.rules), complete.exhausted)
-            self.best = Obedient(plan, source, reading)
+            self.reader.keep(Obedient(plan, source, reading))
 
     # --- The answer ---
 
     def _levels(self) -> Levels:
         assert self.shipped is not None
-        return Levels(self.instance, self.rules, self.names, self.shipped.proofs)
+        if self.levels is None or self.levels.proofs is not self.shipped.proofs:
+            self.levels = Levels(self.instance, self.rules, self.names, self.shipped.proofs)
+        return self.levels
 
     def _claims(self, found: Obedient) -> tuple[Claim, ...]:
         return self._levels().claims(found.plan.problem, found.reading.costs)
@@ -367,6 +314,7 @@ class EditedSearch:
             baselines={"shipped": shipped.plan},
             scope=horizon,
             proofs=shipped.proofs,
+            shipped_breaks=self.shipped_breaks,
         )
 
     def _closest(self, best: Obedient | None) -> str:
@@ -375,14 +323,7 @@ class EditedSearch:
         said = said or f"no strategy was found under the {named(self.rules)} within the limits"
         if best is None:
             return said
-        parts = []
-        for one in best.reading.broken:
-            named_steps = [str(step) for step in one.steps[:_NAMED]]
-            if len(one.steps) > _NAMED:
-                named_steps.append(f"{len(one.steps) - _NAMED} more")
-            words = " and ".join(filter(None, [", ".join(named_steps[:-1]), *named_steps[-1:]]))
-            steps = "step" if len(named_steps) == 1 else "steps"
-            parts.append(f"{one.place} in {steps} {words}" if words else f"{one.place}")
+        parts = [in_steps(one.place, one.steps) for one in best.reading.broken]
         return f"{said}; the one that came closest breaks {', and '.join(parts)}"
 
 

@@ -1,0 +1,108 @@
+"""Rules that clingo takes and that do not say what they seem to say get a remark; others do not."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from offloadasp.asp.atoms import Atoms
+from offloadasp.asp.overlay import STEP_AT
+from offloadasp.asp.remarks import remarks
+from offloadasp.asp.rules import rules_in_force
+from offloadasp.asp.vetting.undefined import undefined_words
+from offloadasp.base.resources import encodings_folder
+from offloadasp.model.instance import Layer
+from tests.engines import random_rules
+from tests.engines.plans import problem, random_plan
+
+EXAMPLES = sorted((encodings_folder() / "examples").glob("*.lp"))
+LAYER = Layer(input=(2, 4, 3), kernels=2, kernel_shape=(2, 2), bias=True)
+PIXELS = "#count { R, C, Q : load(pixel(R, C, Q), T) } > 3"
+
+
+def said(folder: Path, text: str) -> list[str]:
+    path = folder / "rule.lp"
+    path.write_text(text)
+    return remarks(rules_in_force(None, [path]).edit)
+
+
+@pytest.mark.parametrize(
+    ("rule", "term"),
+    [
+        (":- load(pixel(R, C), T), T > 0.", "pixel(R, C)"),
+        (":- load(pixle(R, C, Q), T).", "pixle(R, C, Q)"),
+        (":- step(T), not on_chip(kernel(N), T).", "kernel(N)"),
+        (":- step(T), #count { N : load(kernel(N), T) } > 2.", "kernel(N)"),
+        (":- free(output(I, J, N), T).", "output(I, J, N)"),
+        (":- compute(pixel(R, C, Q), T).", "pixel(R, C, Q)"),
+        ("mine(B) :- load(B, T), form(B, T, partly).", "partly"),
+    ],
+)
+def test_a_term_that_no_atom_has_is_remarked_on(tmp_path: Path, rule: str, term: str) -> None:
+    (remark,) = said(tmp_path, f"\n{rule}\n")
+    assert remark.startswith("rule.lp:2: no ")
+    assert f"looks like {term}, so nothing" in remark
+
+
+def test_the_remark_says_what_there_is(tmp_path: Path) -> None:
+    (remark,) = said(tmp_path, ":- free(pixel(R, C), T).")
+    assert remark.endswith("blocks there are kernel(N, Q), pixel(R, C, Q)")
+    (remark,) = said(tmp_path, ":- done(op(I, J), T).")
+    assert remark.endswith("operations there are op(I, J, N, Q)")
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_the_examples_are_not_remarked_on(path: Path) -> None:
+    if path.stem != "tiny.facts":
+        assert remarks(rules_in_force(None, [path]).edit) == []
+
+
+def test_atoms_of_plans_and_random_rules_are_not_remarked_on(tmp_path: Path) -> None:
+    plan = random_plan(problem(LAYER, kernel_groups=2, channel_groups=2), 0)
+    atoms = re.sub(r"\d+", "1", Atoms(plan).text(STEP_AT)).splitlines()
+    assert said(tmp_path, "\n".join(f":- {atom}" for atom in dict.fromkeys(atoms))) == []
+    assert said(tmp_path, "\n".join(map(random_rules.rules, range(20)))) == []
+
+
+def test_terms_of_predicates_and_constants_of_the_user_are_free(tmp_path: Path) -> None:
+    text = "#const first = 0. mine(pixel(1)). :- mine(pixel(X)), load(first, X)."
+    assert said(tmp_path, text) == []
+    assert said(tmp_path, "cost(setup, T, B, 2) :- moved(_, B, T, _).") == []
+
+
+@pytest.mark.parametrize("rule", [f":- {PIXELS}.", f":- memory(M), M > 3, {PIXELS}."])
+def test_a_count_over_all_steps_is_remarked_on(tmp_path: Path, rule: str) -> None:
+    (remark,) = said(tmp_path, rule)
+    assert remark == (
+        "rule.lp:1: T is a variable of the aggregate alone, which counts over all steps together; "
+        "to count in each step, write step(T) beside it"
+    )
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        f":- step(T), {PIXELS}.",
+        f":- computing(T'), T' > 3, {PIXELS}.",
+        ":- #count { T : load(pixel(0, 0, 0), T) } < 9.",
+        ":- #sum { Bytes, B, T : moved(load, B, T, Bytes) } > 99.",
+        f"many :- {PIXELS}.",
+    ],
+)
+def test_a_count_that_may_be_meant_is_not_remarked_on(tmp_path: Path, rule: str) -> None:
+    assert said(tmp_path, rule) == []
+
+
+def test_an_atom_that_nothing_defines_is_named_plainly() -> None:
+    note = "a/b.lp:3:4-14: info: atom does not occur in any rule head: "
+    known = {("load", 2), ("moved", 4)}
+    assert undefined_words(f"{note}lode(#P0,#X1)", known) == (
+        "a/b.lp:3: lode/2 is defined nowhere; did you mean load/2?"
+    )
+    assert undefined_words(f'{note}-xyz((1,2),f(1,2),"a,b)")', known) == (
+        "a/b.lp:3: -xyz/3 is defined nowhere"
+    )
+    assert undefined_words(f"{note}moved(lod,#P0,#P1,3)", known) == (
+        "a/b.lp:3: nothing derives an atom that looks like moved(lod, _, _, 3)"
+    )
+    assert undefined_words("something else", known) == "something else"
