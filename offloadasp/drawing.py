@@ -60,10 +60,15 @@ def _phases(books: Books) -> Iterator[tuple[str, Fraction, Fraction]]:
             "load": rates.load_cycles * row.loaded,
             "compute": rates.compute_time(row.macs),
         }
+        begins = {"write": now, "load": now, "compute": now}
+        if rates.overlap != "duplex":
+            begins["load"] += lengths["write"]
+        if rates.overlap == "none":
+            begins["compute"] += lengths["write"] + lengths["load"]
         for kind, length in lengths.items():
             if length:
-                yield kind, now, now + length
-                now += length
+                yield kind, begins[kind], begins[kind] + length
+        now += row.cycles
 
 
 def _bars(

@@ -4,7 +4,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from offloadasp.asp.rules import Rules, require_sound
+from offloadasp.asp.rules import Rules
 from offloadasp.base.errors import InputError
 from offloadasp.judge.earlier import beside, better
 from offloadasp.judge.verdict import read, require_verified
@@ -12,9 +12,8 @@ from offloadasp.model.instance import Instance
 from offloadasp.model.objectives import DURATION
 from offloadasp.model.strategy import Strategy, save
 from offloadasp.result import Kept, Result, UnwrittenError, strategy_of
-from offloadasp.search.edited.search import EditedSearch
+from offloadasp.search.answering import answer_of
 from offloadasp.search.effort import Effort
-from offloadasp.search.lexicographic.lexicographic import Lexicographic
 from offloadasp.search.pool import Listener
 
 
@@ -37,10 +36,7 @@ def run(
         The file cannot be written; the result comes with the error.
     """
     # Search for a plan, and for a proof that none is better.
-    if rules.added and not rules.edited:
-        require_sound(rules, names)
-    search = EditedSearch if rules.edited else Lexicographic
-    answer = search(instance, rules if rules.edited else rules.shipped, effort, names, tell).run()
+    answer = answer_of(instance, rules, effort, names, tell)
     strategy = strategy_of(answer, rules.record)
     # A better file of an earlier run counts; a budget promises the same file each time.
     path = None if out is None else out / f"{instance.name}.strategy.json"

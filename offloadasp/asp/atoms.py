@@ -10,6 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
+from offloadasp.asp.facts import scaled_times
 from offloadasp.base.arrays import IntArray
 from offloadasp.model.plan import Plan
 
@@ -24,7 +25,7 @@ Ranges = Sequence[tuple[int, int]]
 
 @dataclass(frozen=True)
 class Atoms:
-    """The atoms of a valid plan in the serial semantics, by predicate.
+    """The atoms of a valid plan, by predicate.
 
     Attributes
     ----------
@@ -77,6 +78,7 @@ class Atoms:
             "computing": self._computing,
             "active": self._active,
             "moved": self._moved,
+            "waits": self._waits,
         }
 
     @property
@@ -173,6 +175,10 @@ class Atoms:
             yield f"occupies({name},@,{sizes[name]})", a, b
         for name, a, b, _, size in self.forms():
             yield f"occupies({name},@,{size})", a, b
+        if self.plan.problem.semantics.overlaps:
+            for action, name, t, size in self._moved_outputs():
+                if action == "write":
+                    yield f"occupies({name},@,{size})", t, t
 
     @cached_property
     def sizes(self) -> dict[str, int]:
@@ -206,17 +212,31 @@ class Atoms:
         yield "active(@)", 1, self._steps
 
     def _moved(self) -> Iterator[Pattern]:
-        problem, sizes, plan = self.plan.problem, self.sizes, self.plan
         for name, a, _ in self.inputs:
-            yield f"moved(load,{name},@,{sizes[name]})", a, a
+            yield f"moved(load,{name},@,{self.sizes[name]})", a, a
+        for action, name, t, size in self._moved_outputs():
+            yield f"moved({action},{name},@,{size})", t, t
+
+    def _moved_outputs(self) -> Iterator[tuple[str, str, int, int]]:
+        """Yield what is done to output blocks, their names, the step, and their bytes then."""
+        problem, plan = self.plan.problem, self.plan
         tables = (
             ("load", plan.load_partial_sums, problem.partial_bytes),
             ("write", plan.write_outputs, problem.output_bytes),
             ("write", plan.write_partial_sums, problem.partial_bytes),
         )
-        for action, rows, sizes_ in tables:
+        for action, rows, sizes in tables:
             for t, n, i, j in rows.tolist():
-                yield f"moved({action},output({i},{j},{n}),@,{sizes_[n]})", t, t
+                yield action, f"output({i},{j},{n})", t, int(sizes[n])
+
+    def _waits(self) -> Iterator[Pattern]:
+        """Yield the powers of two that add up to the scaled cycles that each step waits."""
+        unit = scaled_times(self.plan.problem).unit
+        for t, wait in enumerate(self.plan.waits(), start=1):
+            scaled = int(wait / unit)
+            for k in range(scaled.bit_length()):
+                if scaled >> k & 1:
+                    yield f"waits(@,{1 << k})", t, t
 
 
 def _lines(pattern: str, first: int, last: int, ranges: Ranges | None) -> Iterator[str]:

@@ -8,25 +8,63 @@ from fractions import Fraction
 from offloadasp.model.objectives import OBJECTIVES, is_linear, prices_of
 from offloadasp.model.problem import CLINGO_LIMIT, Problem
 
+# All waits of a strategy, scaled, must stay well below clingo's 32 bits.
+_MOST_WAITS = 2**28
+
 
 @dataclass(frozen=True)
 class Scale:
-    """Prices as coprime integers: the cost of a plan is ``unit`` × the rules' cost."""
+    """Prices as coprime integers: the cost of a plan is ``unit`` × the rules' cost.
+
+    ``wait`` is that of a scaled cycle (`scaled_times`) that a step waits for transfers beside its
+    compute action.
+    """
 
     load: int
     write: int
     compute: int
     unit: Fraction
+    wait: int = 0
 
 
 def scale_of(problem: Problem) -> Scale:
     """Scale the prices of a problem to integers without a common factor, exactly."""
-    prices = problem.prices.each
-    denominator = math.lcm(*(price.denominator for price in prices))
-    integers = [int(price * denominator) for price in prices]
+    prices = problem.prices
+    wait = prices.wait * scaled_times(problem).unit if prices.wait else Fraction(0)
+    (load, write, compute, scaled_wait), unit = _coprime(*prices.each, wait)
+    return Scale(load, write, compute, unit, scaled_wait)
+
+
+@dataclass(frozen=True)
+class Times:
+    """Cycles as coprime integers: a byte loaded, one written, a compute action, and a window.
+
+    A window is one channel of one kernel at one position. ``unit`` is one scaled cycle in cycles.
+    """
+
+    load: int
+    write: int
+    compute: int
+    window: int
+    unit: Fraction
+
+
+def scaled_times(problem: Problem) -> Times:
+    """Scale the rates of a problem's accelerator to integers without a common factor, exactly."""
+    rates, (height, width) = problem.accelerator, problem.layer.kernel_shape
+    window = rates.mac_cycles * height * width
+    (load, write, compute, scaled), unit = _coprime(
+        rates.load_cycles, rates.write_cycles, rates.compute_cycles, window
+    )
+    return Times(load, write, compute, scaled, unit)
+
+
+def _coprime(*amounts: Fraction) -> tuple[list[int], Fraction]:
+    """Return integers without a common factor, and the unit whose multiples the amounts are."""
+    denominator = math.lcm(*(amount.denominator for amount in amounts))
+    integers = [int(amount * denominator) for amount in amounts]
     factor = math.gcd(*integers) or 1
-    load, write, compute = (value // factor for value in integers)
-    return Scale(load, write, compute, Fraction(factor, denominator))
+    return [value // factor for value in integers], Fraction(factor, denominator)
 
 
 def _fact(name: str, *arguments: int) -> str:
@@ -48,7 +86,6 @@ def facts(problem: Problem, steps: int, *, exact: bool = False) -> str:
     """
     layer, precision = problem.layer, problem.precision
     taps = layer.kernel_shape[0] * layer.kernel_shape[1]
-    scale = scale_of(problem)
     memory, work = problem.memory, problem.accelerator.macs_per_step // taps
     if exact:
         memory, work = min(problem.capacity, CLINGO_LIMIT), min(work, CLINGO_LIMIT)
@@ -70,9 +107,7 @@ def facts(problem: Problem, steps: int, *, exact: bool = False) -> str:
         # clingo's integers have 32 bits.
         _fact("memory", memory),
         _fact("windows_per_step", work),
-        _fact("load_cycles", min(scale.load, CLINGO_LIMIT)),
-        _fact("write_cycles", min(scale.write, CLINGO_LIMIT)),
-        _fact("compute_cycles", min(scale.compute, CLINGO_LIMIT)),
+        *_time_facts(problem, steps, exact=exact),
         _fact("tile", *problem.decomposition.tile),
         *(
             _fact("kernel_group", n, *span)
@@ -88,6 +123,31 @@ def facts(problem: Problem, steps: int, *, exact: bool = False) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _time_facts(problem: Problem, steps: int, *, exact: bool) -> Iterator[str]:
+    """Yield the rates; without overlap they are the prices, whatever those count.
+
+    With overlap, how long a step may wait: where rules may add to what transfers take, as long as
+    32 bits hold the sum over all steps; else no longer than it takes to transfer all blocks.
+    """
+    if not problem.semantics.overlaps:
+        scale = scale_of(problem)
+        yield _fact("load_cycles", min(scale.load, CLINGO_LIMIT))
+        yield _fact("write_cycles", min(scale.write, CLINGO_LIMIT))
+        yield _fact("compute_cycles", min(scale.compute, CLINGO_LIMIT))
+        return
+    times = scaled_times(problem)
+    yield _fact("load_cycles", min(times.load, CLINGO_LIMIT))
+    yield _fact("write_cycles", min(times.write, CLINGO_LIMIT))
+    yield _fact("compute_cycles", min(times.compute, CLINGO_LIMIT))
+    if times.window:
+        yield _fact("window_cycles", min(times.window, CLINGO_LIMIT))
+    yield f"overlap({problem.semantics.name})."
+    longest = _MOST_WAITS // steps
+    if not exact:
+        longest = min(longest, problem.all_bytes * (times.load + times.write))
+    yield _fact("longest_wait", max(longest, 1))
+
+
 def _objective_facts(problem: Problem) -> Iterator[str]:
     """Yield the prices of every objective that has a table of its own in the instance.
 
@@ -99,6 +159,8 @@ def _objective_facts(problem: Problem) -> Iterator[str]:
             yield _fact(f"load_{name}", min(scale.load, CLINGO_LIMIT))
             yield _fact(f"write_{name}", min(scale.write, CLINGO_LIMIT))
             yield _fact(f"compute_{name}", min(scale.compute, CLINGO_LIMIT))
+            if scale.wait:
+                yield _fact(f"wait_{name}", min(scale.wait, CLINGO_LIMIT))
 
 
 def fits_clingo(problem: Problem, steps: int) -> bool:
@@ -111,4 +173,12 @@ def fits_clingo(problem: Problem, steps: int) -> bool:
     scale = scale_of(problem)
     moved = problem.all_bytes * steps
     worst = moved * scale.load + moved * scale.write + steps * scale.compute
+    if problem.semantics.overlaps:
+        # What a lane is busy with in one step, beside powers of two up to 2^30 by the steps.
+        times = scaled_times(problem)
+        lanes = problem.all_bytes * (times.load + times.write) + times.compute
+        lanes += problem.total_windows * times.window
+        worst += steps * (lanes + times.compute) + 2**30 * max(1, scale.wait)
+        if 2 * lanes > 2**29 // steps:
+            return False
     return max(worst + problem.all_bytes, problem.total_windows * steps) <= CLINGO_LIMIT

@@ -9,7 +9,7 @@ Constraints of the user derive `BROKEN` instead of forbidding, and as few of its
 are wanted; so a plan that breaks rules says which, and in which steps.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 
@@ -18,8 +18,8 @@ import clingo.ast
 from clingo.ast import AST, ASTType, Sign
 
 from offloadasp.asp.atoms import Atoms
-from offloadasp.asp.facts import facts, scale_of
-from offloadasp.asp.kinds import Edit, Statement
+from offloadasp.asp.facts import facts, scale_of, scaled_times
+from offloadasp.asp.kinds import COST, Edit, Statement, shipped_statements
 from offloadasp.asp.shipped import records, shipped_source
 from offloadasp.asp.statements import (
     Signature,
@@ -65,9 +65,15 @@ STEP_AT = {
     "occupies": 1,
     "cost": 1,
     "energy": 1,
+    "waits": 0,
+    "busy": 1,
 }
 STATIC = ("model/layer.lp", "model/groups.lp", "model/decomposition.lp")
 """The files of rules that know no steps."""
+UNMET = "unmet"
+"""``UNMET(T)``: step T waits for longer than the powers of two that there are add up to."""
+# What rules need to say how long a step waits for transfers beside its compute action.
+_WAITING = {"busy", "wait_power", "unmet", "met"}
 _ELEMENTS = (ASTType.ConditionalLiteral, ASTType.BodyAggregateElement)
 _ERROR = clingo.MessageCode.RuntimeError
 # Choices of the user's own rules are searched for the best ones; so many conflicts are enough.
@@ -131,10 +137,13 @@ class Overlay:
         What differs from the shipped rules; no redefinition.
     names
         The objectives, the one that matters most first.
+    overlaps
+        Whether transfers go on beside the compute action.
     """
 
     edit: Edit
     names: tuple[str, ...]
+    overlaps: bool = False
     constraints: list[Statement] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
@@ -156,11 +165,19 @@ class Overlay:
         for name in self.names:
             file = f"model/objective/{name}.lp"
             gone = [canonical(one.node) for one in self.edit.missing if one.file == file]
-            for _, text in records()[file]["statements"]:
+            shipped = zip(records()[file]["statements"], shipped_statements(file), strict=True)
+            for (_, text), node in shipped:
                 if text in gone:
                     gone.remove(text)
-                else:
+                elif self.derives_waits or not {one[0] for one in predicates(node)} & _WAITING:
                     yield text
+
+    @cached_property
+    def derives_waits(self) -> bool:
+        """Whether rules must say how long steps wait; else it is read off the plan."""
+        changed = [*self.edit.added, *self.edit.missing]
+        touched = {one for statement in changed for one in predicates(statement.node)}
+        return self.overlaps and (COST in touched or bool({name for name, _ in touched} & _WAITING))
 
     @property
     def options(self) -> list[str]:
@@ -212,11 +229,12 @@ class Overlay:
         control.register_observer(sums)
         watch, nodes_ = self._prepared
         texts = [facts(plan.problem, plan.steps, exact=True), Atoms(plan).text(self._facts)]
-        if self.referenced & _static_names():
+        if self._facts & _static_names():
             texts += [shipped_source(name).text for name in STATIC]
         texts += [*self.shipped_objectives(), self.memory]
         texts.append(f"#minimize {{ 1@{BROKEN_PRIORITY}, K, X : {BROKEN}(K, X) }}.")
-        texts.append(f"#defined {BROKEN}/2. #show. #show {BROKEN}/2.")
+        texts.append(f"#defined {BROKEN}/2. #show. #show {BROKEN}/2. #show {UNMET}/1.")
+        texts.append(f"#defined {UNMET}/1. #defined beside/1. #defined waits/2.")
         texts += [f"#defined {name}/{arity}." for name, arity in self.asked()]
         try:
             control.add("base", [], "\n".join(texts))
@@ -241,7 +259,8 @@ class Overlay:
     @property
     def _facts(self) -> frozenset[str]:
         """The names of the predicates whose atoms a reading takes as facts."""
-        return self.referenced | {"occupies"} if self.edit.more_room else self.referenced
+        names = self.referenced | {"occupies"} if self.edit.more_room else self.referenced
+        return names - {"waits"} if self.derives_waits else names
 
     def size(self, plan: Plan) -> int:
         """Return how many atoms of a plan a reading takes: about what it takes in time and room."""
@@ -280,6 +299,7 @@ class Overlay:
         if not best:
             return None
         costs, priorities, symbols = best[0]
+        require_waits_fit(symbols)
         by_priority = dict(zip(priorities, costs, strict=True))
         by_priority.pop(BROKEN_PRIORITY, None)
         return Reading(self.named(symbols), by_priority)
@@ -304,6 +324,22 @@ class Overlay:
         return Broken(place, tuple(sorted(found)), len(values))
 
 
+def require_waits_fit(symbols: Iterable[clingo.Symbol]) -> None:
+    """Refuse a model in which a step waits for longer than clingo's integers can tell.
+
+    Raises
+    ------
+    InputError
+        Its cost would be too low.
+    """
+    late_steps = [one.arguments[0] for one in symbols if one.match(UNMET, 1)]
+    if late_steps:
+        raise InputError(
+            f"step {late_steps[0]} waits for longer than clingo's integers can tell: "
+            "use smaller costs, or rates with smaller denominators"
+        )
+
+
 class _Sums(clingo.Observer):
     """Notes the largest amount that what is minimised can reach."""
 
@@ -322,11 +358,17 @@ def late(clock: Clock) -> bool:
 def in_range(plan: Plan, names: Sequence[str]) -> bool:
     """Whether what a plan costs by some objectives is within clingo's 32-bit integers."""
     problem, counts = plan.problem, plan.counts
+    if problem.semantics.overlaps:
+        lanes = scaled_times(problem)
+        moved = lanes.load * counts.loaded + lanes.write * counts.written
+        if moved > CLINGO_LIMIT:
+            return False
     for name in {"duration", *names}:
         if is_linear(name):
             scale = scale_of(problem.at(prices_of(name, problem.instance)))
             parts = scale.load * counts.loaded, scale.write * counts.written
-            if sum(parts) + scale.compute * counts.actions > CLINGO_LIMIT:
+            waiting = counts.waiting / scaled_times(problem).unit * scale.wait
+            if sum(parts) + scale.compute * counts.actions + waiting > CLINGO_LIMIT:
                 return False
     return True
 

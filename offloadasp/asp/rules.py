@@ -26,10 +26,10 @@ SMALLER = "choose a coarser tile or fewer groups: fewer operations and steps"
 
 # What decides the value of an objective: predicates in heads, and every minimize statement. Of
 # linear objectives that have no entry: whatever moves, is computed or costs.
-_LINEAR = {MINIMIZE, "cost", "moved", "bytes", "computing"}
+_LINEAR = {MINIMIZE, "cost", "moved", "bytes", "computing", "lane", "beside", "busy", "waits"}
 _PRICES = {
     "traffic": {MINIMIZE, "moved", "bytes"},
-    "energy": {MINIMIZE, "energy", "moved", "bytes", "computing"},
+    "energy": {MINIMIZE, "energy", "moved", "bytes", "computing", "lane", "busy", "waits"},
     "peak_memory": {MINIMIZE, "occupies", "form", "bytes", "all_bytes", "power", "room", "filled"},
 }
 

@@ -17,6 +17,8 @@ from offloadasp.model.problem import Problem
 _STRATEGIES = ("usc,oll,disjoint", "bb,lin")
 _POLL_SECONDS = 0.05
 _ACTIONS = ("compute", "load", "free", "write")
+# What is kept of a model: what a plan is read off, and steps whose wait is out of range.
+_KEPT = {*_ACTIONS, "unmet"}
 
 
 @dataclass
@@ -93,7 +95,7 @@ def minimise(
         if progress.costs is None or costs < progress.costs:
             # Rules may show what they like: the plan is read off all atoms.
             atoms = model.symbols(atoms=True)
-            progress.costs, progress.symbols = costs, [a for a in atoms if a.name in _ACTIONS]
+            progress.costs, progress.symbols = costs, [a for a in atoms if a.name in _KEPT]
             progress.priorities = tuple(model.priority) or (0,)
 
     exhausted = False

@@ -18,6 +18,7 @@ from offloadasp.bounds.entry import (
     joint_arguments_for,
     read_use,
 )
+from offloadasp.bounds.overlap import least_duration
 from offloadasp.bounds.view import View, views_of
 from offloadasp.model.problem import Problem
 
@@ -72,7 +73,8 @@ def lower_bound(problem: Problem) -> Bound:
         Quantity.TOGETHER: of_both if joint > apart else None,
     }
     certificate = {str(quantity): use.entry for quantity, use in used.items() if use is not None}
-    return Bound(max(joint, apart) + _beside(problem, writes), loads, writes, steps, certificate)
+    value = max(joint, apart) + _beside(problem, floor, writes)
+    return Bound(value, loads, writes, steps, certificate)
 
 
 def _best(problem: Problem, quantity: Quantity, views: list[View]) -> Best:
@@ -106,9 +108,16 @@ def _apart(problem: Problem, floor: Floor) -> Fraction:
     return problem.prices.load * floor.loads + problem.prices.compute * floor.steps
 
 
-def _beside(problem: Problem, writes: int) -> Fraction:
+def _beside(problem: Problem, floor: Floor, writes: int) -> Fraction:
     """Return what is paid at least beside loads and compute actions."""
-    return problem.prices.write * writes + problem.prices.fixed
+    prices, rates = problem.prices, problem.accelerator
+    beside = prices.write * writes + prices.fixed
+    if not prices.wait:
+        return beside
+    # What is paid for a compute action, and for all multiply-accumulates, includes their time; the
+    # rest of the duration is waiting.
+    busy = rates.compute_cycles * floor.steps + rates.mac_cycles * problem.total_macs
+    return beside + prices.wait * (least_duration(problem, floor.loads, writes, floor.steps) - busy)
 
 
 def verify_certificate(problem: Problem, certificate: Mapping[str, Any]) -> Fraction:
@@ -131,7 +140,7 @@ def verify_certificate(problem: Problem, certificate: Mapping[str, Any]) -> Frac
     cost = _apart(problem, floor)
     if Quantity.TOGETHER in certificate:
         cost = max(cost, _verified_joint(problem, floor, certificate))
-    return cost + _beside(problem, writes)
+    return cost + _beside(problem, floor, writes)
 
 
 def _verified(problem: Problem, quantity: Quantity, certificate: Mapping[str, Any]) -> int:

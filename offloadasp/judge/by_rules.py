@@ -12,6 +12,7 @@ from offloadasp.asp.rules import Rules, ground
 from offloadasp.model.instance import ResolvedInstance
 from offloadasp.model.objectives import DURATION, Counts, measured
 from offloadasp.model.problem import Problem
+from offloadasp.model.semantics import semantics_of
 from offloadasp.model.strategy import Step, Strategy
 
 _GROUPS = ("model/layer.lp", "model/groups.lp")
@@ -161,8 +162,28 @@ def _verdict(control: clingo.Control, instance: ResolvedInstance) -> RuleReading
         )
     )
     loaded = written = peak = 0
-    for atom in atoms.by_signature("account", 4):
-        _, read, wrote, held = (argument.number for argument in atom.symbol.arguments)
+    waiting = Fraction(0)
+    worked = {row[0]: row[1] for row in _numbers(atoms, "worked", 2)}
+    for step, read, wrote, held in _numbers(atoms, "account", 4):
         loaded, written, peak = loaded + read, written + wrote, max(peak, held)
+        waiting += _wait(instance, read, wrote, worked.get(step, 0))
     computing = sum(1 for _ in atoms.by_signature("computing", 1))
-    return RuleReading(tuple(violations), instance, Counts(loaded, written, computing, peak))
+    counts = Counts(loaded, written, computing, peak, waiting)
+    return RuleReading(tuple(violations), instance, counts)
+
+
+def _numbers(atoms: clingo.SymbolicAtoms, name: str, arity: int) -> Iterator[tuple[int, ...]]:
+    """Yield the arguments of all atoms of a predicate over integers."""
+    for atom in atoms.by_signature(name, arity):
+        yield tuple(argument.number for argument in atom.symbol.arguments)
+
+
+def _wait(instance: ResolvedInstance, loaded: int, written: int, windows: int) -> Fraction:
+    """Return how long a step goes on after its compute action, if transfers go on beside it."""
+    rates, semantics = instance.accelerator, semantics_of(instance.accelerator.overlap)
+    if not semantics.overlaps:
+        return Fraction(0)
+    height, width = instance.layer.kernel_shape
+    compute = rates.compute_time(windows * height * width)
+    transfer = semantics.longest_transfer(rates.load_cycles * loaded, rates.write_cycles * written)
+    return max(transfer - compute, Fraction(0))

@@ -12,7 +12,6 @@ from offloadasp.asp.redefined import permitted
 from offloadasp.asp.rules import Rules, require_sound
 from offloadasp.limits.clock import Clock
 from offloadasp.model.objectives import DURATION, EDITED, OBJECTIVES
-from offloadasp.model.semantics import SERIAL
 from offloadasp.model.strategy import Strategy, plan_of
 
 _REDEFINITION = "the edited rules as a whole"
@@ -55,7 +54,7 @@ def read_by_users_rules(strategy: Strategy, rules: Rules) -> UsersReading:
     there = rules.files
     recorded = () if strategy.rules is None else strategy.rules.files
     unchecked = tuple(one.name for one in recorded if there.get(one.name) != one.sha256)
-    if not rules.edited or strategy.problem.semantics != SERIAL:
+    if not rules.edited:
         return UsersReading(unchecked=unchecked)
     names = _names(strategy)
     require_sound(rules, names)
@@ -64,7 +63,8 @@ def read_by_users_rules(strategy: Strategy, rules: Rules) -> UsersReading:
         found = permitted(rules, names, plan)
         broken = ((_REDEFINITION, 0),) if found is False else ()
         return UsersReading(found, broken, unchecked=unchecked)
-    reading = Overlay(rules.edit, names).read(plan, Clock(), strategy.instance.search.seed)
+    overlay = Overlay(rules.edit, names, strategy.problem.semantics.overlaps)
+    reading = overlay.read(plan, Clock(), strategy.instance.search.seed)
     if reading is None:
         return UsersReading(False, ((_REDEFINITION, 0),), unchecked=unchecked)
     false = tuple(_contradicted(strategy, names, reading)) if reading.obeys else ()

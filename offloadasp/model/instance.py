@@ -132,7 +132,8 @@ class Accelerator(_Table):
     """Memory in bytes, DMA rates in cycles per byte, one compute action in cycles and MACs.
 
     A compute action takes ``compute_cycles`` however full it is, and ``mac_cycles`` for each of its
-    multiply-accumulates.
+    multiply-accumulates. With ``overlap``, transfers go on beside it: loads and writes one after
+    the other (``dma``), or beside each other as well (``duplex``).
     """
 
     memory: Annotated[int, Field(strict=True, ge=1, le=_BYTES_LIMIT)]
@@ -141,6 +142,7 @@ class Accelerator(_Table):
     compute_cycles: Rate
     macs_per_step: Annotated[int, Field(strict=True, ge=1, le=_BYTES_LIMIT)]
     mac_cycles: Rate = Fraction(0)
+    overlap: Literal["none", "dma", "duplex"] = "none"
 
     def compute_time(self, macs: int) -> Fraction:
         """Return the cycles of a compute action, given its multiply-accumulates; 0 for none."""
@@ -150,8 +152,9 @@ class Accelerator(_Table):
     def _without_defaults(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Write keys that earlier versions did not have only where they say something."""
         data: dict[str, Any] = serialize(self)
-        if self.mac_cycles == 0:
-            del data["mac_cycles"]
+        for key in ("mac_cycles", "overlap"):
+            if getattr(self, key) == Accelerator.model_fields[key].default:
+                del data[key]
         return data
 
 

@@ -7,7 +7,7 @@ the capacity.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -36,12 +36,16 @@ class Counts:
         Compute actions.
     peak
         Most bytes on chip in any step.
+    waiting
+        Cycles of all steps beyond their compute actions, where transfers go on beside these; 0 in
+        the serial semantics.
     """
 
     loaded: int
     written: int
     actions: int
     peak: int
+    waiting: Fraction = Fraction(0)
 
 
 @dataclass(frozen=True)
@@ -54,12 +58,15 @@ class Prices:
         Not negative.
     fixed
         What every plan of the layer pays, whatever it does: no search and no bound looks at it.
+    wait
+        Of a cycle of ``Counts.waiting``.
     """
 
     load: Fraction
     write: Fraction
     compute: Fraction
     fixed: Fraction = Fraction(0)
+    wait: Fraction = Fraction(0)
 
     @property
     def each(self) -> tuple[Fraction, Fraction, Fraction]:
@@ -72,8 +79,17 @@ class Prices:
             self.load * counts.loaded
             + self.write * counts.written
             + self.compute * counts.actions
+            + self.wait * counts.waiting
             + self.fixed
         )
+
+    def only(self, kept: frozenset[str]) -> "Prices":
+        """Return the prices of some of ``load``, ``write`` and ``compute``, the others being 0.
+
+        How long a step waits depends on all three, so without one of them waits are free as well.
+        """
+        gone = {part for part in ("load", "write", "compute") if part not in kept}
+        return replace(self, **dict.fromkeys(gone | ({"wait"} if gone else set()), Fraction(0)))
 
     def plus(self, weight: Fraction, other: "Prices") -> "Prices":
         """Return these prices and ``weight`` times others."""
@@ -82,6 +98,7 @@ class Prices:
             self.write + weight * other.write,
             self.compute + weight * other.compute,
             self.fixed + weight * other.fixed,
+            self.wait + weight * other.wait,
         )
 
 
@@ -119,9 +136,14 @@ class Objective:
 
 
 def _duration(described: "Described") -> Prices:
-    """Return the rates. The multiply-accumulates take the same time in every plan."""
+    """Return the rates. The multiply-accumulates take the same time in every plan.
+
+    Where transfers overlap the compute action, only those that it waits for take time.
+    """
     rates = described.accelerator
     macs = rates.mac_cycles * described.layer.macs
+    if rates.overlap != "none":
+        return Prices(Fraction(0), Fraction(0), rates.compute_cycles, macs, wait=Fraction(1))
     return Prices(rates.load_cycles, rates.write_cycles, rates.compute_cycles, macs)
 
 

@@ -57,6 +57,7 @@ class Plan:
             written=self._written_bytes(),
             actions=len(np.unique(self.compute[:, 0])),
             peak=int(self.on_chip_bytes().max(initial=0)),
+            waiting=sum(self.waits(), Fraction(0)),
         )
 
     @property
@@ -84,6 +85,34 @@ class Plan:
             + problem.partial_bytes[self.write_partial_sums[:, 1]].sum()
         )
 
+    def lanes(self) -> tuple[IntArray, IntArray, IntArray]:
+        """Return bytes loaded, bytes written and multiply-accumulates by step, each (steps,)."""
+        problem, found = self.problem, np.zeros((3, self.steps), dtype=np.int64)
+        pixel, kernel, partial = problem.pixel_bytes, problem.kernel_bytes, problem.partial_bytes
+        for lane, rows, sizes in (
+            (0, self.load_pixels, pixel[self.load_pixels[:, 1]]),
+            (0, self.load_kernels, kernel[tuple(self.load_kernels.T[1:])]),
+            (0, self.load_partial_sums, partial[self.load_partial_sums[:, 1]]),
+            (1, self.write_outputs, problem.output_bytes[self.write_outputs[:, 1]]),
+            (1, self.write_partial_sums, partial[self.write_partial_sums[:, 1]]),
+            (2, self.compute, problem.operation_macs[tuple(self.compute.T[1:3])]),
+        ):
+            np.add.at(found[lane], rows[:, 0] - 1, sizes)
+        return found[0], found[1], found[2]
+
+    def waits(self) -> list[Fraction]:
+        """Return how long each step goes on after its compute action; nothing without overlap."""
+        rates, semantics = self.problem.accelerator, self.problem.semantics
+        if not semantics.overlaps:
+            return []
+        steps, which = np.unique(np.column_stack(self.lanes()), axis=0, return_inverse=True)
+        longest = [
+            semantics.longest_transfer(rates.load_cycles * loaded, rates.write_cycles * written)
+            - rates.compute_time(macs)
+            for loaded, written, macs in steps.tolist()
+        ]
+        return [max(longest[kind], Fraction(0)) for kind in which.ravel().tolist()]
+
     def on_chip_bytes(self) -> IntArray:
         """Return the most bytes on chip in each step of a valid plan, shape (1 + steps,)."""
         problem = self.problem
@@ -104,6 +133,13 @@ class Plan:
             first, last, partial[n], problem.output_bytes[n], self.steps
         )
         on_chip: IntArray = np.cumsum(change) + outputs
+        if problem.semantics.overlaps:
+            # What is written beside the compute action stays until the step ends.
+            for rows, sizes in (
+                (self.write_outputs, problem.output_bytes),
+                (self.write_partial_sums, partial),
+            ):
+                np.add.at(on_chip, rows[:, 0], sizes[rows[:, 1]])
         return on_chip
 
     def _output_spans(self) -> tuple[IntArray, IntArray, IntArray]:

@@ -25,7 +25,7 @@ from offloadasp.model.instance import (
 from offloadasp.model.objectives import DURATION, Prices, prices_of
 from offloadasp.model.pairs import Pairs, PairTable
 from offloadasp.model.reads import Reads, reads_of
-from offloadasp.model.semantics import SERIAL, Semantics
+from offloadasp.model.semantics import SERIAL, Semantics, semantics_of
 
 # clingo's integers have 32 bits and wrap silently.
 CLINGO_LIMIT = 2**31 - 1
@@ -242,7 +242,8 @@ def problem_of(instance: Instance | ResolvedInstance, decomposition: Resolved) -
     """
     _refuse_hopeless(instance.name, instance.layer)
     prices = prices_of(DURATION, instance)
-    problem = Problem(instance, decomposition, instance.accelerator.memory, prices)
+    semantics = semantics_of(instance.accelerator.overlap)
+    problem = Problem(instance, decomposition, instance.accelerator.memory, prices, semantics)
     if problem.all_bytes > CLINGO_LIMIT:
         raise InputError(
             f"{instance.name}: layer: input, weights, partial sums and outputs take "

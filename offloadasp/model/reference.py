@@ -248,18 +248,30 @@ class _Chip:
         self.broken: set[str] = set()
 
     def execute(self, step: Step) -> StepCost:
-        """Free, write, load and compute, in this order."""
+        """Free, write, load and compute, in this order; or free, then all else at the same time."""
+        overlap = self.layer.instance.accelerator.overlap != "none"
         if not _acts(step):
             self.broken.add("empty_step")
         self._free(step)
+        spilled_before = set(self.in_main_memory)
         written = self._write(step)
-        loaded = self._load(step)
-        on_chip, macs = self._compute(step)
+        # What is loaded beside a compute action is of no use to it.
+        usable = (set(self.inputs), set(self.outputs))
+        loaded = self._load(step, spilled_before if overlap else self.in_main_memory)
+        # What is written beside it stays until the step ends.
+        leaving = written if overlap else 0
+        on_chip, macs = self._compute(step, usable if overlap else None, leaving)
+        return StepCost(loaded, written, on_chip, macs, self._cycles(step, loaded, written, macs))
+
+    def _cycles(self, step: Step, loaded: int, written: int, macs: int) -> Fraction:
         rates = self.layer.instance.accelerator
-        cycles = rates.load_cycles * loaded + rates.write_cycles * written
-        if step.compute:
-            cycles += rates.compute_cycles + rates.mac_cycles * macs
-        return StepCost(loaded, written, on_chip, macs, cycles)
+        load, write = rates.load_cycles * loaded, rates.write_cycles * written
+        compute = rates.compute_cycles + rates.mac_cycles * macs if step.compute else Fraction(0)
+        if rates.overlap == "dma":
+            return max(compute, load + write)
+        if rates.overlap == "duplex":
+            return max(compute, load, write)
+        return load + write + compute
 
     def _free(self, step: Step) -> None:
         freed = self._named_inputs(step.free.pixels, step.free.kernels)
@@ -285,27 +297,33 @@ class _Chip:
         self.outputs -= present
         return present
 
-    def _load(self, step: Step) -> int:
+    def _load(self, step: Step, spilled: set[Output]) -> int:
+        """Load; of partial sums those that were spilled. Return the bytes."""
         inputs = self._named_inputs(step.load.pixels, step.load.kernels)
         partial = self._named_outputs(step.load.partial_sums)
         if inputs & self.inputs or partial & self.outputs:
             self.broken.add("load_present")
-        if not all(map(self._can_be_reloaded, partial - self.outputs)):
+        absent = partial - self.outputs
+        if absent - spilled or any(self.missing[output] == 0 for output in absent):
             self.broken.add("load_unspilled")
         self.inputs |= inputs
         self.outputs |= partial
         return sum(map(self.layer.input_bytes.__getitem__, inputs)) + sum(map(self.size, partial))
 
-    def _can_be_reloaded(self, output: Output) -> bool:
-        return output in self.in_main_memory and self.missing[output] > 0
+    def _compute(
+        self, step: Step, usable: tuple[set[Input], set[Output]] | None, leaving: int
+    ) -> tuple[int, int]:
+        """Compute; return the bytes on chip while it does, and the multiply-accumulates.
 
-    def _compute(self, step: Step) -> tuple[int, int]:
-        """Compute; return the bytes on chip while it does, and the multiply-accumulates."""
+        ``usable`` is what may be computed with, if that is not all that is on chip; ``leaving``
+        are bytes of outputs that are being written.
+        """
+        inputs, outputs = usable or (self.inputs, self.outputs)
         named = self._named_operations(step)
         if named & self.done:
             self.broken.add("compute_twice")
         new = named - self.done
-        if not all(self._has_what_it_needs(operation) for operation in new):
+        if not all(self._has_what_it_needs(operation, inputs, outputs) for operation in new):
             self.broken.add("use_absent")
         before = {output: self.size(output) for output in self.outputs}
         for operation in new:
@@ -313,7 +331,7 @@ class _Chip:
             self.outputs.add(operation.output)
         self.done |= new
         # An output that changes counts the larger of its bytes before and after.
-        on_chip = sum(map(self.layer.input_bytes.__getitem__, self.inputs))
+        on_chip = leaving + sum(map(self.layer.input_bytes.__getitem__, self.inputs))
         on_chip += sum(max(before.get(output, 0), self.size(output)) for output in self.outputs)
         if on_chip > self.layer.instance.accelerator.memory and not self.broken:
             self.broken.add("memory")
@@ -322,11 +340,11 @@ class _Chip:
             self.broken.add("macs")
         return on_chip, macs
 
-    def _has_what_it_needs(self, operation: Operation) -> bool:
+    def _has_what_it_needs(
+        self, operation: Operation, inputs: set[Input], outputs: set[Output]
+    ) -> bool:
         begun = self.missing[operation.output] < self.layer.operations_on[operation.output]
-        return self.layer.needs[operation] <= self.inputs and (
-            not begun or operation.output in self.outputs
-        )
+        return self.layer.needs[operation] <= inputs and (not begun or operation.output in outputs)
 
     def size(self, output: Output) -> int:
         """Return the bytes of an output as it is now."""

@@ -1,12 +1,14 @@
-"""The semantics of a step: what a block occupies while the step computes.
+"""The semantics of a step: what it holds, and how long it takes.
 
-A step frees, writes, loads and computes, in this order. The rules (``encodings/``), the simulator
-and the reference each define it independently, on purpose. Everything else uses this module, but
-for the compiled local search: ``search/anneal/evaluation.py`` says the same in its ``_count``, and
-tests compare its costs with the rules'.
+A serial step frees, writes, loads and computes, in this order. An overlapped one frees first; then
+it writes, loads and computes at the same time. The rules (``encodings/``), the simulator and the
+reference each define it independently, on purpose. Everything else uses this module, but for the
+compiled local search: ``search/anneal/evaluation.py`` says the same in its ``_count``, and tests
+compare its costs with the rules'.
 """
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
@@ -24,6 +26,20 @@ class Semantics:
     """
 
     name: str
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether transfers go on beside the compute action."""
+        return self.name != "none"
+
+    def longest_transfer(self, load: Fraction, write: Fraction) -> Fraction:
+        """Return how long the lanes of transfers are busy, given the cycles of loads and writes."""
+        return max(load, write) if self.name == "duplex" else load + write
+
+    def duration(self, load: Fraction, write: Fraction, compute: Fraction) -> Fraction:
+        """Return the cycles of a step, given those of its loads, writes and compute action."""
+        transfer = self.longest_transfer(load, write)
+        return max(transfer, compute) if self.overlaps else transfer + compute
 
     def occupied(self, before: IntArray, after: IntArray) -> IntArray:
         """Return the bytes of a block during the compute action that changes it, elementwise.
@@ -66,3 +82,18 @@ class Semantics:
 
 SERIAL = Semantics("none")
 """Transfers and the compute action of a step follow each other."""
+
+DMA = Semantics("dma")
+"""One DMA loads and writes, one after the other, beside the compute action."""
+
+DUPLEX = Semantics("duplex")
+"""Loads, writes and the compute action of a step go on beside each other."""
+
+
+def semantics_of(overlap: str) -> Semantics:
+    """Return the semantics of an accelerator, by the word in its file."""
+    return next(semantics for semantics in EVERY if semantics.name == overlap)
+
+
+EVERY = frozenset({SERIAL, DMA, DUPLEX})
+"""All of them: what holds for these speaks of transfers and compute actions only."""

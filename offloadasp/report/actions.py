@@ -10,6 +10,12 @@ from offloadasp.judge.simulator.blocks import Blocks, Box
 from offloadasp.model.instance import ResolvedInstance
 
 FREE, WRITE, LOAD, COMPUTE = "free", "write", "load", "compute"
+# The lane in which each kind of action goes on, by the accelerator's overlap.
+_LANES = {
+    "none": dict.fromkeys((FREE, WRITE, LOAD, COMPUTE), 0),
+    "dma": {FREE: 0, WRITE: 0, LOAD: 0, COMPUTE: 1},
+    "duplex": {FREE: 0, WRITE: 0, LOAD: 1, COMPUTE: 2},
+}
 
 
 @dataclass(frozen=True)
@@ -46,24 +52,28 @@ class Action:
 
 
 def actions_of(instance: ResolvedInstance, books: Books) -> Iterator[Action]:
-    """Yield all actions in the order of their time: free, write, load, compute in every step.
+    """Yield all actions step by step: free, write, load, compute.
 
-    Transfers of a step follow each other box by box.
+    Transfers of a lane follow each other box by box. Without overlap all actions do.
     """
     blocks, accelerator = Blocks(instance), instance.accelerator
     rates = {FREE: Fraction(0), WRITE: accelerator.write_cycles, LOAD: accelerator.load_cycles}
-    now = Fraction(0)
-    for step, actions in enumerate(books.actions, start=1):
+    start = Fraction(0)
+    for step, (actions, row) in enumerate(zip(books.actions, books.trace, strict=True), start=1):
+        lanes = dict.fromkeys(_LANES[accelerator.overlap].values(), start)
+        lane_of = _LANES[accelerator.overlap]
         for action, kind, n, q, place, size in _moves(blocks, actions):
+            now = lanes[lane_of[action]]
             end = now + rates[action] * size
             yield Action(step, action, kind, n, q, place, size, now, end)
-            now = end
+            lanes[lane_of[action]] = end
         if actions.compute:
+            now = lanes[lane_of[COMPUTE]]
             sizes = [_cells(box) * blocks.macs(n, q) for n, q, *box in actions.compute]
             end = now + accelerator.compute_time(sum(sizes))
             for (n, q, *box), size in zip(actions.compute, sizes, strict=True):
                 yield Action(step, COMPUTE, "operations", n, q, tuple(box), size, now, end)
-            now = end
+        start += row.cycles
 
 
 _Move = tuple[str, str, int | None, int | None, Box | None, int]

@@ -65,7 +65,7 @@ def _events(strategy: Strategy, books: Books) -> Iterator[dict[str, Any]]:
     end = 0.0
     for step, actions in groupby(actions_of(strategy.instance, books), lambda one: one.step):
         listed = list(actions)
-        start, end = float(listed[0].start), float(listed[-1].end)
+        start, end = float(listed[0].start), float(max(one.end for one in listed))
         held = books.accounts[step - 1].held
         yield _event("bytes on chip", "C", 0, ts=start, args=asdict(held))
         computed = [one for one in listed if one.action == COMPUTE]

@@ -11,6 +11,8 @@ from offloadasp.model.strategy import Strategy, steps_of
 from offloadasp.search.answer import Answer
 from offloadasp.search.construct.construct import Constructor
 from offloadasp.search.construct.naive import without_reuse
+from offloadasp.search.overlap.pipelined import pipelined
+from offloadasp.search.overlap.split import serial_of
 
 NO_REUSE = "no_reuse"
 _TRAVERSALS = ("row_by_row", "zigzag", "strips")
@@ -24,8 +26,11 @@ def baselines(problem: Problem, clock: Clock) -> dict[str, Plan]:
     dict of str to Plan
         By ``row_by_row``, ``zigzag``, ``strips`` and ``no_reuse``, as far as the clock allows.
     """
-    best = Constructor([problem.within(problem.memory)], clock, 0).run().by_name
+    serial = serial_of(problem)
+    best = Constructor([serial.within(serial.memory)], clock, 0).run().by_name
     found = {name: best[name].offer().plan for name in _TRAVERSALS if name in best}
+    if problem.semantics.overlaps:
+        found = {name: pipelined(plan, problem) for name, plan in found.items()}
     return found | _naive(problem)
 
 
@@ -52,5 +57,8 @@ def strategy_of(
 
 
 def _naive(problem: Problem) -> dict[str, Plan]:
-    naive = without_reuse(problem_of(problem.instance, problem.decomposition))
+    whole = problem_of(problem.instance, problem.decomposition)
+    naive = without_reuse(serial_of(whole))
+    if naive is not None and whole.semantics.overlaps:
+        naive = pipelined(naive, whole)
     return {NO_REUSE: naive} if naive else {}

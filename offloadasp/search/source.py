@@ -45,6 +45,13 @@ class Annealed:
 
 
 @dataclass(frozen=True)
+class Pipelined:
+    """A serial plan whose transfers go on beside its compute actions."""
+
+    start: "Source"
+
+
+@dataclass(frozen=True)
 class Refuted:
     """A stable model of the complete search."""
 
@@ -101,6 +108,7 @@ Source = (
     | Nested
     | LeastMemory
     | Annealed
+    | Pipelined
     | Refuted
     | Baseline
     | Obeying
@@ -130,6 +138,8 @@ def _source_words(source: Source, plan: Plan) -> str:
         optimal = plan.problem.exists.count == 1
         keeping = "optimal" if optimal else "a heuristic"
         return f"{_start_words(source)}; what to keep: {keeping} for this order"
+    if isinstance(source, Pipelined):
+        return f"{_start_words(source)}; transfers moved beside earlier compute actions"
     if isinstance(source, Refuted):
         return "complete search by clingo"
     if isinstance(source, Baseline):
@@ -150,6 +160,10 @@ def _start_words(source: Source) -> str:
         return f"{_traversal_words(source.traversal)}, {_blocking_words(source.blocking)}"
     if isinstance(source, Nested):
         return f"loop nest: {nest_words(source.mapping)}"
+    if isinstance(source, Pipelined):
+        return _start_words(source.start)
+    if isinstance(source, Refuted):
+        return "complete search by clingo for serial plans"
     return "row by row, one output at a time"
 
 

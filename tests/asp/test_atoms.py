@@ -1,5 +1,9 @@
 """The atoms of a plan are those of the stable model of the definition that is this plan."""
 
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Literal
+
 import clingo
 import pytest
 
@@ -9,7 +13,10 @@ from offloadasp.asp.kinds import DEFINITION
 from offloadasp.asp.rules import ground, shipped_rules
 from offloadasp.model.instance import Layer, Precision
 from offloadasp.model.plan import Plan
-from tests.engines.plans import problem, random_plan
+from offloadasp.search.overlap.pipelined import pipelined
+from tests.engines.overlapped import overlapping
+from tests.engines.plans import HABITS, fitted, problem, random_plan
+from tests.support.layers import on_accelerator
 
 NAMES: tuple[str, ...] = (
     "step",
@@ -43,7 +50,7 @@ def derived(text: str) -> set[str]:
     return {str(atom.symbol) for atom in control.symbolic_atoms}
 
 
-def stable_model(plan: Plan) -> set[str]:
+def stable_model(plan: Plan, entry: Sequence[str] = (DEFINITION,)) -> set[str]:
     """Return the atoms of the definition's model with exactly the actions of a plan."""
     actions = sorted(derived(Atoms(plan).text(("compute", "load", "free", "write"))))
     forced = "".join(f":- not {action}. wanted({action})." for action in actions)
@@ -51,11 +58,11 @@ def stable_model(plan: Plan) -> set[str]:
         f":- {name}(X, T), not wanted({name}(X, T))."
         for name in ("compute", "load", "free", "write")
     )
-    control = ground(shipped_rules(), [DEFINITION], facts(plan.problem, plan.steps) + forced)
+    control = ground(shipped_rules(), entry, facts(plan.problem, plan.steps) + forced)
     models: list[set[str]] = []
     control.solve(on_model=lambda model: models.append(set(map(str, model.symbols(atoms=True)))))
     (model,) = models
-    return {atom for atom in model if atom.partition("(")[0] in NAMES}
+    return {atom for atom in model if atom.partition("(")[0] in {*NAMES, "waits"}}
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -67,3 +74,22 @@ def test_atoms_of_random_plans(
     plan = random_plan(whole, seed)
     found = derived(Atoms(plan).text(NAMES))
     assert found == stable_model(plan)
+
+
+@pytest.mark.parametrize(("seed", "overlap"), [(0, "dma"), (1, "duplex")])
+@pytest.mark.parametrize(("layer", "kernels", "channels", "precision"), LAYERS)
+def test_atoms_of_overlapped_plans(
+    layer: Layer,
+    kernels: int,
+    channels: int,
+    precision: Precision | None,
+    seed: int,
+    overlap: Literal["dma", "duplex"],
+) -> None:
+    serial = problem(layer, kernel_groups=kernels, channel_groups=channels, precision=precision)
+    made = random_plan(serial, seed, HABITS["thrifty"])
+    rates = {"mac_cycles": Fraction(1, 3), "memory": fitted(serial, made).memory + 5}
+    chip = serial.accelerator.model_copy(update=rates)
+    plan = pipelined(made, overlapping(on_accelerator(serial, chip), overlap))
+    found = derived(Atoms(plan).text((*NAMES, "waits")))
+    assert found == stable_model(plan, (DEFINITION, "model/objective/duration.lp"))

@@ -1,16 +1,23 @@
 """A user's rules read a plan: what it breaks, in which steps, and what it costs."""
 
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from offloadasp.asp.overlay import Overlay, Reading
 from offloadasp.asp.rules import rules_in_force
 from offloadasp.asp.window import Window, Windows
+from offloadasp.base.errors import InputError
 from offloadasp.limits.clock import Clock
-from offloadasp.model.instance import Layer
+from offloadasp.model.instance import Accelerator, Layer
 from offloadasp.model.plan import Plan
+from offloadasp.search.overlap.pipelined import pipelined
+from tests.engines.overlapped import overlapping
 from tests.engines.plans import problem, random_plan
+from tests.support.layers import on_accelerator
 
 LAYER = Layer(input=(2, 3, 3), kernels=1, kernel_shape=(2, 2))
 
@@ -48,6 +55,35 @@ def test_costs_are_the_shipped_ones_and_those_of_the_rules(tmp_path: Path, seed:
     loads = len(plan.load_pixels) + len(plan.load_kernels) + len(plan.load_partial_sums)
     assert found.obeys
     assert found.costs == {1: 3 * loads, 0: plan.duration}
+
+
+@pytest.mark.parametrize("overlap", ["dma", "duplex"])
+def test_costs_are_times_in_a_lane_where_transfers_overlap(
+    tmp_path: Path, overlap: Literal["dma", "duplex"]
+) -> None:
+    serial = problem(LAYER, channel_groups=2)
+    plan = pipelined(random_plan(serial, 1), overlapping(serial, overlap))
+    rates, actions = plan.problem.accelerator, plan.counts.actions
+    longer = rates.model_copy(update={"compute_cycles": rates.compute_cycles + 3})
+    loads = rates.model_copy(update={"load_cycles": 2 * rates.load_cycles})
+
+    def cost(text: str) -> int:
+        (tmp_path / "mine.lp").write_text(text)
+        edit = rules_in_force(None, [tmp_path / "mine.lp"]).edit
+        found = Overlay(edit, ("duration",), overlaps=True).read(plan, Clock())
+        assert found is not None
+        return found.costs[0]
+
+    def under(chip: Accelerator) -> Fraction:
+        return replace(plan, problem=on_accelerator(plan.problem, chip)).duration
+
+    assert cost(":- step(-1).") == plan.duration
+    assert cost("cost(setup, T, none, 3) :- computing(T).") == plan.duration + 3 * actions
+    assert cost("cost(compute, T, more, 3) :- computing(T).") == under(longer)
+    twice = "cost(load, T, again(B), X * Y) :- moved(load, B, T, X), load_cycles(Y)."
+    assert cost(twice) == under(loads)
+    with pytest.raises(InputError, match=r"waits for longer than clingo's integers can tell"):
+        cost("cost(load, 1, once, 500000000).")
 
 
 def test_choices_of_the_user_s_own_are_made_for_the_plan(tmp_path: Path) -> None:

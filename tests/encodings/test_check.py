@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import clingo.ast
 import pytest
@@ -44,6 +45,7 @@ from tests.engines.mutants import (
     step,
 )
 from tests.engines.mutation import mutants
+from tests.engines.overlapped import BESIDE, OVERLAPS, PIXELS, overlapped, reloading, tiny_beside
 from tests.engines.plans import cost, fitted, random_plan, strategy_of
 from tests.support.layers import (
     PRECISIONS,
@@ -195,11 +197,15 @@ def test_a_violation_names_the_block() -> None:
 # --- Band by band ---
 
 
-@settings(max_examples=20, deadline=None)
-@given(planned())
-def test_a_valid_plan_read_by_lines_is_read_as_by_positions(drawn: tuple[Problem, Plan]) -> None:
+@settings(max_examples=30, deadline=None)
+@given(planned(), st.sampled_from(("none", *OVERLAPS)))
+def test_a_valid_plan_read_by_lines_is_read_as_by_positions(
+    drawn: tuple[Problem, Plan], overlap: Literal["none", "dma", "duplex"]
+) -> None:
     problem, plan = drawn
     strategy = strategy_of(fitted(problem, plan), plan)
+    if overlap != "none":
+        strategy = overlapped(strategy, plan, overlap, seed=len(plan.compute))
     assert read_by_lines(strategy, RULES) == read_by_positions(strategy, RULES)
 
 
@@ -414,6 +420,9 @@ SAMPLES = [
     mutant(
         HALO, "", insert(1, step(load={"kernels": [[0, 0]]})), put(2, "load.kernels", [])
     ).strategy,
+    tiny_beside(BESIDE, 11, mac_cycles=1),
+    tiny_beside([step(load=PIXELS, compute=BESIDE[1]["compute"]), *BESIDE[2:]], 11),
+    *(reloading(early) for early in ("", "load", "compute")),
     *(broken.strategy for broken in BROKEN if str(2**31 - 1) not in str(broken.data["steps"])),
     *LONELY,
 ]

@@ -22,6 +22,7 @@ from offloadasp.model.instance import Layer, Precision
 from offloadasp.model.problem import Problem
 from offloadasp.model.reference import read
 from offloadasp.model.strategy import Strategy
+from tests.engines.overlapped import overlapped
 from tests.engines.plans import HABITS, fitted, problem, random_plan, strategy_of
 
 Json = dict[str, Any]
@@ -91,7 +92,9 @@ def layer_of(number: int) -> Problem:
     )
 
 
-LAYERS = range(36)
+LAYERS = range(72)
+# From this layer on, transfers go on beside the compute action.
+_OVERLAPPED = 36
 
 
 def valid(number: int) -> list[Strategy]:
@@ -101,6 +104,8 @@ def valid(number: int) -> list[Strategy]:
     for k, habits in enumerate(HABITS.values()):
         plan = random_plan(problem, 1000 * number + k, habits)
         strategy = strategy_of(fitted(problem, plan), plan)
+        if number >= _OVERLAPPED:
+            strategy = overlapped(strategy, plan, ("dma", "duplex")[number % 2], 1000 * number + k)
         bound = lower_bound(strategy.problem)
         found.append(
             strategy.model_copy(

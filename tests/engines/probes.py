@@ -19,15 +19,17 @@ from offloadasp.model.problem import Problem
 from offloadasp.model.strategy import Strategy
 from tests.encodings.test_check import BROKEN, LONELY
 from tests.encodings.test_step import DEFINITION, PROBES, TINY
+from tests.encodings.test_step import Probe as Asked
 from tests.engines import mutants as by_hand
 from tests.engines import mutation
+from tests.engines.overlapped import BESIDE, OVERLAPS, overlapping, reloading, tiny_beside
 from tests.engines.plans import problem
 from tests.support.layers import strategy_of, with_energy
 from tests.support.solving import operations, plan_of_model
 
 SHIPPED = encodings_folder()
 # Other prices than the duration's.
-ENERGY = Energy(load=Fraction(4), write=Fraction(9), compute=Fraction(7))
+ENERGY = Energy(load=Fraction(4), write=Fraction(9), compute=Fraction(7), static=Fraction(1, 2))
 _MOST_MODELS, _MOST_RULES, _PATIENCE = 3000, 200_000, 3
 Probe = Callable[[Path], object]
 
@@ -94,7 +96,9 @@ def _verdicts(read: Callable[[Strategy, Rules], object]) -> list[Probe]:
     small = [m for m in (outside, *BROKEN) if str(2**31 - 1) not in str(m.data["steps"])]
     made += [broken.strategy for broken in small]
     made += LONELY
-    for number in (1, 3, 5, 10):
+    made += [tiny_beside(BESIDE, 11, "duplex"), tiny_beside(BESIDE, 10), reloading()]
+    made += [reloading(early) for early in ("create", "load", "compute")]
+    for number in (1, 3, 5, 10, 37, 44):
         made += mutation.valid(number)
         drawn = mutation.mutants(number, 1)
         made += [m.strategy for m in drawn if not m.kind.startswith("state")]
@@ -105,12 +109,13 @@ def _verdicts(read: Callable[[Strategy, Rules], object]) -> list[Probe]:
     return [probe(one) for one in made]
 
 
-def _plans(names: Sequence[str], *arguments: str) -> list[Probe]:
+def _plans(
+    names: Sequence[str], *arguments: str, cases: Sequence[Asked] = tuple(PROBES.values())
+) -> list[Probe]:
     """Return probes of the least cost, and of what the shipped check says of the plan."""
 
-    def probe(name: str) -> Probe:
+    def probe(asked: Asked) -> Probe:
         def ask(folder: Path) -> object:
-            asked = PROBES[name]
             given = facts(with_energy(asked.problem, ENERGY), asked.steps) + asked.more
             meter = Meter(_MOST_RULES, lambda: False)
             control = ground(Rules(folder), names, given, arguments=arguments, meter=meter)
@@ -132,7 +137,60 @@ def _plans(names: Sequence[str], *arguments: str) -> list[Probe]:
 
         return ask
 
-    return [probe(name) for name in PROBES]
+    return [probe(asked) for asked in cases]
+
+
+def _beside() -> list[Asked]:
+    """Return small problems in which transfers go on beside the compute action."""
+    row = Layer(input=(1, 1, 3), kernels=1, kernel_shape=(1, 1))
+    large = Precision(output=3)
+    chip: dict[str, Any] = {"compute_cycles": Fraction(4), "macs_per_step": 1}
+    one = problem(Layer(input=(1, 1, 1), kernels=1, kernel_shape=(1, 1)), memory=9, **chip)
+    spilling = problem(
+        Layer(input=(2, 1, 2), kernels=1, kernel_shape=(1, 1)),
+        channel_groups=2,
+        memory=7,
+        precision=Precision(partial_sum=3),
+        **chip,
+    )
+    # Both positions in one channel first: one of the two partial sums is spilled, and comes back.
+    rows_first = ":- compute(op(0, X, 0, 1), T), compute(op(0, Y, 0, 0), T'), T <= T'."
+    drawn = [
+        (one, 4, ""),
+        (problem(row, memory=8, precision=large, **chip), 6, ""),
+        (problem(row, memory=99, precision=large, mac_cycles=Fraction(2), **chip), 6, ""),
+        (spilling, 9, rows_first),
+    ]
+    return [
+        Asked(overlapping(serial, overlap), steps, more)
+        for serial, steps, more in drawn
+        for overlap in OVERLAPS
+    ]
+
+
+def _waiting() -> list[tuple[Problem, int, str]]:
+    """Return strategies whose steps wait for loads and for writes, each the only one allowed."""
+    row = Layer(input=(1, 1, 3), kernels=1, kernel_shape=(1, 1))
+    forced = "".join(
+        f":- not {action}(pixel(0,{k},0),{t}). :- not {last}(output(0,{k},0),{t + 2})."
+        f":- not compute(op(0,{k},0,0),{t + 1})."
+        for k, t in enumerate((1, 2, 3))
+        for action, last in (("load", "write"),)
+    )
+    found = []
+    for load, write, size in ((9, 1, 3), (1, 9, 1), (4, 3, 2)):
+        serial = problem(
+            row,
+            memory=99,
+            precision=Precision(output=size),
+            load_cycles=Fraction(load),
+            write_cycles=Fraction(write),
+            compute_cycles=Fraction(2),
+            mac_cycles=Fraction(1),
+        )
+        found += [(overlapping(serial, one), 5, f"{forced} #show waits/2.") for one in OVERLAPS]
+    beyond = "cost(load, 1, more, 900000000)."  # more than all powers of two
+    return [*found, (*found[0][:2], found[0][2] + beyond)]
 
 
 def _models(
@@ -331,11 +389,13 @@ def probes(file: str) -> list[Probe]:
         "check/lines.lp": lambda: _verdicts(read_by_lines),
         "check/replay.lp": lambda: _verdicts(read_by_positions),
         "model/step.lp": lambda: _plans(DEFINITION),
+        "model/overlap.lp": lambda: [*_plans(DEFINITION, cases=_beside()), *_plans(DEFINITION)],
         "model/show.lp": lambda: [_shown],
         "proof/lean.lp": lambda: _models(
             ["definition.lp", "proof/lean.lp"],
             [(PROBES[n].problem, PROBES[n].steps, "") for n in PROBES]
-            + [(TINY["patches that overlap"], 4, ""), (TINY["partial sums are spilled"], 5, "")],
+            + [(TINY["patches that overlap"], 4, ""), (TINY["partial sums are spilled"], 5, "")]
+            + [(asked.problem, asked.steps, "") for asked in _beside()[:2]],
         ),
         "model/objective/duration.lp": lambda: [
             *_plans(DEFINITION),
@@ -343,11 +403,20 @@ def probes(file: str) -> list[Probe]:
                 ("definition.lp", "model/objective/duration.lp", "model/objective/traffic.lp"),
                 "-c duration_priority=2",
             ),
+            *_plans(DEFINITION, cases=_beside()),
+            *_models(DEFINITION, _waiting(), "--opt-mode=ignore"),
         ],
         "model/objective/traffic.lp": lambda: _plans(
             ("definition.lp", "model/objective/traffic.lp")
         ),
-        "model/objective/energy.lp": lambda: _plans(("definition.lp", "model/objective/energy.lp")),
+        "model/objective/energy.lp": lambda: [
+            *_plans(("definition.lp", "model/objective/energy.lp")),
+            *_plans(
+                ("definition.lp", "model/objective/duration.lp", "model/objective/energy.lp"),
+                "-c energy_priority=2",
+                cases=_beside()[:3],
+            ),
+        ],
         "model/objective/peak_memory.lp": lambda: [
             *_plans(("definition.lp", "model/objective/peak_memory.lp")),
             *_models(

@@ -23,6 +23,7 @@ FACTS = "examples/tiny.facts.lp"
 
 _ORDER = (
     FACTS, "model/layer.lp", "model/groups.lp", "model/decomposition.lp", "model/step.lp",
+    "model/overlap.lp",
     "model/objective/duration.lp", "model/objective/traffic.lp", "model/objective/energy.lp",
     "model/objective/peak_memory.lp",
     "proof/lean.lp", "proof/evict.lp", "proof/live_cut.lp", "proof/pace_cut.lp",

@@ -6,7 +6,7 @@ from offloadasp.bounds.argument import Argument, Quantity
 from offloadasp.bounds.geometry.compulsory import compulsory_writes
 from offloadasp.bounds.parameters import Params
 from offloadasp.bounds.view import View
-from offloadasp.model.semantics import SERIAL
+from offloadasp.model.semantics import EVERY
 
 
 def _propose(view: View) -> Iterator[Params]:
@@ -29,6 +29,6 @@ ARGUMENT = Argument(
     propose=_propose,
     value=_value,
     sentence=_sentence,
-    holds_for=frozenset({SERIAL}),
+    holds_for=EVERY,
     names_view=False,
 )

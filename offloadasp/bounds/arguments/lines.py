@@ -10,7 +10,7 @@ from offloadasp.bounds.geometry.compulsory import compulsory_loads
 from offloadasp.bounds.geometry.lines import extra_loads
 from offloadasp.bounds.parameters import Params
 from offloadasp.bounds.view import View
-from offloadasp.model.semantics import SERIAL
+from offloadasp.model.semantics import EVERY
 
 
 def _propose(view: View) -> Iterator[Params]:
@@ -38,5 +38,5 @@ ARGUMENT = Argument(
     propose=_propose,
     value=_value,
     sentence=_sentence,
-    holds_for=frozenset({SERIAL}),
+    holds_for=EVERY,
 )

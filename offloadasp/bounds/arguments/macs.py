@@ -9,7 +9,7 @@ from offloadasp.bounds.argument import Argument, Quantity
 from offloadasp.bounds.geometry.sizes import Sizes
 from offloadasp.bounds.parameters import Params
 from offloadasp.bounds.view import View
-from offloadasp.model.semantics import SERIAL
+from offloadasp.model.semantics import EVERY
 
 
 def steps_by_macs(sizes: Sizes, macs_per_step: int) -> int:
@@ -41,5 +41,5 @@ ARGUMENT = Argument(
     propose=_propose,
     value=_value,
     sentence=_sentence,
-    holds_for=frozenset({SERIAL}),
+    holds_for=EVERY,
 )

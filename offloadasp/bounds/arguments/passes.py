@@ -18,7 +18,7 @@ from offloadasp.bounds.geometry.profile import Axis
 from offloadasp.bounds.geometry.sizes import Sizes
 from offloadasp.bounds.parameters import Count, Params
 from offloadasp.bounds.view import View
-from offloadasp.model.semantics import SERIAL
+from offloadasp.model.semantics import EVERY
 
 Kind = Literal["kernels", "pixels"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -237,5 +237,5 @@ ARGUMENT = Argument(
     propose=_propose,
     value=_value,
     sentence=_sentence,
-    holds_for=frozenset({SERIAL}),
+    holds_for=EVERY,
 )

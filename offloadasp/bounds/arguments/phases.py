@@ -16,7 +16,7 @@ from offloadasp.bounds.geometry.footprint import spread
 from offloadasp.bounds.geometry.operations import block_capacity, input_capacity
 from offloadasp.bounds.parameters import Flag, Pairs, Params, pairs
 from offloadasp.bounds.view import View
-from offloadasp.model.semantics import SERIAL
+from offloadasp.model.semantics import EVERY
 
 EXACT_LIMIT = 4096
 
@@ -183,5 +183,5 @@ ARGUMENT = Argument(
     propose=_propose,
     value=_value,
     sentence=_sentence,
-    holds_for=frozenset({SERIAL}),
+    holds_for=EVERY,
 )

@@ -14,7 +14,7 @@ from offloadasp.bounds.geometry.runs import Run, runs_of_parts
 from offloadasp.bounds.parameters import Params
 from offloadasp.bounds.view import View
 from offloadasp.model.instance import Layer
-from offloadasp.model.semantics import SERIAL
+from offloadasp.model.semantics import EVERY
 
 
 def _propose(view: View) -> Iterator[Params]:
@@ -79,5 +79,5 @@ ARGUMENT = Argument(
     propose=_propose,
     value=_value,
     sentence=_sentence,
-    holds_for=frozenset({SERIAL}),
+    holds_for=EVERY,
 )

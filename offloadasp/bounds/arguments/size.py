@@ -10,7 +10,7 @@ from offloadasp.bounds.argument import Argument, Quantity
 from offloadasp.bounds.geometry.sizes import Sizes
 from offloadasp.bounds.parameters import Count, Params
 from offloadasp.bounds.view import View
-from offloadasp.model.semantics import SERIAL
+from offloadasp.model.semantics import EVERY
 
 
 class Large(Params):
@@ -55,5 +55,5 @@ ARGUMENT = Argument(
     propose=_propose,
     value=_value,
     sentence=_sentence,
-    holds_for=frozenset({SERIAL}),
+    holds_for=EVERY,
 )

@@ -3,13 +3,13 @@
 from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 
 from offloadasp.judge.simulator.account import Account, Actions
 from offloadasp.judge.simulator.blocks import Blocks
 from offloadasp.judge.simulator.chip_state import Ledger
 from offloadasp.judge.simulator.violations import Log, Violation
-from offloadasp.model.instance import ResolvedInstance
+from offloadasp.model.instance import Accelerator, ResolvedInstance
 from offloadasp.model.objectives import DURATION, Counts, measured
 from offloadasp.model.strategy import Strategy
 
@@ -117,7 +117,23 @@ class Books:
     @property
     def counts(self) -> Counts:
         """What the strategy uses."""
-        return Counts(self.loads.total, self.writes.total, self.compute_steps, self.peak_memory)
+        return Counts(
+            self.loads.total,
+            self.writes.total,
+            self.compute_steps,
+            self.peak_memory,
+            self._waiting,
+        )
+
+    @property
+    def _waiting(self) -> Fraction:
+        """Cycles of all steps beyond their compute actions, where transfers go on beside these."""
+        accelerator = self.instance.accelerator
+        if accelerator.overlap == "none":
+            return Fraction(0)
+        macs = sum(row.macs for row in self.trace)
+        compute = accelerator.compute_cycles * self.compute_steps + accelerator.mac_cycles * macs
+        return self.duration - compute
 
     @property
     def compute_steps(self) -> int:
@@ -140,15 +156,14 @@ class Books:
 def keep_books(strategy: Strategy) -> Books:
     """Replay the steps of a strategy by the rules of the model alone."""
     accelerator, log = strategy.instance.accelerator, Log()
-    ledger = Ledger(Blocks(strategy.instance), accelerator.memory, accelerator.macs_per_step, log)
-    cycles = cache(
-        lambda loaded, written, macs: (
-            accelerator.load_cycles * loaded
-            + accelerator.write_cycles * written
-            + accelerator.compute_cycles * (macs > 0)
-            + accelerator.mac_cycles * macs
-        )
+    ledger = Ledger(
+        Blocks(strategy.instance),
+        accelerator.memory,
+        accelerator.macs_per_step,
+        log,
+        overlaps=accelerator.overlap != "none",
     )
+    cycles = cache(partial(_cycles, accelerator))
     actions, accounts, trace = [], [], []
     for number, step in enumerate(strategy.steps, start=1):
         done, account = ledger.replay(step)
@@ -159,3 +174,12 @@ def keep_books(strategy: Strategy) -> Books:
         trace.append(TraceRow(number, account.freed, written, loaded, account.peak, macs, duration))
     ledger.finish()
     return Books(strategy.instance, log.violations, tuple(actions), tuple(accounts), tuple(trace))
+
+
+def _cycles(accelerator: Accelerator, loaded: int, written: int, macs: int) -> Fraction:
+    """Return the duration of a step that loads and writes so many bytes and computes so much."""
+    load, write = accelerator.load_cycles * loaded, accelerator.write_cycles * written
+    compute = accelerator.compute_cycles * (macs > 0) + accelerator.mac_cycles * macs
+    if accelerator.overlap == "none":
+        return load + write + compute
+    return max(compute, load + write if accelerator.overlap == "dma" else max(load, write))

@@ -131,8 +131,8 @@ class Chip:
         """What main memory holds of the output, shape (M, Ho, Wo)."""
         return self._stored.transpose(2, 0, 1)
 
-    def run(self, actions: Actions) -> None:
-        """Do one step."""
+    def run(self, actions: Actions, *, overlaps: bool = False) -> None:
+        """Do one step. Loads that overlap the compute action bring nothing before its end."""
         for box in actions.free_pixels:
             self._pixels[self._pixel_part(box)] = self._poison
         for pair in actions.free_kernels:
@@ -141,6 +141,14 @@ class Chip:
             part = self._output_part(box)
             self._stored[part] = self._sums[part]
             self._sums[part] = self._poison
+        if overlaps:
+            self._create_and_compute(actions)
+            self._load(actions)
+        else:
+            self._load(actions)
+            self._create_and_compute(actions)
+
+    def _load(self, actions: Actions) -> None:
         for box in actions.load_pixels:
             part = self._pixel_part(box)
             self._pixels[part] = self._x[part]
@@ -150,6 +158,8 @@ class Chip:
             part = self._output_part(box)
             self._sums[part] = self._stored[part]
             self._stored[part] = self._poison
+
+    def _create_and_compute(self, actions: Actions) -> None:
         for box in actions.create:
             self._sums[self._output_part(box)] = 0
         for box in actions.compute:

@@ -26,9 +26,11 @@ class Ledger:
     the chip as listed.
     """
 
-    def __init__(self, blocks: Blocks, memory: int, macs_per_step: int, log: Log) -> None:
+    def __init__(
+        self, blocks: Blocks, memory: int, macs_per_step: int, log: Log, *, overlaps: bool = False
+    ) -> None:
         self._blocks, self._log, self._sieve = blocks, log, Sieve(blocks, log)
-        self._memory, self._macs_per_step = memory, macs_per_step
+        self._memory, self._macs_per_step, self._overlaps = memory, macs_per_step, overlaps
         channel_groups = len(blocks.channel_groups)
         outputs = (len(blocks.kernel_groups), *blocks.outputs.positions.shape)
         self._held = Held()
@@ -47,11 +49,24 @@ class Ledger:
         actions, account = Actions(), Account()
         self._free(step.free, actions, account)
         self._write(step.write, actions, account)
-        self._load(step.load, actions, account)
-        account.hold(self._held)
-        if step.compute:
-            self._compute(step.compute, actions, account)
-        elif not any(any(vars(lists).values()) for lists in (step.free, step.write, step.load)):
+        if self._overlaps:
+            # What the step loads is not there for its compute action, nor what it spills for its
+            # loads; and what it writes stays until it ends.
+            sums = self._reloadable(step.load.partial_sums)
+            larger = self._compute(step.compute, actions, account)
+            self._load(step.load, sums, actions, account)
+            _set(self._spilled, actions.write_partial_sums, True)
+            account.hold(self._held)
+            account.held_outputs += larger + account.outputs_written
+            account.held_partial_sums += account.partial_sums_written
+        else:
+            _set(self._spilled, actions.write_partial_sums, True)
+            self._load(step.load, None, actions, account)
+            larger = self._compute(step.compute, actions, account)
+            account.hold(self._held)
+            account.held_outputs += larger
+        parts = (step.free, step.write, step.load)
+        if not step.compute and not any(any(vars(lists).values()) for lists in parts):
             self._log.report("empty_step")
         if account.peak > self._memory:
             self._log.report("memory")
@@ -105,7 +120,6 @@ class Ledger:
                     log.keep(grid, box, ~self._complete(box), "write_complete_as_partial")
                 account.partial_sums_written += cells(box) * blocks.partial_bytes(box[0])
             actions.write_partial_sums = tuple(leaving)
-            _set(self._spilled, leaving, True)
 
     def _leave(self, listed: Sequence[Box]) -> dict[Box, int]:
         """Take outputs off the chip; return those that were there, and how many are complete."""
@@ -117,7 +131,10 @@ class Ledger:
             self._hold(box, complete, -1)
         return leaving
 
-    def _load(self, listed: Load, actions: Actions, account: Account) -> None:
+    def _load(
+        self, listed: Load, sums: list[Box] | None, actions: Actions, account: Account
+    ) -> None:
+        """Load; ``sums`` are the partial sums that can be reloaded, if that is known already."""
         blocks = self._blocks
         if listed.pixels:
             boxes = self._sieve.boxes(blocks.pixels, listed.pixels)
@@ -133,17 +150,25 @@ class Ledger:
             account.kernels_loaded = sum(
                 blocks.kernel_bytes(*pair) for pair in actions.load_kernels
             )
-        if listed.partial_sums:
-            self._load_partial_sums(listed.partial_sums, actions, account)
+        if sums is None:
+            sums = self._reloadable(listed.partial_sums)
+        if sums:
+            self._load_partial_sums(sums, actions, account)
         self._held.pixels += account.pixels_loaded
         self._held.kernels += account.kernels_loaded
 
-    def _load_partial_sums(self, listed: Sequence[Box], actions: Actions, account: Account) -> None:
-        blocks, grid = self._blocks, self._blocks.outputs
+    def _reloadable(self, listed: Sequence[Box]) -> list[Box]:
+        """Return what main memory holds of the listed partial sums, and the chip does not."""
+        if not listed:
+            return []
+        grid = self._blocks.outputs
         boxes = self._those(
             grid, self._sieve.boxes(grid, listed), self._outputs, False, "load_present"
         )
-        boxes = self._flip(grid, boxes, self._spilled, True, "load_unspilled")
+        return self._flip(grid, boxes, self._spilled, True, "load_unspilled")
+
+    def _load_partial_sums(self, boxes: Sequence[Box], actions: Actions, account: Account) -> None:
+        blocks = self._blocks
         _set(self._outputs, boxes, True)
         account.partial_sums_loaded = sum(
             cells(box) * blocks.partial_bytes(box[0]) for box in boxes
@@ -152,8 +177,13 @@ class Ledger:
         for box in boxes:
             self._hold(box, int(np.count_nonzero(self._complete(box))), 1)
 
-    def _compute(self, listed: Sequence[Box], actions: Actions, account: Account) -> None:
-        """All operations of a step happen together: check them all, then count them all."""
+    def _compute(self, listed: Sequence[Box], actions: Actions, account: Account) -> int:
+        """All operations of a step happen together: check them all, then count them all.
+
+        Returns the bytes that completed outputs take only while computing.
+        """
+        if not listed:
+            return 0
         grid = self._blocks.operations
         computed: list[Box] = []
         patches: set[Box] = set()  # kernel groups share them
@@ -183,8 +213,7 @@ class Ledger:
             self._check_partial_sums(output)
         larger = self._accumulate(touched)
         actions.create = self._create(touched)
-        account.hold(self._held)
-        account.held_outputs += larger
+        return larger
 
     def _check_pixels(self, patch: Box) -> None:
         """Report what is absent of the pixels that a box of output positions reads."""

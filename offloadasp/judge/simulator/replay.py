@@ -85,7 +85,8 @@ def simulate(
     with ThreadPoolExecutor(1) as second:
         reference = second.submit(convolve, layer, tensors)
         books = keep_books(strategy)
-        out = _execute(books.actions, Blocks(strategy.instance), tensors)
+        overlaps = strategy.instance.accelerator.overlap != "none"
+        out = _execute(books.actions, Blocks(strategy.instance), tensors, overlaps=overlaps)
         error = _error(out, reference.result(), tensors.integer)
     # Each once, though the duration may be stated twice.
     false = dict.fromkeys(_false_statements(strategy, books.measured))
@@ -102,7 +103,9 @@ def simulate(
     )
 
 
-def _execute(steps: Sequence[Actions], blocks: Blocks, tensors: Tensors) -> Array:
+def _execute(
+    steps: Sequence[Actions], blocks: Blocks, tensors: Tensors, *, overlaps: bool
+) -> Array:
     """Run the steps on every image; return what main memory holds then, shape (B, M, Ho, Wo)."""
     out = np.empty((len(tensors.x), *blocks.layer.output_shape), tensors.x.dtype)
     for image, result in zip(tensors.x, out, strict=True):
@@ -110,7 +113,7 @@ def _execute(steps: Sequence[Actions], blocks: Blocks, tensors: Tensors) -> Arra
         # Poison is meant to spread; that it does so is no news.
         with np.errstate(invalid="ignore"):
             for actions in steps:
-                chip.run(actions)
+                chip.run(actions, overlaps=overlaps)
         result[...] = chip.result
     return out
 

@@ -12,6 +12,7 @@ from offloadasp.judge.simulator import Books
 from offloadasp.judge.simulator.blocks import Blocks, Box
 from offloadasp.model.instance import Accelerator, ResolvedInstance, exact_number
 from offloadasp.report.page.pack import pack
+from offloadasp.report.stalls import stalls_of
 
 # Lists of actions by name, and how many numbers a box has.
 _LISTS = {
@@ -49,7 +50,9 @@ def history(instance: ResolvedInstance, books: Books) -> dict[str, Any]:
     texts = [str(exact_number(row.cycles)) for row in books.trace]
     different = {text: number for number, text in enumerate(dict.fromkeys(texts))}
     arrays["cycles_text"] = np.array([different[text] for text in texts], dtype=np.int64)
+    overlap = {} if accelerator.overlap == "none" else {"overlap": accelerator.overlap}
     return {
+        **overlap,
         "channelGroups": len(blocks.channel_groups),
         "kernelGroups": len(blocks.kernel_groups),
         "channelSpans": blocks.channel_groups,
@@ -109,12 +112,24 @@ def _figures(books: Books) -> dict[str, IntArray]:
 
 
 def _cycles(books: Books, accelerator: Accelerator) -> dict[str, NDArray[Any]]:
+    if accelerator.overlap != "none":
+        return _stalls(books)
     load, write = accelerator.load_cycles, accelerator.write_cycles
     compute = accelerator.compute_time
     return {
         "load_cycles": _numbers([load * account.loaded for account in books.accounts]),
         "write_cycles": _numbers([write * account.written for account in books.accounts]),
         "compute_cycles": _numbers([compute(account.macs) for account in books.accounts]),
+    }
+
+
+def _stalls(books: Books) -> dict[str, NDArray[Any]]:
+    """Return the cycles of compute actions, and those that each step waits for loads or writes."""
+    stalls = stalls_of(books)
+    return {
+        "load_cycles": _numbers([stall.loads for stall in stalls]),
+        "write_cycles": _numbers([stall.writes for stall in stalls]),
+        "compute_cycles": _numbers([stall.compute for stall in stalls]),
     }
 
 

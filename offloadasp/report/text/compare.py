@@ -12,6 +12,7 @@ from offloadasp.model.instance import exact_number
 from offloadasp.model.objectives import gap
 from offloadasp.model.plan import Plan
 from offloadasp.model.strategy import Strategy
+from offloadasp.report.stalls import overlap_of
 from offloadasp.report.text.screen import console, show_rows
 from offloadasp.report.text.table import show_table
 from offloadasp.report.text.words import (
@@ -72,6 +73,11 @@ def show_comparison(strategy: Strategy, scope: str, rows: Sequence[Row]) -> None
     screen.print("of memory in bytes; actions: compute actions. No reuse: row by row in the first")
     screen.print("row's decomposition, where every step loads all that it needs.")
     there = {row.name for row in rows}
+    if strategy.instance.accelerator.overlap == "none":
+        there.add("pipelined")  # nobody asked for it
+    else:
+        perfect = mixed(overlap_of(rows[0].books).perfect)
+        screen.print(f"Perfect overlap of the first row's transfers: {perfect} cycles.")
     # Under rules of the user the plain orders, which may break them, are not looked for.
     wanted = () if strategy.rules is not None else [name for name in BASELINES if name != "shipped"]
     broken = "" if strategy.rules is None else breaches_words(strategy.rules)
@@ -91,7 +97,15 @@ def comparison_object(strategy: Strategy, scope: str, rows: Sequence[Row]) -> di
         "bound_holds_for": scope,
         **({} if strategy.rules is None else {"rules": strategy.rules.described}),
         "strategies": {row.name: _object(row, bound, strategy) for row in rows},
+        **_perfect(strategy, rows[0]),
     }
+
+
+def _perfect(strategy: Strategy, found: Row) -> dict[str, Any]:
+    """Return the longest of the lanes' totals, where transfers overlap."""
+    if strategy.instance.accelerator.overlap == "none":
+        return {}
+    return {"perfect_overlap": exact_number(overlap_of(found.books).perfect)}
 
 
 def _object(row: Row, bound: Fraction, strategy: Strategy) -> Mapping[str, Any]:

@@ -14,6 +14,7 @@ from offloadasp.model.instance import Described, Instance, exact_number
 from offloadasp.model.objectives import DURATION
 from offloadasp.model.plan import Plan
 from offloadasp.model.strategy import Strategy, dumps
+from offloadasp.report.stalls import overlap_of
 from offloadasp.report.text.screen import Rows, console, show_path, show_rows
 from offloadasp.report.text.table import show_table
 from offloadasp.report.text.words import (
@@ -125,7 +126,30 @@ def moved_rows(strategy: Strategy, replay: Replay) -> Rows:
         ("loaded", by_kind(loads.total, **vars(loads))),
         ("written", by_kind(writes.total, **vars(writes))),
         ("peak memory", f"{replay.peak_memory} of {plural(memory, 'byte')}"),
+        *_overlap_rows(replay),
     ]
+
+
+def _overlap_rows(replay: Replay) -> Rows:
+    """Return what of the transfers is hidden, and what steps wait for; nothing without overlap."""
+    if replay.instance.accelerator.overlap == "none" or not replay.compute_steps:
+        return []
+    found = overlap_of(replay)
+    waits = [
+        f"{cycles(value)} {words}"
+        for value, words in (
+            (found.prologue, "before the first compute action"),
+            (found.loads, "for loads"),
+            (found.writes, "for writes"),
+            (found.epilogue, "after the last one"),
+        )
+        if value
+    ]
+    rows: Rows = [("waits", ", ".join(waits) or "none")]
+    if found.hidden is not None:
+        hidden = f"{percent(found.hidden)} of the cycles of transfers"
+        rows.insert(0, ("hidden", f"{hidden}; one after the other {cycles(found.serial)}"))
+    return rows
 
 
 def moved_object(strategy: Strategy, replay: Replay) -> dict[str, Any]:
@@ -136,6 +160,22 @@ def moved_object(strategy: Strategy, replay: Replay) -> dict[str, Any]:
         "writes": vars(replay.writes) | {"bytes": replay.writes.total},
         "peak_memory": replay.peak_memory,
         "memory": strategy.instance.accelerator.memory,
+        **_overlap_object(replay),
+    }
+
+
+def _overlap_object(replay: Replay) -> dict[str, Any]:
+    if replay.instance.accelerator.overlap == "none" or not replay.compute_steps:
+        return {}
+    found = overlap_of(replay)
+    stalls = ("prologue", "loads", "writes", "epilogue")
+    return {
+        "overlap": {
+            "hidden": None if found.hidden is None else float(found.hidden),
+            "serial": exact_number(found.serial),
+            "perfect": exact_number(found.perfect),
+            "stalls": {name: exact_number(getattr(found, name)) for name in stalls},
+        }
     }
 
 

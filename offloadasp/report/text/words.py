@@ -15,9 +15,10 @@ BASELINES = {
     "strips": "best strip",
     "loop_nest": "best loop nest",
     "no_reuse": "no reuse",
+    "pipelined": "serial, pipelined",
     "shipped": "without your rules",
 }
-"""The baselines by the names of their traversals, no reuse at all, and the shipped rules' plan."""
+"""The baselines by the names of their traversals, no reuse, and other plans to compare with."""
 
 NONE_PROVED = "none proved"
 """Stands for a lower bound of 0."""

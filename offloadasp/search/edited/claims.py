@@ -209,8 +209,7 @@ class Levels:
 
     def _bound_of(self, name: str, kept: frozenset[str]) -> tuple[Fraction, dict[str, Any]]:
         """Bound an objective by those of its terms that are left."""
-        gone = {part: Fraction(0) for part in ("load", "write", "compute") if part not in kept}
-        prices = replace(prices_of(name, self.instance), **gone)
+        prices = prices_of(name, self.instance).only(kept)
         certificate = self._certificate(name, prices)
         whole = whole_of(self.instance, prices, self.instance.accelerator.memory)
         unchanged = {"objective": name, "prices": sorted(kept)}

@@ -16,6 +16,7 @@ from fractions import Fraction
 
 from offloadasp.asp.facts import facts, fits_clingo, scale_of
 from offloadasp.asp.kinds import DEFINITION
+from offloadasp.asp.overlay import require_waits_fit
 from offloadasp.asp.rules import GroundingStoppedError, Meter, Rules, ground
 from offloadasp.asp.solving import Outcome, Progress, Solving, minimise, plan_of_model
 from offloadasp.base.errors import NoStrategyError
@@ -244,6 +245,7 @@ class CompleteSearch:
         self.steps, self.least = steps, meter.least
         started = time.monotonic()
         outcome = minimise(control, self.effort.clock, effort, on_progress=tell)
+        require_waits_fit(outcome.symbols or ())
         self.effort.seconds["solve"] += time.monotonic() - started
         return outcome
 

@@ -22,7 +22,6 @@ from offloadasp.model.instance import Instance
 from offloadasp.model.objectives import DURATION, prices_of
 from offloadasp.model.plan import Plan
 from offloadasp.model.problem import problem_of
-from offloadasp.model.semantics import SERIAL
 from offloadasp.search.answer import Answer
 from offloadasp.search.construct.decompose import scope
 from offloadasp.search.edited.at_once import at_once
@@ -35,10 +34,13 @@ from offloadasp.search.edited.repair import Repair
 from offloadasp.search.edited.starts import starts
 from offloadasp.search.effort import Effort
 from offloadasp.search.lexicographic.lexicographic import Lexicographic
+from offloadasp.search.overlap.pipelined import pipelined
+from offloadasp.search.overlap.search import OverlapSearch
+from offloadasp.search.overlap.split import serial_instance, serial_of
 from offloadasp.search.pool import Listener, Offer, Status
 from offloadasp.search.question import question_of
 from offloadasp.search.size_limits import require_feasible
-from offloadasp.search.source import Baseline, Obeying, UnderRules
+from offloadasp.search.source import Baseline, Obeying, Pipelined, UnderRules
 
 # Shares of the time for the shipped search: until the rules first see a plan, and, where they have
 # nothing against it, of the rest.
@@ -92,12 +94,10 @@ class EditedSearch:
         """
         require_sound(self.rules, self.names)
         complete = CompleteSearch(self.instance, self.rules, self.effort, self.names, self.tell)
-        whole = problem_of(self.instance, scope(self.instance))
-        # The atoms of a plan are told for the serial semantics.
-        if self.rules.kind == Kind.REDEFINITION or whole.semantics != SERIAL:
+        if self.rules.kind == Kind.REDEFINITION:
             return complete.run()
         self._require_possible()
-        overlay = Overlay(self.rules.edit, self.names)
+        overlay = Overlay(self.rules.edit, self.names, self._overlaps)
         self.reader = Reader(named(self.rules), overlay, self.effort, self._report)
         self._begin()
         small = complete.in_reach
@@ -105,9 +105,14 @@ class EditedSearch:
             self._try_others(_OTHERS_SMALL if small else _OTHERS)
         if self._open and small:
             self._search_completely(complete)
-        if self._open and not self._loose and not complete.exhausted:
+        # Windows of steps are made for steps whose actions follow each other.
+        if self._open and not self._loose and not complete.exhausted and not self._overlaps:
             self._repair()
         return self._answer(complete)
+
+    @property
+    def _overlaps(self) -> bool:
+        return self.instance.accelerator.overlap != "none"
 
     def _require_possible(self) -> None:
         """Refuse what no strategy can do, by arguments that hold for any number of steps."""
@@ -115,7 +120,8 @@ class EditedSearch:
         culprit = impossible(self.instance, self.rules.edit)
         if culprit is not None:
             raise self._infeasible(f"{culprit.place} forbids what every strategy does")
-        crowd = at_once(self.instance, self.rules.edit)
+        # With overlap, what a compute action needs was loaded in an earlier step.
+        crowd = None if self._overlaps else at_once(self.instance, self.rules.edit)
         if crowd is not None:
             places = [one.place for one in crowd.statements]
             raise self._infeasible(
@@ -151,7 +157,8 @@ class EditedSearch:
 
         shipped = self.rules.shipped
         given = instance or self.instance
-        return Lexicographic(given, shipped, effort, self.names, tell).run()
+        search = OverlapSearch if self._overlaps else Lexicographic
+        return search(given, shipped, effort, self.names, tell).run()
 
     def _readable(self, answer: Answer) -> Answer:
         """Return an answer whose plan the rules can read, with a coarser tile if need be."""
@@ -260,15 +267,20 @@ class EditedSearch:
         clock, name = self.effort.clock, self.names[0]
         if self.effort.budget is not None:
             clock = Clock(clock.seconds, self.effort.budget, clock.stop, clock.full)
-        prices = prices_of(
-            name if name in ("duration", "traffic", "energy") else DURATION, self.instance
-        )
+        serial = serial_instance(self.instance)
+        prices = prices_of(name if name in ("duration", "traffic", "energy") else DURATION, serial)
         memory = self.instance.accelerator.memory
-        given = self.coarse or self.instance
+        given = serial_instance(self.coarse or self.instance)
         question = question_of(given, self.rules.shipped, prices, memory)
         room = self.rules.edit.more_room
-        best = self.best.plan.problem if self.best else self.shipped.plan.problem
-        return starts(question, best, clock, less_memory=room)
+        best = serial_of(self.best.plan.problem if self.best else self.shipped.plan.problem)
+        found = starts(question, best, clock, less_memory=room)
+        return map(self._beside, found) if self._overlaps else found
+
+    def _beside(self, offer: Offer) -> Offer:
+        """Return a serial plan with its transfers beside its compute actions."""
+        problem = problem_of(self.instance, offer.plan.problem.decomposition)
+        return Offer(pipelined(offer.plan, problem), Pipelined(offer.source))
 
     def _search_completely(self, complete: CompleteSearch) -> None:
         """Search a small layer up to ever more steps."""

@@ -21,6 +21,13 @@ const CAUSES = {
   write_cycles: ["write", "kind-outputs", "x"],
   compute_cycles: ["compute", "kind-compute", "/"],
 };
+// Where transfers overlap the compute action, only what a step waits for them counts.
+const STALLS = {
+  load_cycles: ["waiting for loads", "kind-pixels", ""],
+  write_cycles: ["waiting for writes", "kind-outputs", "x"],
+  compute_cycles: ["compute", "kind-compute", "/"],
+};
+const causes = (replay) => (replay.overlap ? STALLS : CAUSES);
 
 const cssValue = (name) =>
   getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
@@ -119,7 +126,7 @@ const CHARTS = {
     return draw(place, traces, stepLayout(replay, `Bytes moved in each step${note}`, "bytes"));
   },
   cycles(place, { replay }) {
-    const { traces, note } = stacked(replay, CAUSES, "", "cycles");
+    const { traces, note } = stacked(replay, causes(replay), "", "cycles");
     return draw(place, traces, stepLayout(replay, `Cycles of each step${note}`, "cycles"));
   },
   reloads(place, { replay }) {
@@ -159,7 +166,7 @@ function totals(traces) {
 
 /** Duration of every strategy by cause, one bar each. */
 function durations(place, panels) {
-  const traces = Object.entries(CAUSES).map(([name, [label, colour, pattern]]) => ({
+  const traces = Object.entries(causes(panels[0].replay)).map(([name, [label, colour, pattern]]) => ({
     type: "bar", orientation: "h", name: label, y: panels.map((panel) => panel.label),
     x: panels.map(({ replay }) => replay.arrays[name].reduce((sum, cycles) => sum + cycles, 0)),
     texttemplate: "%{x:,}", textposition: "inside", insidetextanchor: "middle",

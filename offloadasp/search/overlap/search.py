@@ -1,0 +1,184 @@
+"""The search where transfers go on beside the compute action.
+
+Serial plans are made at several capacities and prices, and pipelined: a plan for less memory leaves
+room to load early, and what is cheap beside long compute actions is not what is cheap before them.
+Each counts by its overlapped duration. On small layers a complete search under the rules follows.
+Bounds are those that are proved for the semantics; no serial bound is used.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+
+from offloadasp.asp.rules import Rules
+from offloadasp.asp.verifying import keep_to_verify
+from offloadasp.base.errors import NoStrategyError
+from offloadasp.bounds import least_memory, lower_bound
+from offloadasp.model.claim import Claim
+from offloadasp.model.instance import Instance
+from offloadasp.model.objectives import DURATION, Prices, prices_of
+from offloadasp.model.plan import Plan
+from offloadasp.model.problem import Problem, problem_of
+from offloadasp.search.answer import Answer
+from offloadasp.search.effort import Effort
+from offloadasp.search.lexicographic.linear import Proven
+from offloadasp.search.overlap.complete import Complete
+from offloadasp.search.overlap.pipelined import pipelined
+from offloadasp.search.overlap.refine import refined, with_small_ends
+from offloadasp.search.overlap.split import serial_instance
+from offloadasp.search.pool import Listener, Pool, Status
+from offloadasp.search.question import Question, question_of
+from offloadasp.search.run import search
+from offloadasp.search.size_limits import most_tried
+from offloadasp.search.source import Pipelined, Source
+
+PIPELINED = "pipelined"
+"""The name of a baseline: the best serial plan, pipelined as it is."""
+
+# Shares of the memory for which serial plans are made, and weights of transfers against compute
+# actions; the first ones first, since time may run out.
+_TRIED = (
+    (Fraction(1), Fraction(1)),
+    (Fraction(4, 5), Fraction(1)),
+    (Fraction(9, 10), Fraction(1, 8)),
+    (Fraction(3, 5), Fraction(1)),
+)
+# Parts of kernel groups, and of the first and the last compute action, that are tried.
+_PARTS = (1, 4, 16, 64)
+_ENDS = (2, 4, 16)
+# Of the time that is left, what each of them may use.
+_SHARE = 0.5
+
+
+@dataclass
+class OverlapSearch:
+    """A search for the shortest overlapped strategy.
+
+    Attributes
+    ----------
+    names
+        Objectives: the duration alone.
+    """
+
+    instance: Instance
+    rules: Rules
+    effort: Effort
+    names: tuple[str, ...] = (DURATION,)
+    tell: Listener = lambda _: None
+    best: tuple[Plan, Source] | None = field(default=None, init=False)
+    baselines: dict[str, Plan] = field(default_factory=dict, init=False)
+
+    def run(self) -> Answer:
+        """Search within the limits.
+
+        Raises
+        ------
+        InfeasibleError
+            No strategy exists.
+        NoStrategyError
+            None was found within the limits.
+        """
+        assert self.names == (DURATION,)
+        started = time.monotonic()
+        question = self._question()
+        whole = question.whole
+        bound = lower_bound(whole)
+        for pool in self._serial(whole):
+            self._take(pool)
+            self._report(bound.value, "serial plans, pipelined")
+            if self._cost <= bound.value or self.effort.clock.halted:
+                break
+        proved, certificate = bound.value, bound.certificate
+        if self._cost > proved:
+            assert self.best is not None
+            few = self.best[0].steps + 1
+            complete = Complete(self.rules, whole, self.effort, self._cost, few, self.tell)
+            found = complete.run()
+            if found is not None:
+                self.best = found
+            if complete.exhausted and question.contains_all:
+                proved, certificate = self._cost, {**certificate, **complete.certificate}
+        self.effort.seconds["solve"] += time.monotonic() - started
+        return self._answer(proved, certificate)
+
+    def _question(self) -> Question:
+        prices, memory = prices_of(DURATION, self.instance), self.instance.accelerator.memory
+        question = question_of(self.instance, self.rules, prices, memory)
+        return question.within(question.whole.memory)
+
+    def _serial(self, whole: Problem) -> Iterator[Pool]:
+        """Search for serial plans at several capacities and prices."""
+        serial = serial_instance(self.instance)
+        own = replace(prices_of(DURATION, serial), fixed=Fraction(0))
+        least, clock = least_memory(whole).value, self.effort.clock
+        tried = set()
+        for number, (share, weight) in enumerate(_TRIED):
+            capacity = max(least, int(whole.memory * share))
+            prices = Prices(own.load * weight, own.write * weight, own.compute)
+            if (capacity, prices) in tried:
+                continue
+            tried.add((capacity, prices))
+            part = self.effort
+            if clock.timed and clock.seconds != float("inf"):
+                # The first search finds most; what it leaves is for the others.
+                part = part.under(clock.part(_SHARE))
+            try:
+                yield search(question_of(serial, self.rules, prices, capacity), part)
+            except NoStrategyError:
+                if self.best is None and number == len(_TRIED) - 1:
+                    raise
+            if clock.expired() and self.best is not None:
+                return
+
+    def _take(self, pool: Pool) -> None:
+        """Pipeline the best serial plan of a search, and the plain orders that it came across."""
+        for serial in self._variants(pool.found.plan):
+            plan = pipelined(serial, self._problem(serial))
+            if self.best is None or plan.cost < self.best[0].cost:
+                self.best = plan, Pipelined(pool.found.source)
+                keep_to_verify(self.effort.clock, *plan.compute.T[:4])
+        first = {} if self.baselines else {PIPELINED: pool.found.plan}
+        for name, one in (first | pool.baselines).items():
+            known = self.baselines.get(name)
+            made = pipelined(one, self._problem(one))
+            if known is None or made.cost < known.cost:
+                self.baselines[name] = made
+
+    def _variants(self, plan: Plan) -> Iterator[Plan]:
+        """Yield a serial plan, and finer ones that do the same, as far as these can be checked."""
+        yield plan
+        fixed = self.instance.fixed_kernel_groups is not None
+        most = most_tried(self.effort.clock.seconds)
+        for parts in () if self.instance.layer.group > 1 else _PARTS:
+            if fixed and parts > 1:
+                return
+            kernels = max(int(size) for size in plan.problem.kernel_sizes)
+            if parts > 2 * kernels or len(plan.compute) * min(parts, kernels) > most:
+                return
+            finer = refined(plan, parts) if parts > 1 else plan
+            if parts > 1:
+                yield finer
+            for ends in _ENDS:
+                if ends <= len(finer.problem.kernel_sizes):
+                    yield with_small_ends(finer, ends)
+
+    def _problem(self, plan: Plan) -> Problem:
+        """Return the overlapped problem in the decomposition of a serial plan."""
+        return problem_of(self.instance, plan.problem.decomposition)
+
+    @property
+    def _cost(self) -> Fraction:
+        if self.best is None:
+            raise NoStrategyError(f"{self.instance.name}: no strategy was found within the limits")
+        return self.best[0].cost
+
+    def _report(self, bound: Fraction, stage: str) -> None:
+        self.tell(Status(self._cost, bound, stage))
+
+    def _answer(self, bound: Fraction, certificate: dict[str, object]) -> Answer:
+        assert self.best is not None
+        plan, source = self.best
+        claim = Claim(DURATION, plan.cost, bound, certificate)
+        proofs = (Proven(bound, certificate),)
+        return Answer(plan, source, (claim,), bound, self.baselines, proofs=proofs)

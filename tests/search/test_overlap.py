@@ -1,0 +1,174 @@
+"""Transfers beside the compute action: plans, bounds and optima against exhaustive search."""
+
+from fractions import Fraction
+from typing import Literal
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+import offloadasp
+from offloadasp.asp.facts import facts, scale_of
+from offloadasp.asp.kinds import DEFINITION
+from offloadasp.asp.rules import ground, shipped_rules
+from offloadasp.asp.solving import Solving, minimise, plan_of_model
+from offloadasp.base.errors import InputError
+from offloadasp.bounds import least_macs, least_memory, lower_bound, verify_certificate
+from offloadasp.limits.clock import Clock
+from offloadasp.model.catalogue import find_instance
+from offloadasp.model.instance import Instance, load_instance
+from offloadasp.model.plan import Plan
+from offloadasp.model.problem import Problem, finest
+from offloadasp.model.reference import read
+from offloadasp.model.strategy import Strategy, steps_of
+from offloadasp.search.overlap.pipelined import pipelined
+from offloadasp.search.overlap.refine import refined, with_small_ends
+from offloadasp.search.overlap.split import split_in_three
+from tests.engines.exhaustive import optimal_duration
+from tests.engines.mutation import layer_of
+from tests.engines.overlapped import OVERLAPS, overlapping, shortest
+from tests.engines.plans import HABITS, fitted, random_plan
+from tests.search.test_objectives import as_instance
+from tests.support.bounds_cases import tight_problems
+from tests.support.layers import on_accelerator
+
+Overlap = Literal["dma", "duplex"]
+overlaps = pytest.mark.parametrize("overlap", OVERLAPS)
+
+
+def as_strategy(plan: Plan) -> Strategy:
+    return Strategy(
+        instance=plan.problem.resolved_instance(),
+        duration=plan.duration,
+        lower_bound=Fraction(0),
+        status="feasible",
+        steps=steps_of(plan),
+    )
+
+
+def valid(plan: Plan) -> bool:
+    """Whether the reference accepts a plan, at the duration that it states."""
+    reading = read(as_strategy(plan))
+    return reading.step is None and reading.duration == plan.duration
+
+
+@st.composite
+def tiny(draw: st.DrawFn, operations: int = 4, blocks: int = 8) -> tuple[Problem, Problem]:
+    """A tiny problem, serial and with overlap, that has a strategy."""
+    serial = draw(tight_problems(operations, blocks, kernel=2))
+    assume(serial.decomposition.tile == (1, 1))
+    assume(least_memory(serial).value <= serial.accelerator.memory)
+    assume(least_macs(serial).value <= serial.accelerator.macs_per_step)
+    return serial, overlapping(serial, draw(st.sampled_from(OVERLAPS)))
+
+
+# --- Plans ---
+
+
+@overlaps
+@pytest.mark.parametrize("number", range(0, 36, 5))
+@pytest.mark.parametrize("more", [0, 5, 40])
+def test_serial_plans_split_or_pipelined_are_valid_and_never_longer(
+    number: int, more: int, overlap: Overlap
+) -> None:
+    for k, habits in enumerate(HABITS.values()):
+        plan = random_plan(layer_of(number), 1000 * number + k, habits)
+        serial = fitted(layer_of(number), plan)
+        chip = serial.accelerator.model_copy(update={"memory": serial.accelerator.memory + more})
+        problem = overlapping(on_accelerator(serial, chip), overlap)
+        split, piped = split_in_three(plan, problem), pipelined(plan, problem)
+        assert valid(split)
+        assert valid(piped)
+        assert piped.duration <= split.duration <= plan.duration
+        assert split.duration == plan.duration or overlap == "duplex"
+        assert piped.counts.loaded <= plan.counts.loaded
+
+
+@pytest.mark.parametrize("number", [0, 1, 2, 6, 7, 8, 13, 14])
+@pytest.mark.parametrize("parts", [2, 64])
+def test_finer_plans_do_the_same(number: int, parts: int) -> None:
+    serial = layer_of(number)
+    plan = random_plan(serial, number, HABITS["thrifty"])
+    finer = refined(plan, parts)
+    assert valid(finer)
+    assert finer.counts == plan.counts
+    small = with_small_ends(finer, parts)
+    assert valid(small)
+    assert small.counts.peak <= plan.counts.peak
+    assert (small.counts.loaded, small.counts.written) == (plan.counts.loaded, plan.counts.written)
+    assert small.counts.actions >= plan.counts.actions
+
+
+# --- Optima ---
+
+
+def by_rules(problem: Problem, steps: int) -> Plan | None:
+    """The best plan of at most so many steps, by clingo under the definition alone."""
+    entry = [DEFINITION, "model/objective/duration.lp"]
+    control = ground(shipped_rules(), entry, facts(problem, steps))
+    outcome = minimise(control, Clock(), Solving(conflicts=5_000))
+    assume(outcome.exhausted)  # a few take minutes
+    if outcome.symbols is None or outcome.costs is None:
+        return None
+    plan = plan_of_model(problem, outcome.symbols)
+    fixed = problem.prices.fixed
+    assert plan.cost == plan.duration == outcome.costs[0] * scale_of(problem).unit + fixed
+    return plan
+
+
+@settings(max_examples=8, deadline=None)
+@given(tiny(operations=2, blocks=4))
+def test_the_rules_find_the_exhaustive_optimum(problems: tuple[Problem, Problem]) -> None:
+    _, problem = problems
+    best = by_rules(problem, 6)
+    assert best is not None
+    assert valid(best)
+    assert best.duration == shortest(problem)
+
+
+@settings(max_examples=60, deadline=None)
+@given(tiny())
+def test_the_optimum_lies_between_its_bounds(problems: tuple[Problem, Problem]) -> None:
+    serial, problem = problems
+    best, alone = shortest(problem), optimal_duration(serial)
+    assert best is not None
+    assert alone is not None
+    lanes = 2 if problem.semantics.name == "dma" else 3
+    assert Fraction(alone, lanes) <= best <= alone
+    for one in (problem, problem.with_decomposition(finest(problem.layer))):
+        bound = lower_bound(one)
+        assert bound.value <= best
+        assert verify_certificate(one, bound.certificate) == bound.value
+
+
+@settings(max_examples=15, deadline=None)
+@given(tiny())
+def test_what_the_search_finds_is_valid_and_its_bound_true(
+    problems: tuple[Problem, Problem],
+) -> None:
+    _, problem = problems
+    best = shortest(problem)
+    assert best is not None
+    found = offloadasp.solve(as_instance(problem), budget=4)
+    assert found.lower_bound <= best <= found.duration
+    assert found.status == "feasible" or found.duration == best
+    assert found.plan.duration == found.replay.duration == found.by_rules.duration
+
+
+def with_overlap(name: str, overlap: Overlap) -> Instance:
+    given_ = load_instance(find_instance(name))
+    chip = given_.accelerator.model_copy(update={"overlap": overlap})
+    return given_.model_copy(update={"accelerator": chip})
+
+
+@overlaps
+def test_a_budget_gives_the_same_strategy_each_time(overlap: Overlap) -> None:
+    first, again = (offloadasp.solve(with_overlap("tiny-3x3", overlap), budget=2) for _ in "ab")
+    assert first.strategy == again.strategy
+    # Serially it takes 64 cycles at least.
+    assert first.duration < 64
+
+
+def test_other_objectives_are_refused_in_one_line() -> None:
+    with pytest.raises(InputError, match="only duration alone is minimised, not 'traffic'"):
+        offloadasp.solve(with_overlap("tiny-3x3", "dma"), objective="traffic", budget=1)
