@@ -3,17 +3,23 @@
 from collections.abc import Iterator
 from typing import Any
 
+from pydantic import Field
+
 from bench.case import Case, load
 
 LayerTable = dict[str, Any]
 
 
 class Network(Case):
-    """A published network, with its convolutions by name; see ``bench/cases/layers.toml``."""
+    """A published network, with its distinct convolutions; see ``bench/cases/layers.toml``.
+
+    ``repeated``: how often those occur in a row that occur more than once.
+    """
 
     name: str
     measured: bool = False
     machine: str | None = None
+    repeated: dict[str, int] = Field(default_factory=dict)
     layers: dict[str, LayerTable]
 
 
@@ -22,6 +28,12 @@ def networks() -> Iterator[tuple[str, LayerTable]]:
     for network in load("layers", Network, "networks"):
         if network.measured:
             yield from network.layers.items()
+
+
+def chain(name: str) -> list[LayerTable]:
+    """Return the convolutions of a network without branches, one after the other."""
+    found = next(network for network in load("layers", Network, "networks") if network.name == name)
+    return [layer for key, layer in found.layers.items() for _ in range(found.repeated.get(key, 1))]
 
 
 def shipped() -> Iterator[tuple[Network, str, LayerTable]]:
