@@ -78,7 +78,7 @@ def _summary(rows: Sequence[Row]) -> list[str]:
     free = sum(row["duration"] == row["shipped"] == row["value"] for row in fit)
     lines = [
         f"{len(fit)} of {len(there)} have a verified plan, {free} of them at no cost; "
-        f"{refuted} are proved infeasible; {len(open_)} end without either (goal: at most "
+        f"{refuted} proved infeasible; {len(open_)} end without either (goal: at most "
         f"{_MOST_OPEN})."
     ]
     lines += [f"{row['name']}: {row['said']}" for row in there if "said" in row]

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from offloadasp.asp.rules import rules_in_force
+from offloadasp.base.errors import NoStrategyError
 from offloadasp.judge.simulator import simulate
 from offloadasp.model.instance import Accelerator, Choice, Instance, Layer, SearchOptions
 from offloadasp.result import strategy_of
-from offloadasp.search.edited import coarser, complete
+from offloadasp.search.edited import coarser, complete, reader
 from offloadasp.search.edited import search as edited
 from offloadasp.search.edited.search import EditedSearch
 from offloadasp.search.effort import effort_of
@@ -60,3 +61,16 @@ def test_a_tile_that_is_given_stays() -> None:
     assert list(coarser.coarser_tiles(free_steps((1, 1)))) == []
     tiles = [one.choice.tile for one in coarser.coarser_tiles(free_steps("auto"))]
     assert tiles[0] == (2, 2)
+
+
+def test_a_plan_with_too_many_atoms_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "_MOST_ATOMS", 100)
+    monkeypatch.setattr(reader, "_FEW_STEPS", 2)
+    path = tmp_path / "rule.lp"
+    path.write_text(":- write(B, T), not complete(B, T - 1).")
+    instance = free_steps((1, 1))
+    search = EditedSearch(instance, rules_in_force(None, [path]), effort_of(instance.search, 8))
+    with pytest.raises(NoStrategyError, match=r"what they ask about holds \d+ times in a plan of"):
+        search.run()

@@ -7,6 +7,7 @@ from clingo import SymbolType
 from clingo.ast import ASTType
 
 from offloadasp.asp.overlay import Overlay, Reading, in_range, late
+from offloadasp.asp.rules import SMALLER
 from offloadasp.asp.statements import nodes
 from offloadasp.base.errors import NoStrategyError
 from offloadasp.model.plan import Plan
@@ -18,6 +19,8 @@ from offloadasp.search.source import Source
 
 # How often the steps of a plan are taken apart where it still breaks rules.
 _ROUNDS = 4
+# Atoms of a reading at most, of about 150 bytes each; plans of so few steps are read anyway.
+_MOST_ATOMS, _FEW_STEPS = 25_000_000, 1_000
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,9 @@ class Reader:
         return clock.halted or (clock.expired() and (self.obeyed or late(clock)))
 
     def read(self, offer: Offer, change: str = "") -> Reading | None:
-        """Read a plan and keep it if it is better; None if the rules have no stable model for it.
+        """Read a plan and keep it if it is better.
+
+        None if the rules have no stable model for it, or if it is too large where others are not.
 
         Parameters
         ----------
@@ -82,7 +87,7 @@ class Reader:
         Raises
         ------
         NoStrategyError
-            What the plan costs leaves clingo's integers.
+            What the plan costs leaves clingo's integers, or its atoms would not fit into 4 GB.
         InputError
             A rule is wrong.
         """
@@ -90,6 +95,15 @@ class Reader:
             raise NoStrategyError(
                 f"{offer.plan.problem.instance.name}: too large to solve under the {self.named}: "
                 "what a strategy costs leaves clingo's 32-bit integers"
+            )
+        atoms = self.overlay.size(offer.plan) if offer.plan.steps > _FEW_STEPS else 0
+        if atoms > _MOST_ATOMS and self.best is not None:
+            return None
+        if atoms > _MOST_ATOMS:
+            raise NoStrategyError(
+                f"{offer.plan.problem.instance.name}: too large to solve under the {self.named}: "
+                f"what they ask about holds {atoms:,} times in a plan of {offer.plan.steps} steps; "
+                f"{SMALLER}"
             )
         reading = self.overlay.read(offer.plan, self.effort.clock, self.effort.seed)
         if reading is not None and self._better(offer.plan, reading):

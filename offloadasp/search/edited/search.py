@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from offloadasp.asp.kinds import Kind
 from offloadasp.asp.overlay import Broken, Overlay, Reading
-from offloadasp.asp.rules import Rules, require_sound
+from offloadasp.asp.rules import SMALLER, Rules, require_sound
 from offloadasp.asp.solving import Outcome, plan_of_model
 from offloadasp.base.errors import InfeasibleError, NoStrategyError
 from offloadasp.base.messages import in_steps, plural
@@ -352,7 +352,7 @@ class EditedSearch:
         said = self.excluded
         said = said or f"no strategy was found under the {named(self.rules)} within the limits"
         if best is None:
-            return said
+            return f"{said}: no plan could be read by them in time; {SMALLER}"
         parts = [in_steps(one.place, one.steps) for one in best.reading.broken]
         return f"{said}; the one that came closest breaks {', and '.join(parts)}"
 
