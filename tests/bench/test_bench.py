@@ -27,6 +27,7 @@ from bench.record import Record, Row
 from bench.suite import Column, Limits, Options, Suite, Task, cell, measure
 from bench.throughput import multiply, products
 from bench.trials import QUICK
+from bench.whole import chain_model
 from offloadasp.base.errors import InputError
 from offloadasp.bounds import least_macs, least_memory, lower_bound
 from offloadasp.judge.simulator.convolution import convolve
@@ -34,10 +35,13 @@ from offloadasp.judge.simulator.tensors import prepare
 from offloadasp.model.instance import Layer, parse_instance
 from offloadasp.model.instance_text import toml
 from offloadasp.model.problem import Problem
+from offloadasp.network.convolutions import convolutions
+from offloadasp.network.model import load_model
 from tests.engines import quickness
 from tests.engines.exhaustive import optimal_duration
 from tests.support import layers
 from tests.support.invoking import PATIENCE
+from tests.support.onnx_models import machine
 
 WIDTH = 80
 
@@ -373,7 +377,8 @@ def test_the_suite_of_networks_plans_and_executes_a_model(
     # A recorded convolution in the place of the light models, which take minutes.
     path = next(case for case in RECORDED if case.name == "test_Conv2d_padding") / "model.onnx"
     monkeypatch.setattr("bench.whole.model_path", lambda _: path)
-    code, out, error = bench("networks", "--time-limit", 0.2, "--only", "ethos", "--out", tmp_path)
+    judged = "(resnet50|squeezenet) on ethos-u65-256$"
+    code, out, error = bench("networks", "--time-limit", 0.2, "--only", judged, "--out", tmp_path)
     assert code == 0, error
     rows = rows_of(tmp_path / "networks.json")
     assert len(rows) == 2
@@ -385,3 +390,13 @@ def test_the_suite_of_networks_plans_and_executes_a_model(
         assert row["lower_bound"] <= row["duration"]
     assert "goal 600 s" in out
     assert max(map(len, out.splitlines())) <= WIDTH
+
+
+def test_the_model_that_is_made_of_its_layers_is_the_published_network(tmp_path: Path) -> None:
+    path = tmp_path / "m.onnx"
+    path.write_bytes(chain_model("MobileNetV1-0.25"))
+    found = convolutions(load_model(path), machine(2**20, 2**20))
+    # A convolution, 13 pairs of a depthwise and a 1 x 1 one, and the classifier of 2 classes.
+    assert len(found.convolutions) == 1 + 2 * 13 + 1
+    assert found.convolutions[-1].layer.output_shape == (2, 1, 1)
+    assert not found.skipped
