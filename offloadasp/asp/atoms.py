@@ -45,8 +45,25 @@ class Atoms:
         where
             The ranges of steps of which atoms are wanted, by predicate; None: of all steps.
         """
-        limits = where or {}
-        known: dict[str, Callable[[], Iterator[Pattern]]] = {
+        limits, known = where or {}, self._known
+        return "\n".join(
+            line
+            for name in known
+            if name in wanted
+            for pattern, first, last in known[name]()
+            for line in _lines(pattern, first, last, limits.get(name))
+        )
+
+    def count(self, wanted: Iterable[str]) -> int:
+        """Return how many atoms of some predicates hold."""
+        known = self._known
+        return sum(
+            last - first + 1 for name in known if name in wanted for _, first, last in known[name]()
+        )
+
+    @property
+    def _known(self) -> dict[str, Callable[[], Iterator[Pattern]]]:
+        return {
             "step": self._step,
             "compute": self._compute,
             "on_chip": self._on_chip,
@@ -63,13 +80,6 @@ class Atoms:
             "moved": self._moved,
             "waits": self._waits,
         }
-        return "\n".join(
-            line
-            for name in known
-            if name in wanted
-            for pattern, first, last in known[name]()
-            for line in _lines(pattern, first, last, limits.get(name))
-        )
 
     @property
     def _steps(self) -> int:

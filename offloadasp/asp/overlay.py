@@ -228,10 +228,8 @@ class Overlay:
         sums = _Sums()
         control.register_observer(sums)
         watch, nodes_ = self._prepared
-        names = self.referenced | {"occupies"} if self.edit.more_room else self.referenced
-        told = names - {"waits"} if self.derives_waits else names
-        texts = [facts(plan.problem, plan.steps, exact=True), Atoms(plan).text(told)]
-        if names & _static_names():
+        texts = [facts(plan.problem, plan.steps, exact=True), Atoms(plan).text(self._facts)]
+        if self.referenced & _static_names():
             texts += [shipped_source(name).text for name in STATIC]
         texts += [*self.shipped_objectives(), self.memory]
         texts.append(f"#minimize {{ 1@{BROKEN_PRIORITY}, K, X : {BROKEN}(K, X) }}.")
@@ -257,6 +255,16 @@ class Overlay:
                 f"{CLINGO_LIMIT}: use smaller weights"
             )
         return self._best(control, clock)
+
+    @property
+    def _facts(self) -> frozenset[str]:
+        """The names of the predicates whose atoms a reading takes as facts."""
+        asked = self.referenced | {"occupies"} if self.edit.more_room else self.referenced
+        return asked - {"waits"} if self.derives_waits else asked
+
+    def size(self, plan: Plan) -> int:
+        """Return how many atoms of a plan a reading takes: about what it takes in time and room."""
+        return Atoms(plan).count(self._facts)
 
     @property
     def memory(self) -> str:

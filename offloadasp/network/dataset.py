@@ -80,7 +80,8 @@ def _draw(model: Model, value: ValueInfoProto, generator: np.random.Generator) -
             "give one with --data"
         )
     known = [size or 0 for size in shape]
-    if math.prod(known) > _MOST_DRAWN:
+    # NumPy refuses an array without elements, too, where its other sizes are out of range.
+    if math.prod(size or 1 for size in known) > _MOST_DRAWN:
         raise InputError(
             f"--verify: the input {value.name}, {sizes(known)}, is too large to be drawn; give it "
             "with --data"

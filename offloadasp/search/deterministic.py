@@ -13,9 +13,11 @@ from offloadasp.bounds import Bound, least_memory, lower_bound
 from offloadasp.limits.abandonable import aside
 from offloadasp.model.problem import Problem, granularity
 from offloadasp.search.anneal.improve import starts_of
-from offloadasp.search.construct.construct import Best, Candidate, Constructor, evaluate
+from offloadasp.search.construct.candidate import Best, Candidate, evaluate
+from offloadasp.search.construct.construct import Constructor
 from offloadasp.search.construct.traversal import visits
 from offloadasp.search.effort import Effort
+from offloadasp.search.nests.budgeted import BudgetedNests
 from offloadasp.search.pool import Listener, Pool, Status
 from offloadasp.search.question import Question
 from offloadasp.search.size_limits import within_reach
@@ -68,8 +70,9 @@ def climb(question: Question, effort: Effort, tell: Listener) -> Pool:
         whole = question.whole.within(capacity)
         return aside(lambda: lower_bound(whole), lambda: effort.clock.in_vain)
 
+    nests = BudgetedNests(question)
     news = _News(tell, bound_at(question.whole.memory).value)
-    ladder = _Ladder(question, effort, bound_at, news)
+    ladder = _Ladder(question, effort, bound_at, nests, news)
     pool = ladder.climb(1)
     budget = 2
     while budget <= effort.budget and not pool.closed and not effort.clock.interrupted:
@@ -117,6 +120,7 @@ class _Ladder:
     question: Question
     effort: Effort
     bound_at: Callable[[int], Bound]
+    nests: BudgetedNests
     news: _News
 
     def climb(self, budget: int) -> Pool:
@@ -145,8 +149,11 @@ class _Ladder:
             if pool.best is None and dense:
                 # The highest rung is worth as much as the memory itself.
                 pool.prove(rung.bound, rung.certificate)
+            again_nests = self.nests.offer(rung, budget)
             if pool.offer(rung.found.plan, rung.found.source):
                 pool.baselines, pool.unsearched = rung.baselines, rung.unsearched
+            for nest in again_nests:
+                pool.offer(nest.plan, nest.source)
             self.news.add(pool)
         self._join(pool, again)
         self.news.add(pool)

@@ -4,6 +4,7 @@ from offloadasp.bounds import lower_bound
 from offloadasp.limits.abandonable import aside
 from offloadasp.search.deterministic import LessMemory, climb
 from offloadasp.search.effort import Effort
+from offloadasp.search.nests.tiles import AnnealTiles
 from offloadasp.search.nests.worker import Nests
 from offloadasp.search.pool import Listener, Pool
 from offloadasp.search.question import Question
@@ -29,7 +30,8 @@ def _by_the_clock(question: Question, effort: Effort, tell: Listener) -> Pool:
     pool = Pool(question, bound, tell)
     first = Anneal(turns=effort.threads == 1)
     nests = Nests()
-    workers: list[Worker] = [Construct(), nests, LessMemory(), first, Refute(beside=first)]
+    early: list[Worker] = [Construct(), nests, AnnealTiles(), LessMemory()]
+    workers = [*early, first, Refute(beside=first)]
     for worker in workers:
         if not pool.closed and worker.fits(pool):
             worker.run(pool, effort)

@@ -62,7 +62,8 @@ def within_reach(problem: Problem) -> bool:
     """Return whether a problem is small enough for the local search."""
     height, width = problem.decomposition.tile
     rows, columns = problem.reads
-    needs = operations(problem) * rows.most * height * columns.most * width
+    patch = int(rows.distinct(height).max()) * int(columns.distinct(width).max())
+    needs = operations(problem) * patch
     scale, largest = scale_of(problem), problem.kernel_bytes.max() + int(problem.pixel_bytes.max())
     spilled = int(problem.partial_bytes.max()) * height * width * (scale.load + scale.write)
     dearest = needs * largest * scale.load + operations(problem) * (spilled + scale.compute)

@@ -13,7 +13,8 @@ from offloadasp.model.instance import exact_number
 from offloadasp.model.plan import Plan
 from offloadasp.model.problem import Problem
 from offloadasp.search.anneal.improve import Improver, units
-from offloadasp.search.construct.construct import Best, Candidate, Constructor
+from offloadasp.search.construct.candidate import Best, Candidate
+from offloadasp.search.construct.construct import Constructor
 from offloadasp.search.construct.fallback import careful_order
 from offloadasp.search.construct.residency import plan_of, schedule
 from offloadasp.search.construct.traversal import ROW_BY_ROW, visits
@@ -33,6 +34,8 @@ from offloadasp.search.source import LeastMemory, Refuted
 # Until when plans are constructed, as shares of the time limit: where a local search can follow,
 # and otherwise; where a complete search may follow, both. Few decompositions take far less.
 _CONSTRUCTED, _CONSTRUCTED_FIRST = (0.6, 0.6), (0.3, 0.3)
+# With so many seconds, loop nests of many operations can follow, which take long to verify.
+_LONG, _CONSTRUCTED_OF_LONG = 20, (0.6, 0.35)
 # Until which share of the time limit a single thread improves plans before it searches completely.
 _IMPROVED = 0.4
 # Ground rules that one unit of a budget pays for; it also pays for one evaluation and one conflict.
@@ -79,7 +82,7 @@ class Construct:
             effort.clock,
             int(pool.enough / question.unit),
             tell,
-            _CONSTRUCTED_FIRST if question.in_reach else _CONSTRUCTED,
+            _shares(question, effort),
         ).run()
         if self.best.overall is None:
             # Where no traversal fits, an output at a time is planned, in a loop over all of them.
@@ -93,6 +96,14 @@ class Construct:
         if self.best.in_reach and not within_reach(offered.plan.problem):
             _, candidate = self.best.in_reach[-1]
             pool.start = candidate.offer()
+
+
+def _shares(question: Question, effort: Effort) -> tuple[float, float]:
+    """Return until when plans are constructed, as shares of the time limit."""
+    if question.in_reach:
+        return _CONSTRUCTED_FIRST
+    long = effort.clock.timed and effort.clock.seconds >= _LONG
+    return _CONSTRUCTED_OF_LONG if long else _CONSTRUCTED
 
 
 def baselines_of(best: Best, otherwise: Plan) -> dict[str, Plan]:

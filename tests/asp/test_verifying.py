@@ -5,7 +5,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offloadasp.asp.verifying import lines
+from offloadasp.asp.verifying import runs
 from offloadasp.model.problem import Problem
 from offloadasp.search.size_limits import CHECKED, most_tried
 from tests.engines.plans import random_plan
@@ -13,9 +13,14 @@ from tests.support.layers import problems
 
 
 @given(problems(tiled=False), st.integers(0, 2**32 - 1))
-def test_lines_are_rows_of_pairs_of_groups_in_steps(problem: Problem, seed: int) -> None:
+def test_runs_are_the_bands_of_what_steps_compute_of_pairs_of_groups(
+    problem: Problem, seed: int
+) -> None:
     compute = random_plan(problem, seed).compute
-    assert lines(*compute.T[:4]) == len({tuple(row[:4]) for row in compute.tolist()})
+    lines = {tuple(row[:4]) for row in compute.tolist()}
+    cuts = {(n, i) for step, n, q, i in lines if (step, n, q, i - 1) not in lines}
+    cuts |= {(n, i + 1) for step, n, q, i in lines if (step, n, q, i + 1) not in lines}
+    assert runs(*compute.T[:4]) == sum((n, i) in cuts for _, n, _, i in lines)
 
 
 def test_more_time_permits_finer_plans_and_counted_effort_knows_no_time() -> None:

@@ -63,6 +63,7 @@ TINY: dict[str, tuple[str, str]] = {
     "scale": ("^16x16 1", "row['lower_bound'] <= row['duration'] and row['chosen'] == '1 x 1'"),
     "simulate": ("lenet5", "row['verified'] and row['ratio'] > 0 and row['steps'] >= 25"),
     "ablation": ("^3x4-2-kernels-13 without all", "row['found'] == row['proven'] == 61"),
+    "rule_limits": ("^redefinition 2x2$", "row['within'] and row['operations'] == 4"),
     "whatifs": ("^kernels-pinned resnet8-stack3$", "row['code'] == 3"),
     "mutants": ("^layer 2$", "row['mutants'] > 300 and row['wrong'] == 0"),
     "quick": ("bound", "0 < row['taken'] and row['goal'] == 10"),

@@ -194,7 +194,7 @@ def test_a_violation_names_the_block() -> None:
     )
 
 
-# --- Line by line ---
+# --- Band by band ---
 
 
 @settings(max_examples=30, deadline=None)
@@ -295,6 +295,24 @@ SKIPPED = made(
     duration=15,
 )
 
+# What is computed at once is written in two steps.
+TALL = made(
+    {"input": [1, 3, 1], "kernels": 1, "kernel_shape": [1, 1]},
+    (ONE, ONE),
+    [
+        step(
+            load={"pixels": [[0, 0, 3, 0, 1]], "kernels": [[0, 0]]},
+            compute=[[0, 0, 0, 3, 0, 1]],
+        ),
+        step(
+            free={"pixels": [[0, 0, 3, 0, 1]]},
+            write={"outputs": [[0, 0, 1, 0, 1]]},
+        ),
+        step(free={"kernels": [[0, 0]]}, write={"outputs": [[0, 1, 3, 0, 1]]}),
+    ],
+    duration=17,
+)
+
 # Each of two patches leaves out the columns of the other.
 DILATED = made(
     {"input": [1, 1, 4], "kernels": 1, "kernel_shape": [1, 2], "dilations": [1, 2]},
@@ -342,8 +360,20 @@ def later(valid: Json, compute: list[int]) -> Mutant:
     return mutant(valid, "", insert(2, step(compute=[compute])), limit("memory", 20))
 
 
+def without_rows(first: int, last: int) -> Mutant:
+    """Leave out the computation of some rows of TALL, and to write them."""
+    kept = [[0, a, b, 0, 1] for a, b in ((0, first), (last, 3)) if a < b]
+    return mutant(
+        TALL,
+        "",
+        put(1, "compute", [[0, *box] for box in kept]),
+        put(2, "write.outputs", kept[:1]),
+        put(3, "write.outputs", kept[1:]),
+    )
+
+
 LONELY = [
-    Strategy.model_validate(DILATED),
+    *map(Strategy.model_validate, (DILATED, TALL)),
     *(
         broken.strategy
         for broken in (
@@ -375,6 +405,8 @@ LONELY = [
             mutant(HALO, "", put(1, "compute", NOTHING), put(2, "write.outputs", NOTHING)),
             mutant(GAP, "", put(1, "compute", NOTHING), put(2, "write.outputs", NOTHING)),
             mutant(HALO, "", put(2, "compute", NOTHING), put(3, "write.outputs", NOTHING)),
+            # At the top, in the middle, at the bottom.
+            *(without_rows(first, first + 1) for first in range(3)),
             later(HALO, [0, 0, 0, 1, 0, 1]),
             later(GAP, [0, 0, 0, 1, 1, 2]),
         )

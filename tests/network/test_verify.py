@@ -266,3 +266,19 @@ def test_sparse_weights_are_evaluated(tmp_path: Path) -> None:
     shown = verified(proto, tmp_path)
     assert shown.verified
     assert shown.inner[0].spread > 1
+
+
+@pytest.mark.parametrize("kind", [TensorProto.FLOAT, TensorProto.INT32, TensorProto.BOOL])
+@pytest.mark.parametrize("shape", [(2**40, 2**10), (0, 2**62, 8)])
+def test_inputs_that_are_too_large_to_be_drawn_are_asked_for(
+    shape: tuple[int, ...], kind: int, tmp_path: Path
+) -> None:
+    graph = helper.make_graph(
+        [helper.make_node("Identity", ["x"], ["y"])],
+        "large",
+        [helper.make_tensor_value_info("x", kind, shape)],
+        [helper.make_tensor_value_info("y", kind, shape)],
+    )
+    read = load_model(saved(helper.make_model(graph), tmp_path))
+    with pytest.raises(InputError, match=r"^--verify: the input x, .*, is too large to be drawn"):
+        draw_inputs(read, 0)

@@ -25,12 +25,12 @@ from offloadasp.model.instance import Layer, Precision, Resolved
 from offloadasp.model.problem import Problem
 from offloadasp.search.anneal.annealing import Annealer
 from offloadasp.search.anneal.arrangement import new_state, schedule_of, search_from
-from offloadasp.search.anneal.compiled import COMPILES
 from offloadasp.search.anneal.evaluation import Purpose, evaluate
 from offloadasp.search.anneal.improve import Improver, preparation, starts_of, units
 from offloadasp.search.anneal.moves import Move, apply_move, undo_move
+from offloadasp.search.anneal.numba_or_python import COMPILES
 from offloadasp.search.anneal.state import State
-from offloadasp.search.construct.construct import Best, Candidate
+from offloadasp.search.construct.candidate import Best, Candidate
 from offloadasp.search.construct.fallback import careful_order
 from offloadasp.search.construct.order import order_of
 from offloadasp.search.construct.residency import Schedule, plan_of, schedule

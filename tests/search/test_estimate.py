@@ -68,3 +68,17 @@ def test_the_reach_of_lines_is_the_widest_span_of_inputs_between_their_first_and
             inside = [k for k, line in enumerate(used) if window[:, line].any()]
             spans.append(inside[-1] - inside[0] + 1 if inside else 0)
         assert found.reach[lines] == max(spans)
+
+
+def test_of_few_steps_blockings_have_as_many_operations_a_step_as_that_takes() -> None:
+    problem = problem_with(
+        Layer.model_validate({"input": [1, 10, 10], "kernels": 1, "kernel_shape": [3, 3]}),
+        accelerator(macs=9 * 16, memory=50, compute=0),
+        Precision(),
+        WHOLE,
+    )
+    sizes = {blocking.size for _, blocking in blockings(problem, sizes=8)}
+    assert min(sizes) < 64 / 8
+    few = {blocking.size for _, blocking in blockings(problem, sizes=8, steps=8)}
+    assert few
+    assert min(few) >= 64 / 8

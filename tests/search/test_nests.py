@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from offloadasp.asp.rules import shipped_rules
+from offloadasp.bounds import lower_bound
 from offloadasp.judge.simulator import keep_books
 from offloadasp.limits.clock import Clock
 from offloadasp.model.instance import Instance, parse_instance
@@ -15,13 +17,19 @@ from offloadasp.model.objectives import prices_of
 from offloadasp.model.problem import Problem, finest, problem_of
 from offloadasp.search.baselines import strategy_of
 from offloadasp.search.construct.residency import plan_of
+from offloadasp.search.effort import Effort
 from offloadasp.search.nests.actions import actions
+from offloadasp.search.nests.budgeted import BudgetedNests
 from offloadasp.search.nests.cost import Tiles, axes_of, needs, sizes_of
 from offloadasp.search.nests.enumerate import enumerate_nests, mapping_of
 from offloadasp.search.nests.family import LOOPS, MODES, Loop, Mapping
-from offloadasp.search.nests.keep import as_memory_allows
+from offloadasp.search.nests.keep import as_memory_allows, cheapest
 from offloadasp.search.nests.plan import lay_out
+from offloadasp.search.nests.tiles import AnnealTiles, one_step_each
 from offloadasp.search.nests.worker import plan_of_nest
+from offloadasp.search.pool import Pool
+from offloadasp.search.question import question_of
+from offloadasp.search.source import Nested
 
 
 def _instance(group: int = 1, **changes: object) -> Instance:
@@ -178,3 +186,52 @@ def test_plans_of_the_best_nests_are_valid_and_cost_what_the_closed_form_says(
             assert kept.cost == made.cost
             assert kept.counts.peak <= memory
             assert not keep_books(strategy_of(kept)).violations
+
+
+@pytest.mark.parametrize("name", ["traffic", "duration"])
+@pytest.mark.parametrize("instance", SMALL)
+def test_within_a_budget_nests_count_at_their_memory_and_at_all_that_there_is(
+    name: str, instance: Instance
+) -> None:
+    question = question_of(instance, shipped_rules(), prices_of(name, instance), 110)
+    rung = Pool(question.within(60), lower_bound(question.whole.within(60)))
+    nests = BudgetedNests(question)
+    assert not nests.offer(rung, 1)
+    assert rung.best is None
+    more = nests.offer(rung, 128)
+    plans = [rung.found.plan, *(one.plan for one in more)]
+    ((_, mapping),) = enumerate_nests(rung.question.whole, Clock()).best
+    best = plan_of_nest(rung.question.whole, mapping)
+    assert best is not None
+    for plan, memory in zip(plans, (60, 110), strict=True):
+        assert plan.cost <= best.cost
+        assert plan.counts.peak <= memory
+        assert not keep_books(strategy_of(plan)).violations
+
+
+@pytest.mark.parametrize(("name", "better"), [("duration", True), ("traffic", False)])
+def test_tiles_of_a_nest_are_reordered_unless_their_sums_do_not_fit_and_the_plan_has_none(
+    name: str, *, better: bool
+) -> None:
+    # By traffic the best nest of whole operands spills more than the local search can keep.
+    instance = _instance(input=[16, 16, 16], kernels=32, kernel_shape=[3, 3])
+    question = question_of(instance, shipped_rules(), prices_of(name, instance), 600)
+    mapping = next(
+        mapping
+        for _, mapping in enumerate_nests(question.whole, Clock(), 24).best
+        if one_step_each(question.whole, mapping)
+    )
+    laid = lay_out(question.whole, mapping)
+    made = cheapest(laid, mapping)
+    assert made is not None
+    pool, tiles = Pool(question, lower_bound(question.whole)), AnnealTiles()
+    pool.offer(plan_of(laid.problem, made), Nested(mapping))
+    assert tiles.fits(pool)
+    improver = tiles.prepare(pool, Effort(Clock()))
+    improver.within(2_000, Clock())
+    tiles.offer(pool, improver)
+    plan = pool.found.plan
+    assert (plan.cost < made.cost) == better
+    assert plan.problem.decomposition.tile == (1, 1)
+    assert plan.counts.peak <= 600
+    assert not keep_books(strategy_of(plan)).violations

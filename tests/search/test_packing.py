@@ -14,7 +14,8 @@ from offloadasp.limits.clock import Clock
 from offloadasp.model.instance import Choice, Instance, Layer, parse_instance
 from offloadasp.model.objectives import DURATION, prices_of
 from offloadasp.model.problem import Problem, problem_of
-from offloadasp.search.construct.construct import Constructor, evaluate
+from offloadasp.search.construct.candidate import evaluate
+from offloadasp.search.construct.construct import Constructor
 from offloadasp.search.construct.decompose import decompositions, scope
 from offloadasp.search.construct.packing.candidates import packable, split
 from offloadasp.search.construct.packing.fill import fullest, packed

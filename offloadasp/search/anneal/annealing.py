@@ -17,9 +17,9 @@ import numpy as np
 
 from offloadasp.model.problem import Problem
 from offloadasp.search.anneal.arrangement import no_operations, schedule_of, search_from
-from offloadasp.search.anneal.compiled import Ints, compiled, ints, record
 from offloadasp.search.anneal.evaluation import Purpose, evaluate
 from offloadasp.search.anneal.moves import Move, apply_move, below, note_positions, undo_move
+from offloadasp.search.anneal.numba_or_python import Ints, compiled, ints, record
 from offloadasp.search.anneal.state import Arrangement, State
 from offloadasp.search.construct.residency import Schedule
 
@@ -162,6 +162,11 @@ class Annealer:
         A seed of the random numbers. The same seed and number of changes give the same result.
     done, gained
         Changes tried so far, and changes tried when the last better schedule was found.
+
+    Raises
+    ------
+    UnfitError
+        What the search would keep for the start does not fit.
     """
 
     problem: Problem

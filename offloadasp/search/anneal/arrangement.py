@@ -7,9 +7,9 @@ import numpy as np
 
 from offloadasp.base.arrays import BoolArray, IntArray
 from offloadasp.model.problem import Problem
-from offloadasp.search.anneal.compiled import Ints, ints, record
 from offloadasp.search.anneal.evaluation import Origin, Purpose, evaluate
 from offloadasp.search.anneal.moves import note_positions
+from offloadasp.search.anneal.numba_or_python import Ints, ints, record
 from offloadasp.search.anneal.numbering import Numbering
 from offloadasp.search.anneal.state import (
     Arrangement,
@@ -53,19 +53,33 @@ class Search:
         return int(self.state.costs.best) + self.numbering.fixed
 
 
+class UnfitError(Exception):
+    """What a local search would keep for the schedule that it is to begin with does not fit."""
+
+
 def search_from(problem: Problem, start: Schedule, seed: int) -> Search:
-    """Return a search that begins with a schedule, with some empty steps in between."""
+    """Return a search that begins with a schedule, with some empty steps in between.
+
+    Raises
+    ------
+    UnfitError
+        The search keeps otherwise than the schedule, and that does not fit.
+    """
     numbering = Numbering(problem)
-    arrangement = Arrangement(
-        sequence=ints(numbering.numbers(start.order)),
-        start=ints(_spread(start)),
-        resident=ints(_resident(numbering, start)),
-    )
     # Any number but 0 will do for xorshift; neighbouring seeds must not begin alike.
     random = (seed * 2654435761 + 40503) % (2**32 - 1) + 1
-    state = new_state(numbering.layer, arrangement, random)
-    state.costs.present = state.costs.best = evaluate(state, Purpose.SAVE)
-    return Search(numbering, state)
+    for whole in (True, False):
+        arrangement = Arrangement(
+            sequence=ints(numbering.numbers(start.order)),
+            start=ints(_spread(start)),
+            resident=ints(_resident(numbering, start, whole=whole)),
+        )
+        state = new_state(numbering.layer, arrangement, random)
+        cost = evaluate(state, Purpose.SAVE)
+        if cost >= 0:
+            state.costs.present = state.costs.best = cost
+            return Search(numbering, state)
+    raise UnfitError
 
 
 def new_state(layer: LayerData, first: Arrangement, random: int = 1) -> State:
@@ -157,9 +171,12 @@ def _spread(start: Schedule) -> IntArray:
     return np.concatenate([[0, 0], np.cumsum(np.insert(sizes, behind, 0))])
 
 
-def _resident(numbering: Numbering, start: Schedule) -> IntArray:
-    """Return of each block whether it is an output, or a kernel block that is loaded only once."""
-    kernels, outputs = start.kernels, np.ones(len(numbering.output), dtype=np.int64)
+def _resident(numbering: Numbering, start: Schedule, *, whole: bool) -> IntArray:
+    """Return of each block whether it is a kernel block that is loaded only once, or an output.
+
+    Outputs are not where they cannot all stay ``whole`` until they are complete.
+    """
+    kernels, outputs = start.kernels, np.full(len(numbering.output), int(whole))
     loaded, loads = np.unique(kernels.block[kernels.starts], return_counts=True)
     once = np.isin(numbering.kernel, loaded[loads == 1]).astype(np.int64)
     return np.concatenate([0 * numbering.pixel, once, outputs])

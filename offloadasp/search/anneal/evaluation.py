@@ -18,7 +18,7 @@ the change where it knows the same again: from there on nothing differs.
 
 from enum import IntEnum
 
-from offloadasp.search.anneal.compiled import compiled
+from offloadasp.search.anneal.numba_or_python import compiled
 from offloadasp.search.anneal.state import Arrangement, Checkpoints, LayerData, Memory, State
 
 

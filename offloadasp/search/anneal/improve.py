@@ -10,7 +10,7 @@ from offloadasp.asp.facts import scale_of
 from offloadasp.limits.abandonable import beside, of_no_use
 from offloadasp.limits.clock import Clock
 from offloadasp.model.plan import Plan
-from offloadasp.search.construct.construct import Best
+from offloadasp.search.construct.candidate import Best
 from offloadasp.search.construct.residency import plan_of, schedule_from
 from offloadasp.search.pool import Offer
 from offloadasp.search.size_limits import operations, within_reach
@@ -50,6 +50,7 @@ class Improver:
     enough: int
     tell: Callable[[int], None] = lambda _: None
     _annealer: "Annealer | None" = field(default=None, init=False)
+    _unfit: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         self.problem = self.start.plan.problem
@@ -70,7 +71,7 @@ class Improver:
 
     def hopeful(self, *, late: bool = False) -> bool:
         """Return whether to go on: soon it gives up if another search is to follow, else late."""
-        if not within_reach(self.problem) or self.cost <= self.enough:
+        if self._unfit or not within_reach(self.problem) or self.cost <= self.enough:
             return False
         patience = (_LATE if late else _SOON) * operations(self.problem)
         return self._annealer is None or self._annealer.patient(patience)
@@ -81,7 +82,9 @@ class Improver:
             preparation().join(_WAIT_SECONDS)
             if preparation().is_alive():
                 return
-            self._annealer = _annealer(self.start, self.seed)
+            self._begin()
+        if self._annealer is None:
+            return
         before = self.cost
         self._annealer.run_for_a_moment()
         self._tell_if_below(before)
@@ -96,11 +99,18 @@ class Improver:
     def within(self, changes: int, clock: Clock) -> None:
         """Try so many changes at most."""
         while changes > 0 and not clock.halted and self.hopeful(late=True):
-            self._annealer = self._annealer or _annealer(self.start, self.seed)
+            self._begin()
+            if self._annealer is None:
+                return
             portion, before = min(changes, _PORTION), self.cost
             self._annealer.run(portion)
             self._tell_if_below(before)
             changes -= portion
+
+    def _begin(self) -> None:
+        if self._annealer is None:
+            self._annealer = _annealer(self.start, self.seed)
+            self._unfit = self._annealer is None
 
     def _tell_if_below(self, before: int) -> None:
         if self.cost < before:
@@ -113,7 +123,7 @@ def preparation() -> threading.Thread:
 
     def load() -> None:
         from offloadasp.search.anneal.annealing import compile_all
-        from offloadasp.search.anneal.compiled import unkept
+        from offloadasp.search.anneal.numba_or_python import unkept
 
         if unkept:
             of_no_use()
@@ -122,11 +132,15 @@ def preparation() -> threading.Thread:
     return beside(load)
 
 
-def _annealer(start: Offer, seed: int) -> "Annealer":
+def _annealer(start: Offer, seed: int) -> "Annealer | None":
     # Loading numba takes a while, and many runs do not need it.
     from offloadasp.search.anneal.annealing import Annealer
+    from offloadasp.search.anneal.arrangement import UnfitError
 
-    return Annealer(start.plan.problem, schedule_from(start.plan), seed)
+    try:
+        return Annealer(start.plan.problem, schedule_from(start.plan), seed)
+    except UnfitError:
+        return None
 
 
 def units(plan: Plan) -> int:

@@ -6,7 +6,7 @@ Such operations share blocks, so it pays to compute them together or soon after 
 
 from enum import IntEnum
 
-from offloadasp.search.anneal.compiled import compiled
+from offloadasp.search.anneal.numba_or_python import compiled
 from offloadasp.search.anneal.state import LayerData, Random, State
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from offloadasp.asp.facts import scale_of
 from offloadasp.base.arrays import IntArray
 from offloadasp.model.problem import Problem
-from offloadasp.search.anneal.compiled import ints
+from offloadasp.search.anneal.numba_or_python import ints
 from offloadasp.search.anneal.state import LayerData
 from offloadasp.search.construct.order import Order, order_at
 from offloadasp.search.construct.residency import patches

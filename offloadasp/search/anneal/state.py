@@ -5,13 +5,13 @@ count from 0 (see :mod:`offloadasp.search.anneal.numbering`); a place is an inde
 of operations; steps count from 1, and a step may be empty: then it does not count.
 
 Arrays are one-dimensional, of 64-bit integers: with numba arrays, else lists. Dataclasses of
-numbers become records that compiled functions can change (see :func:`.compiled.record`).
+numbers become records that compiled functions can change (see :func:`.numba_or_python.record`).
 """
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from offloadasp.search.anneal.compiled import Ints
+from offloadasp.search.anneal.numba_or_python import Ints
 
 
 class LayerData(NamedTuple):

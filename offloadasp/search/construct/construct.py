@@ -6,26 +6,22 @@ same blockings with their own traversals.
 """
 
 import itertools
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 
-from offloadasp.base.arrays import IntArray
+from offloadasp.asp.verifying import steps_verified
 from offloadasp.limits.clock import Clock
 from offloadasp.model.problem import Problem
-from offloadasp.search.construct.blocking import Blocking, most_operations
-from offloadasp.search.construct.order import order_of
+from offloadasp.search.construct.blocking import Blocking
+from offloadasp.search.construct.candidate import Best, Candidate, evaluate
 from offloadasp.search.construct.packing.candidates import packable, split
-from offloadasp.search.construct.packing.order import packed_order
-from offloadasp.search.construct.residency import Schedule, plan_of, schedule
+from offloadasp.search.construct.plain_orders import PlainOrders, Ranked
 from offloadasp.search.construct.shortlist import blockings, near, set_counts, sparse
-from offloadasp.search.construct.steps import steps_of_order
 from offloadasp.search.construct.strips import evens, trials
-from offloadasp.search.construct.traversal import ROW_BY_ROW, ZIGZAG, Traversal, visits
+from offloadasp.search.construct.traversal import Traversal, visits
 from offloadasp.search.construct.variations import smaller, variations
-from offloadasp.search.pool import Offer
-from offloadasp.search.size_limits import CHECKED, within_reach
-from offloadasp.search.source import Constructed
+from offloadasp.search.size_limits import most_tried, operations, within_reach
 
 # By when to have filled steps and varied the best such plan, in shares of the time; then to have
 # ranked blockings of whole operations, scheduled them, and varied the best. Baselines get the rest.
@@ -35,8 +31,6 @@ _RANKING, _SCREENING, _VARYING = 0.78, 0.86, 0.95
 _SCREENED, _VARIED = 48, 4
 # Near the decompositions of so many leading blockings others are looked for.
 _LEADING = 12
-# Baselines are tried with so many blockings each.
-_BASELINES = 12
 # Strips that cost more than the best by one part in so many may still lead to better ones.
 _NEAR = 20
 # Blockings whose operations are split so that steps are full, of each batch of decompositions; a
@@ -48,113 +42,8 @@ _HOPEFUL = 1.002
 _WORTH_PACKING = 16
 # Step sizes that are tried where an estimate was too hopeful.
 _SMALLER = 4
-
-
-# An estimate, a number that keeps the order of equal ones, and the blocking.
-Ranked = tuple[float, int, Blocking]
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """The loops and the way through the output that a schedule comes from, and its cost.
-
-    Attributes
-    ----------
-    cost
-        In units of the rules.
-    """
-
-    blocking: Blocking
-    traversal: Traversal
-    cost: int
-
-    @staticmethod
-    def of(blocking: Blocking, traversal: Traversal, schedule: Schedule) -> "Candidate":
-        """Return the candidate of a schedule, which it holds."""
-        made = Candidate(blocking, traversal, schedule.cost)
-        vars(made)["schedule"] = schedule
-        return made
-
-    @cached_property
-    def schedule(self) -> Schedule:
-        """The schedule, made again where it is not held."""
-        tiles = visits(self.blocking.problem.tile_grid, self.traversal)
-        made = evaluate(tiles, self.blocking, self.traversal)
-        assert made is not None
-        return made.schedule
-
-    @property
-    def light(self) -> "Candidate":
-        """The same without its schedule, which is as large as all operations of the layer."""
-        return replace(self)
-
-    def offer(self, tried: int = 0) -> Offer:
-        """Return the plan with its source."""
-        plan = plan_of(self.blocking.problem, self.schedule)
-        return Offer(plan, Constructed(self.blocking, self.traversal, tried))
-
-
-@dataclass
-class Best:
-    """The best candidate so far, the best along each kind of traversal, and all once the best.
-
-    Attributes
-    ----------
-    history
-        Each with how many plans had been tried when it was found.
-    in_reach
-        The same of those candidates alone that a local search can begin with.
-    """
-
-    overall: Candidate | None = None
-    by_name: dict[str, Candidate] = field(default_factory=dict)
-    history: list[tuple[int, Candidate]] = field(default_factory=list)
-    in_reach: list[tuple[int, Candidate]] = field(default_factory=list)
-
-    def add(self, found: Candidate, tried: int = 0) -> bool:
-        """Take a candidate in; return whether it is the best of all."""
-        name = found.traversal.name
-        if self.improved_by(found, name):
-            self.by_name[name] = found
-        better = not self.in_reach or found.cost < self.in_reach[-1][1].cost
-        if better and within_reach(found.blocking.problem):
-            self.in_reach.append((tried, found))
-        if self.improved_by(found):
-            self.overall = found
-            self.history.append((tried, found.light))
-            return True
-        return False
-
-    def improved_by(self, found: Candidate, name: str | None = None) -> bool:
-        """Return whether a candidate beats the best along one kind of traversal, or of all."""
-        cost = self.cost(name)
-        return cost is None or found.cost < cost
-
-    def cost(self, name: str | None = None) -> int | None:
-        """Return the cost to beat: along one kind of traversal, or of all."""
-        known = self.overall if name is None else self.by_name.get(name)
-        return None if known is None else known.cost
-
-
-def evaluate(
-    tiles: IntArray, blocking: Blocking, traversal: Traversal, best: int | None = None
-) -> Candidate | None:
-    """Schedule a blocking along a traversal; None where it does not fit or cannot beat ``best``.
-
-    Parameters
-    ----------
-    tiles
-        The visits of the traversal: rows ``(I, J)``.
-    """
-    problem = blocking.problem
-    regions = blocking.regions(traversal.widths(problem.tile_grid))
-    order = order_of(blocking.looped, tiles, regions, blocking.nest, blocking.sets)
-    if blocking.coarse is None:
-        step = steps_of_order(problem, order, blocking.size, aligned=blocking.aligned)
-    else:
-        order, step = packed_order(blocking.coarse, problem, order)
-    found = schedule(problem, order, step, blocking.residents, best, blocking.patience)
-    return None if found is None else Candidate.of(blocking, traversal, found)
+# The share of the time limit in which a plan is to be verified, and seconds that are always spent.
+_VERIFYING, _VERIFIED = 0.5, 4.0
 
 
 @dataclass
@@ -198,9 +87,13 @@ class Constructor:
         if not self._satisfied():
             self._search()
         if self.best.overall is not None:
-            self._baselines_of(self.best.overall)
-            self._missing_baselines(self.best.overall)
+            self._plain.with_loops_of(self.best.overall)
+            self._plain.complete(self.best.overall, lambda: self._rank(briefly=True))
         return self.best
+
+    @property
+    def _plain(self) -> PlainOrders:
+        return PlainOrders(self.best, self.clock, self._attempt, lambda: self.share)
 
     def _pack(self) -> None:
         """Fill the steps of the most promising blockings, of few channel groups first."""
@@ -243,7 +136,7 @@ class Constructor:
 
     def _packed(self, blocking: Blocking) -> bool:
         """Split the operations of a blocking so that they fill steps; return whether to go on."""
-        options = list(split(blocking, CHECKED))
+        options = list(split(blocking, most_tried(self.clock.seconds)))
         full = next((k for k, (idle, _) in enumerate(options) if idle == options[-1][0]), 0)
         chosen = options[full : full + 1]
         if self.best.overall is None:
@@ -263,20 +156,20 @@ class Constructor:
 
     def _search(self) -> None:
         """Rank blockings of whole operations, schedule the best, and vary the best of these."""
-        ranked = self._rank()
+        ranked = self._rank(steps=self._most_steps) or self._rank()
         different = _different(ranked)
         while batch := list(itertools.islice(different, _SCREENED)):
             first = not self.best.history
             screened = self._screen(batch, ranked)
             if first:
-                self._baselines(ranked)
+                self._plain.among(ranked)
             for found in screened[:_VARIED]:
                 self._vary(found)
             if self._satisfied() or not self.clock.spend(self.share * _VARYING):
                 break
 
-    def _rank(self, *, briefly: bool = False) -> list[Ranked]:
-        """Return blockings by their estimates, best first.
+    def _rank(self, *, briefly: bool = False, steps: float = math.inf) -> list[Ranked]:
+        """Return blockings of so many steps at most by their estimates, best first.
 
         Decompositions are many: after a sparse choice of them, those near the best ones follow,
         unless it is to be brief.
@@ -291,7 +184,7 @@ class Constructor:
                 late = ranked and not self.clock.spend(self.share * _RANKING)
                 if late or self.clock.halted:
                     return sorted(ranked, key=lambda entry: entry[:2])
-                for cost, blocking in blockings(problem, set_counts(problem), sizes):
+                for cost, blocking in blockings(problem, set_counts(problem), sizes, steps=steps):
                     ranked.append((cost, len(ranked), blocking))
             done = {id(problem) for problem in batch}
             left = [problem for problem in left if id(problem) not in done]
@@ -320,7 +213,7 @@ class Constructor:
             if plan is not None:
                 found.append(plan.light)
                 if best is None and self.clock.timed:
-                    self._first_baselines(ranked)
+                    self._plain.first_of(ranked)
         return sorted(found, key=lambda plan: plan.cost)
 
     def _fitting(self, blocking: Blocking, best: int | None) -> Candidate | None:
@@ -341,9 +234,10 @@ class Constructor:
     def _reblocked(self, start: Candidate, until: float) -> Candidate:
         """Change one thing at a time, as long as that helps."""
         current, improved = start, True
+        most = most_tried(self.clock.seconds)
         while improved:
             improved = False
-            for blocking, traversal in variations(current.blocking, current.traversal):
+            for blocking, traversal in variations(current.blocking, current.traversal, most):
                 if self._satisfied() or not self.clock.spend(self.share * until):
                     return current
                 found = self._attempt(blocking, traversal, current.cost)
@@ -373,60 +267,17 @@ class Constructor:
                 best = found
         return best
 
-    def _baselines(self, ranked: Iterable[Ranked]) -> None:
-        """Find a plan of each baseline, and better ones among the first few that may be."""
-        straight = (entry[2] for entry in ranked if entry[2].straight)
-        for tried, blocking in enumerate(straight):
-            for baseline in (ROW_BY_ROW, ZIGZAG):
-                known = baseline.name in self.best.by_name
-                if known and tried >= _BASELINES:
-                    return
-                left = self._fit(blocking, baseline, _SMALLER)
-                if not left and {ROW_BY_ROW.name, ZIGZAG.name} <= self.best.by_name.keys():
-                    return
+    def _late(self, blocking: Blocking) -> bool:
+        """Return whether a plan of whole operations has too many steps to be verified in time."""
+        whole = blocking.coarse is None
+        return whole and operations(blocking.problem) > blocking.size * self._most_steps
 
-    def _missing_baselines(self, winner: Candidate) -> None:
-        """Find one plan along each baseline that has none yet."""
-        for baseline in (ROW_BY_ROW, ZIGZAG):
-            if baseline.name not in self.best.by_name and not self.clock.halted:
-                self._attempt(winner.blocking.straightened(), baseline, None)
-        if not {ROW_BY_ROW.name, ZIGZAG.name} <= self.best.by_name.keys():
-            self._first_baselines(self._rank(briefly=True))
-
-    def _first_baselines(self, ranked: Iterable[Ranked]) -> None:
-        """Find one plan along each baseline, however little time is left."""
-        straight = (entry[2] for entry in ranked if entry[2].straight)
-        few = itertools.islice(straight, _BASELINES)
-        for blocking, baseline in itertools.product(few, (ROW_BY_ROW, ZIGZAG)):
-            for size in smaller(blocking.size):
-                if baseline.name in self.best.by_name or self.clock.halted:
-                    break
-                self._attempt(replace(blocking, size=size), baseline, None)
-
-    def _baselines_of(self, winner: Candidate) -> None:
-        """Give the baselines the loops that won, with every step size."""
-        blocking = winner.blocking.straightened()
-        blocking = replace(blocking, size=most_operations(blocking.problem))
-        for baseline in (ROW_BY_ROW, ZIGZAG):
-            if not self._fit(blocking, baseline):
-                return
-
-    def _fit(self, blocking: Blocking, baseline: Traversal, fitting: int | None = None) -> bool:
-        """Try ever smaller steps along a baseline, until some fit; return whether time is left.
-
-        A path that is not the one of the estimate may need more memory for the same steps.
-        """
-        for size in smaller(blocking.size) if blocking.coarse is None else (1,):
-            best = self.best.cost(baseline.name)
-            # The first plan of each is free: it is to be shown beside what is found.
-            if self.clock.expired() if best is None else not self.clock.spend(self.share):
-                return False
-            found = self._attempt(replace(blocking, size=size), baseline, best)
-            if found is not None and fitting is not None:
-                fitting -= 1
-                if fitting == 0:
-                    break
-        return True
+    @property
+    def _most_steps(self) -> float:
+        """Steps of a plan that can be verified in time, at most."""
+        if not self.clock.timed:
+            return math.inf
+        return steps_verified(max(_VERIFIED, self.clock.seconds * _VERIFYING))
 
     def _satisfied(self) -> bool:
         return self.best.overall is not None and self.best.overall.cost <= self.enough
@@ -435,6 +286,8 @@ class Constructor:
         self, blocking: Blocking, traversal: Traversal, best: int | None
     ) -> Candidate | None:
         self.tried += 1
+        if best is not None and self._late(blocking):
+            return None
         grid = blocking.problem.tile_grid
         found = evaluate(visits(grid, traversal), blocking, traversal, best)
         if found is not None and self.best.add(found, self.tried):

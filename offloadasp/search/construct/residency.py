@@ -13,7 +13,7 @@ from heapq import heappop, heappush
 import numpy as np
 
 from offloadasp.asp.facts import scale_of
-from offloadasp.base.arrays import BoolArray, IntArray
+from offloadasp.base.arrays import BoolArray, IntArray, ranges
 from offloadasp.model.instance import Layer
 from offloadasp.model.plan import Plan
 from offloadasp.model.problem import Problem
@@ -138,29 +138,52 @@ def _shared(problem: Problem, order: Order, step: IntArray, best: int | None) ->
     slack = (problem.memory - occupied)[: last + 1]
     if slack[1:].min() < 0:
         return None
+    pixels, kernels = keep_together(pixels, kernels, sizes, slack)
+    loads = int(sizes[0][pixels.starts].sum() + sizes[1][kernels.starts].sum())
+    return Schedule(fixed + scale.load * loads, order, step, pixels, kernels)
+
+
+def keep_together(
+    pixels: Uses, kernels: Uses, sizes: tuple[IntArray, IntArray], slack: IntArray
+) -> tuple[Uses, Uses]:
+    """Keep of pixels and kernels what is needed soonest.
+
+    Parameters
+    ----------
+    pixels, kernels
+        Their uses; joined where a gap may be kept.
+    sizes
+        Bytes of the block of each use, of pixels and of kernels.
+    slack
+        Bytes beside all that a step uses, shape (steps + 1,).
+    """
     # One list of uses: between the last one of a pixel and the first one of a kernel is no gap.
     both = Uses(
         np.r_[pixels.block, kernels.block],
         np.r_[pixels.step, kernels.step],
         np.r_[pixels.joined, np.zeros(min(1, len(pixels.block)), dtype=np.bool_), kernels.joined],
     )
-    size = np.concatenate(sizes)
-    kept = both.joined & keep_soonest(both, slack, size)
+    kept = both.joined & keep_soonest(both, slack, np.concatenate(sizes))
     count = len(pixels.block)  # 0 where every patch is padding
-    pixels = Uses(pixels.block, pixels.step, kept[: max(0, count - 1)])
-    kernels = Uses(kernels.block, kernels.step, kept[count:])
-    loads = int(sizes[0][pixels.starts].sum() + sizes[1][kernels.starts].sum())
-    return Schedule(fixed + scale.load * loads, order, step, pixels, kernels)
+    return (
+        Uses(pixels.block, pixels.step, kept[: max(0, count - 1)]),
+        Uses(kernels.block, kernels.step, kept[count:]),
+    )
 
 
 def distinct(block: IntArray, step: IntArray) -> tuple[IntArray, IntArray, BoolArray]:
     """Return the distinct pairs of block and step, sorted, and which follow one of their block."""
     span = int(step.max(initial=0)) + 1
-    key = np.sort(block * span + step)  # several times as fast as np.unique
+    block, step = np.divmod(_sorted_distinct(block * span + step), span)
+    return block, step, block[1:] == block[:-1]
+
+
+def _sorted_distinct(key: IntArray) -> IntArray:
+    key = np.sort(key)  # several times as fast as np.unique
     new = np.ones(len(key), dtype=np.bool_)
     new[1:] = key[1:] != key[:-1]
-    block, step = np.divmod(key[new], span)
-    return block, step, block[1:] == block[:-1]
+    found: IntArray = key[new]
+    return found
 
 
 def _kernels(
@@ -224,14 +247,34 @@ def patches(problem: Problem) -> IntArray:
 
 
 def pixel_uses(problem: Problem, order: Order, step: IntArray) -> Uses:
-    """Return which pixel blocks, counted as q · (H · W) + (r · W + c), are used in which steps."""
-    positions = order.i * problem.out_width + order.j
-    plane = order.q * problem.positions + positions
-    plane, at, _ = distinct(plane, step)  # kernel groups of one step share their pixels
-    patch = patches(problem)[plane % problem.positions]
-    real = patch >= 0
-    block = (plane // problem.positions)[:, None] * problem.plane + patch
-    return Uses(*distinct(block[real], np.broadcast_to(at[:, None], patch.shape)[real]))
+    """Return which pixel blocks, counted as q · (H · W) + (r · W + c), are used in which steps.
+
+    Operations beside each other read almost the same pixels. So they are joined to runs along a
+    row of outputs before the rows of their patches, and then the columns, are listed.
+    """
+    width = problem.out_width
+    line = (step * problem.exists.shape[1] + order.q) * problem.out_height + order.i
+    cell = _sorted_distinct(line * width + order.j)  # kernel groups of a step share their pixels
+    begins = np.flatnonzero((np.diff(cell, prepend=-2) != 1) | (cell % width == 0))
+    line, first = np.divmod(cell[begins], width)
+    ends = first + np.diff(begins, append=len(cell))
+    spans, span = np.unique(first * (width + 1) + ends, return_inverse=True)
+    rows, columns = (reads.listed() for reads in problem.reads)
+    # One entry a step, channel group, input row, and span of outputs that read from it.
+    row = rows[line % problem.out_height]
+    key = (line // problem.out_height)[:, None] * problem.layer.input[1] + row
+    key = _sorted_distinct((key * len(spans) + span.reshape(-1, 1))[row >= 0])
+    key, span = np.divmod(key, max(1, len(spans)))
+    each = [np.unique(columns[a:b]) for a, b in zip(*np.divmod(spans, width + 1), strict=True)]
+    each = [read[read >= 0] for read in each]
+    count = np.array([len(read) for read in each], dtype=np.int64)
+    offset = np.cumsum(count) - count
+    here, nth = ranges(offset[span], (offset + count)[span])
+    column = np.concatenate([*each, np.zeros(0, dtype=np.int64)])[nth]
+    group, row = np.divmod(key, problem.layer.input[1])
+    at, q = np.divmod(group, problem.exists.shape[1])
+    block = q[here] * problem.plane + row[here] * problem.layer.input[2] + column
+    return Uses(*distinct(block, at[here]))
 
 
 def keep_soonest(uses: Uses, slots: IntArray, sizes: IntArray | None = None) -> BoolArray:

@@ -10,6 +10,7 @@ from offloadasp.search.construct.blocking import Blocking, most_operations
 from offloadasp.search.construct.estimate import Estimator
 from offloadasp.search.construct.grid import FloatArray, axis_of, grid_of
 from offloadasp.search.construct.order import NESTS
+from offloadasp.search.size_limits import operations
 
 # Every so many-th number of kernel groups and of channel groups is in the sparse choice.
 _STRIDE = 3
@@ -64,7 +65,12 @@ def set_counts(problem: Problem) -> Sequence[int]:
 
 
 def blockings(
-    problem: Problem, sets: Sequence[int] = (1,), sizes: int = 0, *, full: bool = False
+    problem: Problem,
+    sets: Sequence[int] = (1,),
+    sizes: int = 0,
+    *,
+    full: bool = False,
+    steps: float = math.inf,
 ) -> Iterator[tuple[float, Blocking]]:
     """Yield the most promising blockings of one decomposition with their estimates.
 
@@ -76,10 +82,13 @@ def blockings(
         Of so many step sizes the best ones are among them, for each nest and direction.
     full
         Whether operations are to be split later so that every step is full.
+    steps
+        How many are wanted at most; where not even the largest ones are as few, any number.
     """
     most = most_operations(problem) + (_REACHED if full else 0)
     if most < 1 or problem.kernel_bytes.max() > problem.memory:
         return
+    least = min(most, operations(problem) / steps)
     axes = axis_of(problem, 0), axis_of(problem, 1)
     grids = {
         transposed: grid_of(axes[transposed], axes[1 - transposed], most, only=full)
@@ -92,7 +101,10 @@ def blockings(
             # Other nests than this one say the same with and without sets.
             for count in sets if nest == "cnq" else (1,):
                 estimator = Estimator(problem, nest, count, transposed, grid, full)
-                yield from _best(estimator, estimator.costs(), sizes)
+                costs = estimator.costs()
+                if least > 1:
+                    costs = np.where(grid.size < least, np.inf, costs)
+                yield from _best(estimator, costs, sizes)
 
 
 def _least_sums(problem: Problem, nest: str) -> int:

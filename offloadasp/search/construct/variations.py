@@ -7,13 +7,20 @@ from offloadasp.search.construct.blocking import Blocking, most_operations
 from offloadasp.search.construct.packing.candidates import resplit
 from offloadasp.search.construct.strips import even, evens
 from offloadasp.search.construct.traversal import Traversal
-from offloadasp.search.size_limits import CHECKED
 
 
-def variations(blocking: Blocking, traversal: Traversal) -> Iterator[tuple[Blocking, Traversal]]:
-    """Yield blockings with a traversal each that differ from given ones in one respect."""
+def variations(
+    blocking: Blocking, traversal: Traversal, most: int
+) -> Iterator[tuple[Blocking, Traversal]]:
+    """Yield blockings with a traversal each that differ from given ones in one respect.
+
+    Parameters
+    ----------
+    most
+        Operations at positions of a plan whose operations are split, at most.
+    """
     if blocking.coarse is not None:
-        for other in resplit(blocking, CHECKED):
+        for other in resplit(blocking, most):
             yield other, traversal
     else:
         yield replace(blocking, aligned=not blocking.aligned), traversal

@@ -28,9 +28,10 @@ from offloadasp.model.plan import Plan
 from offloadasp.model.problem import CLINGO_LIMIT, Problem, problem_of
 from offloadasp.search.answer import Answer
 from offloadasp.search.construct.decompose import decompositions, scope
+from offloadasp.search.edited.coarser import coarser_tiles, in_tiles
 from offloadasp.search.effort import Effort
 from offloadasp.search.pool import Listener, Status
-from offloadasp.search.size_limits import GROUND_LIMIT, operations, rules_estimate
+from offloadasp.search.size_limits import GROUND_LIMIT, fits, operations, rules_estimate
 from offloadasp.search.source import UnderRules
 
 # Ground rules up to which the definition is searched completely: beyond, nothing comes of it.
@@ -57,6 +58,8 @@ class CompleteSearch:
         Whether no strategy of any number of steps is better, in the decomposition searched.
     problem
         The decomposition that was searched.
+    coarse
+        The instance with a coarser tile, if the rules do not ground with the least one.
     """
 
     instance: Instance
@@ -69,6 +72,7 @@ class CompleteSearch:
     exhausted: bool = field(default=False, init=False)
     proved: bool = field(default=False, init=False)
     problem: Problem | None = field(default=None, init=False)
+    coarse: Instance | None = field(default=None, init=False)
     least: dict[int, int] = field(default_factory=dict, init=False)
 
     @property
@@ -190,13 +194,24 @@ class CompleteSearch:
         return self.names[-priority] if chosen else EDITED
 
     def _choose(self) -> Problem:
-        """Take the finest decomposition if its rules ground, else the coarsest one that does."""
+        """Take the finest decomposition if its rules ground, else the coarsest one that does.
+
+        Where none with the least tile does, tiles are made larger.
+        """
         whole = problem_of(self.instance, scope(self.instance))
         others = (problem_of(self.instance, d) for d in decompositions(self.instance))
         for problem in (whole, *others):
             steps = min(horizons(problem))
             if rules_estimate(problem, steps) <= GROUND_LIMIT and self._fits(problem, steps):
                 return problem
+        for coarse in coarser_tiles(self.instance):
+            for decomposition in decompositions(coarse):
+                problem = problem_of(coarse, decomposition)
+                steps = min(horizons(problem))
+                small = rules_estimate(problem, steps) <= GROUND_LIMIT
+                if small and fits(problem) and self._fits(problem, steps):
+                    self.coarse = coarse
+                    return problem_of(self.instance, decomposition)
         raise NoStrategyError(
             f"{self.instance.name}: too large to solve under the {self.named}: "
             "choose a smaller layer, or a coarser decomposition such as tile = [4, 4]"
@@ -245,7 +260,8 @@ class CompleteSearch:
             source=UnderRules(self.named, complete),
             claims=claims,
             duration_bound=first.lower_bound if first.objective == DURATION else Fraction(0),
-            scope=f"strategies of at most {plural(self.steps, 'step')} under the {self.named}",
+            scope=f"strategies of at most {plural(self.steps, 'step')} under the {self.named}"
+            f"{in_tiles(self.coarse)}",
         )
 
     def _claims(self, plan: Plan, best: Outcome) -> tuple[Claim, ...]:

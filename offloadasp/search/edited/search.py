@@ -26,6 +26,7 @@ from offloadasp.search.answer import Answer
 from offloadasp.search.construct.decompose import scope
 from offloadasp.search.edited.at_once import at_once
 from offloadasp.search.edited.claims import Levels
+from offloadasp.search.edited.coarser import READABLE, coarser, in_tiles
 from offloadasp.search.edited.complete import CompleteSearch, named
 from offloadasp.search.edited.impossible import impossible
 from offloadasp.search.edited.reader import Obedient, Reader
@@ -44,8 +45,9 @@ from offloadasp.search.source import Baseline, Obeying, Pipelined, UnderRules
 # Shares of the time for the shipped search: until the rules first see a plan, and, where they have
 # nothing against it, of the rest.
 _FIRST, _MORE = 0.12, 0.92
-# The same where the rules minimise something else; and for plans of other orders, of the rest.
-_FIRST_REPRICED, _OTHERS, _OTHERS_SMALL = 0.3, 0.5, 0.15
+# For a plan with a coarser tile; for the first where the rules minimise something else; and for
+# plans of other orders, of the rest.
+_COARSE, _FIRST_REPRICED, _OTHERS, _OTHERS_SMALL = 0.15, 0.3, 0.5, 0.15
 
 
 @dataclass
@@ -60,6 +62,8 @@ class EditedSearch:
         Knows the plan that breaks least.
     shipped, shipped_breaks
         The answer of the shipped search, and what its plan breaks.
+    coarse
+        The instance with a coarser tile, where the rules could not be read at single positions.
     excluded
         What a complete search showed that there is not.
     """
@@ -71,6 +75,7 @@ class EditedSearch:
     tell: Listener = lambda _: None
     shipped: Answer | None = field(default=None, init=False)
     shipped_breaks: tuple[Broken, ...] = field(default=(), init=False)
+    coarse: Instance | None = field(default=None, init=False)
     levels: Levels | None = field(default=None, init=False)
     excluded: str = field(default="", init=False)
     reader: Reader = field(init=False)
@@ -146,18 +151,39 @@ class EditedSearch:
         if self._open and self._loose and not clock.expired():
             self._take(self._search(effort.under(clock.part(_MORE))))
 
-    def _search(self, effort: Effort) -> Answer:
+    def _search(self, effort: Effort, instance: Instance | None = None) -> Answer:
         def tell(status: Status) -> None:
             self.tell(replace(status, stage=f"shipped rules: {status.stage}"))
 
         search = OverlapSearch if self._overlaps else Lexicographic
-        return search(self.instance, self.rules.shipped, effort, self.names, tell).run()
+        given = instance or self.instance
+        return search(given, self.rules.shipped, effort, self.names, tell).run()
+
+    def _readable(self, answer: Answer) -> Answer:
+        """Return an answer whose plan the rules can read, with a coarser tile if need be."""
+        size = self.reader.overlay.size
+        atoms = size(answer.plan)
+        if atoms <= READABLE:
+            return answer
+        effort = self.effort
+        known = coarser(self.instance, answer.plan, atoms)
+        for instance in known if self.coarse is None else (self.coarse,):
+            part = effort if effort.budget is not None else effort.under(effort.clock.part(_COARSE))
+            try:
+                found = self._search(part, instance)
+            except (InfeasibleError, NoStrategyError):
+                continue
+            if size(found.plan) <= READABLE:
+                self.coarse = instance
+                return found
+        return answer
 
     def _take(self, answer: Answer) -> None:
         """Read the plans of a shipped search; take them apart where they break rules."""
         best = self.shipped is None or _values(answer) <= _values(self.shipped)
         if best:
             self.shipped = answer
+        answer = self._readable(answer)
         offer = Offer(answer.plan, answer.source)
         reader = self.reader
         reading = reader.read(offer)
@@ -240,12 +266,13 @@ class EditedSearch:
         clock, name = self.effort.clock, self.names[0]
         if self.effort.budget is not None:
             clock = Clock(clock.seconds, self.effort.budget, clock.stop, clock.full)
-        serial = serial_instance(self.instance)
+        serial = serial_instance(self.coarse or self.instance)
         prices = prices_of(name if name in ("duration", "traffic", "energy") else DURATION, serial)
         memory = self.instance.accelerator.memory
         question = question_of(serial, self.rules.shipped, prices, memory)
         room = self.rules.edit.more_room
-        found = starts(question, serial_of(self.shipped.plan.problem), clock, less_memory=room)
+        best = self.best.plan.problem if self.best else self.shipped.plan.problem
+        found = starts(question, serial_of(best), clock, less_memory=room)
         return map(self._beside, found) if self._overlaps else found
 
     def _beside(self, offer: Offer) -> Offer:
@@ -299,7 +326,8 @@ class EditedSearch:
             claims = levels.proved(claims, complete.excluded_steps)
         source = best.source
         if not isinstance(source, UnderRules):
-            source = Obeying(source, named(self.rules), best.change)
+            changed = best.change + in_tiles(self.coarse)
+            source = Obeying(source, named(self.rules), changed.removeprefix(", "))
         horizon = ""
         if complete.least and levels.paid(best.reading.costs):
             horizon = f"strategies of at most {plural(complete.steps, 'step')} under the "

@@ -9,7 +9,7 @@ from dataclasses import replace
 from offloadasp.limits.clock import Clock
 from offloadasp.model.problem import Problem
 from offloadasp.search.construct.blocking import Blocking
-from offloadasp.search.construct.construct import Candidate, evaluate
+from offloadasp.search.construct.candidate import Candidate, evaluate
 from offloadasp.search.construct.shortlist import blockings, set_counts
 from offloadasp.search.construct.traversal import ROW_BY_ROW, ZIGZAG, Traversal, visits
 from offloadasp.search.construct.variations import smaller

@@ -1,15 +1,20 @@
 """Compute actions of nests: whole operations that fit the processing unit and the memory."""
 
 import itertools
+import math
 from collections.abc import Mapping as ReadOnly
+from dataclasses import dataclass
 
 import numpy as np
 
-from offloadasp.base.arrays import IntArray
+from offloadasp.asp.verifying import bytes_to_verify, seconds_to_verify
+from offloadasp.base.arrays import BoolArray, IntArray
 from offloadasp.search.nests.cost import Needs, Sizes, Tiles
 from offloadasp.search.nests.family import LOOPS, Loop, Mode
 
 Extent = ReadOnly[Loop, IntArray]
+# Seconds that making a plan takes, an operation at a position: measured at 3,000,000 of them.
+_MAKING = 1.8e-6
 
 
 def actions(tiles: Tiles, mode: Mode, need: Needs) -> IntArray:
@@ -56,6 +61,53 @@ def operations(tiles: Tiles, mode: Mode, need: Needs) -> IntArray:
     positions = tiles.measures["outputs", "p"].total * tiles.measures["outputs", "q"].total
     found: IntArray = positions * groups * pairs
     return found
+
+
+def runs(tiles: Tiles, mode: Mode, need: Needs) -> IntArray:
+    """Return about how many runs in bands the check has of a nest's plan, at least, shape (tiles,).
+
+    A band ends with the tile.
+    """
+    positions = tiles.measures["outputs", "p"].total * tiles.measures["outputs", "q"].total
+    found: IntArray = operations(tiles, mode, need) // positions
+    return found * tiles.rounds("p") * tiles.rounds("q")
+
+
+@dataclass(frozen=True)
+class Light:
+    """What it may take to make the plan of a nest, and to verify it.
+
+    Attributes
+    ----------
+    operations
+        At positions, which the memory of the search has to hold.
+    seconds
+        To make it and to verify it.
+    memory
+        Bytes to verify it.
+    """
+
+    operations: float = math.inf
+    seconds: float = math.inf
+    memory: float = math.inf
+
+    def may_be(self, tiles: Tiles, mode: Mode, need: Needs) -> BoolArray:
+        """Return which plans may be light, whatever their compute actions, shape (tiles,)."""
+        return self._of(tiles, mode, need, np.zeros(len(tiles), dtype=np.int64))
+
+    def is_met(self, tiles: Tiles, mode: Mode, need: Needs) -> BoolArray:
+        """Return which plans are light, shape (tiles,)."""
+        if math.isinf(self.seconds) and math.isinf(self.memory):
+            return self.may_be(tiles, mode, need)
+        return self._of(tiles, mode, need, actions(tiles, mode, need))
+
+    def _of(self, tiles: Tiles, mode: Mode, need: Needs, steps: IntArray) -> BoolArray:
+        count, every = np.maximum(steps, runs(tiles, mode, need)), operations(tiles, mode, need)
+        return (
+            (every <= self.operations)
+            & (_MAKING * every + seconds_to_verify(steps, count, every) <= self.seconds)
+            & (bytes_to_verify(steps, count) <= self.memory)
+        )
 
 
 def _per_tile(sizes: Sizes, mode: Mode, need: Needs, slack: IntArray, extent: Extent) -> IntArray:

@@ -15,10 +15,10 @@ from functools import cached_property
 import numpy as np
 
 from offloadasp.asp.facts import Scale, scale_of
-from offloadasp.base.arrays import IntArray
+from offloadasp.base.arrays import BoolArray, IntArray
 from offloadasp.limits.clock import Clock
 from offloadasp.model.problem import Problem
-from offloadasp.search.nests.actions import actions, operations
+from offloadasp.search.nests.actions import Light, actions
 from offloadasp.search.nests.axes import Axis
 from offloadasp.search.nests.cost import Tiles, axes_of, needs, product, sizes_of
 from offloadasp.search.nests.family import LOOPS, MODES, REACHED, Loop, Mapping, Mode, Operand
@@ -33,6 +33,8 @@ _THIN = 4
 _AT_ONCE = 1 << 5
 _WHOLE = tuple((i, w, o) for i in (False, True) for w in (False, True) for o in (False, True))
 _OPERANDS: tuple[Operand, ...] = ("inputs", "weights", "outputs")
+_NEVER = np.iinfo(np.int64).max
+_ANY = Light()
 
 
 @dataclass
@@ -43,8 +45,10 @@ class Ranking:
     ----------
     few
         How many to keep.
+    first
+        The cheapest mapping with its cost in units of the rules, however large its plan.
     best
-        Mappings with their costs in units of the rules, cheapest first.
+        Those whose plans are light, cheapest first.
     complete
         Whether the enumeration ended: then nothing in the family costs less than the first one.
     tried
@@ -52,23 +56,26 @@ class Ranking:
     """
 
     few: int
+    first: tuple[int, Mapping] | None = None
     best: list[tuple[int, Mapping]] = field(default_factory=list)
     complete: bool = False
     tried: int = 0
 
-    @property
-    def limit(self) -> float:
-        """A cost that is of no use any more."""
-        return self.best[-1][0] if len(self.best) >= self.few else np.inf
+    def limit(self, *, light: bool) -> int:
+        """Return a cost that is of no use any more, for light plans or for others."""
+        if light:
+            return self.best[-1][0] if len(self.best) >= self.few else _NEVER
+        return _NEVER if self.first is None else self.first[0]
 
-    def add(self, cost: int, mapping: Mapping) -> None:
-        """Take a mapping in, as one of the best."""
-        self.best = sorted([*self.best, (cost, mapping)], key=lambda one: one[0])[: self.few]
+    def add(self, cost: int, mapping: Mapping, *, light: bool) -> None:
+        """Take a mapping in, if it is one of the best."""
+        if cost < self.limit(light=False):
+            self.first = cost, mapping
+        if light and cost < self.limit(light=True):
+            self.best = sorted([*self.best, (cost, mapping)], key=lambda one: one[0])[: self.few]
 
 
-def enumerate_nests(
-    problem: Problem, clock: Clock, few: int = 1, most: int | None = None
-) -> Ranking:
+def enumerate_nests(problem: Problem, clock: Clock, few: int = 1, light: Light = _ANY) -> Ranking:
     """Return the cheapest loop nests of a layer, at the prices of a problem.
 
     Parameters
@@ -78,9 +85,9 @@ def enumerate_nests(
     clock
         Its time ends the enumeration early. Within a budget the work is limited by its own count.
     few
-        How many to return.
-    most
-        Operations at positions that their plans may have; None: any number.
+        How many light ones to return.
+    light
+        What their plans may take; by default anything.
 
     Returns
     -------
@@ -90,7 +97,7 @@ def enumerate_nests(
     ranking = Ranking(few)
     if math.prod(len(axis.classes) for axis in axes_of(problem).values()) > _CLASSES:
         return ranking
-    _Enumeration(problem, clock, ranking, most).run()
+    _Enumeration(problem, clock, ranking, light).run()
     return ranking
 
 
@@ -101,7 +108,7 @@ class _Enumeration:
     problem: Problem
     clock: Clock
     ranking: Ranking
-    most: int | None
+    light: Light
     thinned: bool = False
 
     @cached_property
@@ -123,40 +130,57 @@ class _Enumeration:
 
     def run(self) -> None:
         """Open classes until no other one is of use, or the limits are reached."""
-        rough, tiles, modes = self._classes()
+        rough, tiles, modes, light = self._classes()
         close = np.full(len(rough), _NEVER)
         # The most hopeful ones of each batch are opened at once, so that later ones are cut off.
         for start in range(0, len(rough), _BATCH):
-            if rough[start] >= self.ranking.limit:
+            if rough[start] >= self.ranking.limit(light=True):
                 break
             if self.clock.expired():
                 return
             at = np.arange(start, min(start + _BATCH, len(rough)))
+            at = at[rough[at] < self._limits(light[at])]
             for mode in np.unique(modes[at]).tolist():
                 some = at[modes[at] == mode]
                 close[some] = self._costs(tiles.at(some), MODES[mode])[0]
             best = at[np.argsort(close[at], kind="stable")[:_AT_ONCE]]
-            self._open_all(tiles, modes, close, best)
+            if not self._open_all(tiles, modes, close, light, best):
+                return
             close[best] = _NEVER
-        self.ranking.complete = self._open_all(
-            tiles, modes, close, np.argsort(close, kind="stable")[: int((close < _NEVER).sum())]
-        )
+        left = np.argsort(close, kind="stable")[: int((close < _NEVER).sum())]
+        every = self._open_all(tiles, modes, close, light, left)
+        self.ranking.complete = every and not self.thinned
 
-    def _open_all(self, tiles: Tiles, modes: IntArray, close: IntArray, chosen: IntArray) -> bool:
-        """Open classes in the given order, that of their bounds; return whether all were."""
+    def _limits(self, light: BoolArray) -> IntArray:
+        """Return costs that are of no use any more in classes with and without light plans."""
+        return np.where(light, self.ranking.limit(light=True), self.ranking.limit(light=False))
+
+    def _open_all(
+        self, tiles: Tiles, modes: IntArray, close: IntArray, light: BoolArray, chosen: IntArray
+    ) -> bool:
+        """Open classes in the given order, that of their bounds.
+
+        Returns
+        -------
+        bool
+            Whether all were that can hold a member as cheap as the first one.
+        """
         for start in range(0, len(chosen), _AT_ONCE):
             part = chosen[start : start + _AT_ONCE]
-            if close[part[0]] >= self.ranking.limit:
+            if close[part[0]] >= self.ranking.limit(light=True):
                 break
             if self.clock.expired() or self.ranking.tried > _MOST:
-                return False
+                return bool(close[part[0]] >= self.ranking.limit(light=False))
             for mode in np.unique(modes[part]).tolist():
-                some = part[(modes[part] == mode) & (close[part] < self.ranking.limit)]
-                self._open(tiles.at(some), MODES[mode])
-        return not self.thinned
+                some = part[modes[part] == mode]
+                self._open(tiles.at(some[close[some] < self._limits(light[some])]), MODES[mode])
+        return True
 
-    def _classes(self) -> tuple[IntArray, Tiles, IntArray]:
-        """Return rough bounds of all classes that fit, ascending, with their tiles and modes."""
+    def _classes(self) -> tuple[IntArray, Tiles, IntArray, BoolArray]:
+        """Return rough bounds of all classes that fit, ascending, with their tiles and modes.
+
+        The last array says which of them may have light plans.
+        """
         hopeful = {loop: axis.hopeful() for loop, axis in self.axes.items()}
         grid = np.meshgrid(*(np.arange(len(hopeful[loop].size)) for loop in LOOPS), indexing="ij")
         index = {loop: part.ravel() for loop, part in zip(LOOPS, grid, strict=True)}
@@ -165,19 +189,18 @@ class _Enumeration:
         found = []
         for k, mode in enumerate(MODES):
             fits = self._fitting(tiles, mode)
+            some = tiles.at(fits)
+            light = self.light.may_be(some, mode, needs(some, mode))
             cost = rough[mode.inputs, mode.weights, mode.outputs][fits]
-            found.append((cost, fits, np.full(len(fits), k)))
-        bound, chosen, modes = (np.concatenate(parts) for parts in zip(*found, strict=True))
+            found.append((cost, fits, np.full(len(fits), k), light))
+        bound, chosen, modes, light = (np.concatenate(parts) for parts in zip(*found, strict=True))
         order = np.argsort(bound, kind="stable")
-        return bound[order], tiles.at(chosen[order]), modes[order]
+        return bound[order], tiles.at(chosen[order]), modes[order], light[order]
 
     def _fitting(self, tiles: Tiles, mode: Mode) -> IntArray:
-        """Return the tiles that fit the memory, a compute action, and the operations allowed."""
-        need = needs(tiles, mode)
-        fits = (need.least <= tiles.sizes.memory) & (tiles.size("c") <= tiles.sizes.windows)
-        if self.most is not None:
-            fits &= operations(tiles, mode, need) <= self.most
-        return np.flatnonzero(fits)
+        """Return the tiles that fit the memory and a compute action."""
+        fits = needs(tiles, mode).least <= tiles.sizes.memory
+        return np.flatnonzero(fits & (tiles.size("c") <= tiles.sizes.windows))
 
     def _rough(self, tiles: Tiles) -> dict[tuple[bool, bool, bool], IntArray]:
         """Bound the costs of tiles from below, by which operands are whole.
@@ -295,13 +318,15 @@ class _Enumeration:
     def _take(self, tiles: Tiles, mode: Mode) -> None:
         """Rank tiles that fit."""
         cost, which, _ = self._costs(tiles, mode)
-        for k in np.argsort(cost, kind="stable")[: self.ranking.few].tolist():
-            if cost[k] < self.ranking.limit:
-                tile = tiles.at(np.array([k]))
-                self.ranking.add(int(cost[k]), mapping_of(tile, mode, self.orders[which[k]]))
-
-
-_NEVER = np.iinfo(np.int64).max
+        by_cost = np.argsort(cost, kind="stable")
+        by_cost = by_cost[cost[by_cost] < self.ranking.limit(light=True)]
+        some = tiles.at(by_cost)
+        light = self.light.is_met(some, mode, needs(some, mode))
+        few = np.flatnonzero(light)[: self.ranking.few]
+        for k in sorted({*range(min(1, len(by_cost))), *few.tolist()}):
+            tile, order = some.at(np.array([k])), self.orders[which[by_cost[k]]]
+            mapping = mapping_of(tile, mode, order)
+            self.ranking.add(int(cost[by_cost[k]]), mapping, light=bool(light[k]))
 
 
 def _thinned(span: IntArray) -> IntArray:

@@ -1,6 +1,6 @@
 """What a nest keeps on chip, as the family has it or as memory allows, and what that costs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from offloadasp.search.construct.residency import (
     bytes_of_kernels,
     distinct,
     keep_soonest,
+    keep_together,
     pixel_uses,
 )
 from offloadasp.search.nests.family import Mapping
@@ -31,10 +32,38 @@ def as_the_family(laid: Laid, mapping: Mapping) -> Schedule | None:
     return None if free.min() < 0 else _scheduled(laid, pixels, kernels, outputs)
 
 
-def as_memory_allows(laid: Laid, mapping: Mapping) -> Iterator[Schedule]:
+def cheapest(laid: Laid, mapping: Mapping) -> Schedule | None:
+    """Return the best of all ways to keep; None where the nest does not fit."""
+    others = as_the_family(laid, mapping), together(laid, mapping)
+    made = [*as_memory_allows(laid, mapping), *(one for one in others if one is not None)]
+    return min(made, key=lambda one: one.cost, default=None)
+
+
+def together(laid: Laid, mapping: Mapping) -> Schedule | None:
+    """Keep outputs as the family does, and of pixels and kernels what is needed soonest."""
+    pixels, kernels, outputs = (
+        Uses(uses.block, uses.step, uses.block[1:] == uses.block[:-1]) if at < 2 else uses
+        for at, uses in enumerate(_family_uses(laid, mapping))
+    )
+    problem, nothing = laid.problem, np.zeros(max(0, len(kernels.block) - 1), dtype=np.bool_)
+    sizes = _pixel_bytes(problem, pixels), bytes_of_kernels(problem, kernels.block)
+    used = np.bincount(pixels.step, weights=sizes[0], minlength=len(laid.visit)).astype(np.int64)
+    slack = _free(laid, Uses(kernels.block, kernels.step, nothing), outputs) - used
+    if slack[1:].min() < 0:
+        return None
+    return _scheduled(laid, *keep_together(pixels, kernels, sizes, slack), outputs)
+
+
+def as_memory_allows(
+    laid: Laid, mapping: Mapping, shares: Iterable[float] = _SHARES
+) -> Iterator[Schedule]:
     """Keep kernels and outputs as the family does and pixels by what is needed soonest.
 
-    Of the memory that is left, some kernel blocks take a share for good.
+    Parameters
+    ----------
+    shares
+        Of the memory that is left some kernel blocks take a share for good; shares to try. With
+        none taken, more memory never makes it worse where blocks have one size.
     """
     problem = laid.problem
     pixels, kernels, outputs = _family_uses(laid, mapping)
@@ -43,7 +72,7 @@ def as_memory_allows(laid: Laid, mapping: Mapping) -> Iterator[Schedule]:
         pixels.step, weights=_pixel_bytes(problem, pixels), minlength=len(laid.visit)
     ).astype(np.int64)
     seen: set[int] = set()
-    for share in _SHARES:
+    for share in shares:
         room = int((_free(laid, kernels, outputs) - used)[1:].min())
         if room < 0:
             return

@@ -11,12 +11,13 @@ from offloadasp.model.problem import Problem
 from offloadasp.model.semantics import SERIAL
 from offloadasp.search.construct.residency import plan_of
 from offloadasp.search.effort import Effort
+from offloadasp.search.nests.actions import Light
 from offloadasp.search.nests.enumerate import Ranking, enumerate_nests
 from offloadasp.search.nests.family import BestNest, Mapping
-from offloadasp.search.nests.keep import as_memory_allows, as_the_family
+from offloadasp.search.nests.keep import as_the_family, cheapest
 from offloadasp.search.nests.plan import lay_out, operations_of
 from offloadasp.search.pool import Offer, Pool
-from offloadasp.search.size_limits import most_tried, quickly_checked, within_reach
+from offloadasp.search.size_limits import CHECKED, within_reach
 from offloadasp.search.source import Nested
 
 NEST = "loop_nest"
@@ -25,9 +26,11 @@ NEST = "loop_nest"
 _UNTIL = (0.36, 0.75, 0.92)
 # The least share of the time limit for nests, however long all before them took.
 _LEAST = 0.06
-# Nests that are made into plans; operations at positions of the baseline, which only the simulator
-# replays.
-_TRIED, _BASELINE = 24, 1_000_000
+# Nests that are made into plans.
+_TRIED = 24
+# What their plans may take: operations at positions at most, and in each second of the time limit;
+# the share of what is left of the time to make and verify one, and bytes for that.
+_OPERATIONS, _OPERATIONS_A_SECOND, _EACH, _BYTES = 7_000_000, 120_000, 0.65, 1.5e9
 # Outputs in a row, at most: the tables of tile sizes are quadratic in them.
 _LONGEST = 1024
 
@@ -61,8 +64,8 @@ class Nests:
             return
         until = max(clock.seconds * share, clock.elapsed + clock.seconds * _LEAST)
         limit = replace(clock, seconds=min(until, clock.seconds), evaluations=None)
-        ranking = enumerate_nests(whole, limit, _TRIED, most_tried(clock.seconds))
-        self._baseline(pool, clock, enumerate_nests(whole, limit, 1), ranking)
+        ranking = enumerate_nests(whole, limit, _TRIED, _light(clock))
+        self._baseline(pool, clock, ranking)
         for _, mapping in ranking.best:
             if pool.closed or limit.expired():
                 break
@@ -73,26 +76,26 @@ class Nests:
         if self.held is not None:
             pool.offer(self.held.plan, self.held.source)
 
-    def _baseline(self, pool: Pool, clock: Clock, every: Ranking, small: Ranking) -> None:
+    def _baseline(self, pool: Pool, clock: Clock, ranking: Ranking) -> None:
         """Set the best nest beside what is found; of those whose plans are not too large."""
-        best, complete = every.best[:1], every.complete
-        if best and operations_of(pool.question.whole, best[0][1]) > _BASELINE:
-            best, complete = small.best[:1], False
-        for _, mapping in best:
-            plan = plan_of_nest(pool.question.whole, mapping)
-            if plan is not None:
-                pool.baselines[NEST] = plan
-                pool.nest = BestNest(mapping, complete, every.tried + small.tried)
-                if quickly_checked(plan.problem, most_tried(clock.seconds)):
-                    self._take(pool, clock, Offer(plan, Nested(mapping)))
+        chosen, complete = ranking.first, ranking.complete
+        if chosen is not None and operations_of(pool.question.whole, chosen[1]) > _OPERATIONS:
+            chosen, complete = next(iter(ranking.best), None), False
+        if chosen is None:
+            return
+        mapping = chosen[1]
+        plan = plan_of_nest(pool.question.whole, mapping)
+        if plan is not None:
+            pool.baselines[NEST] = plan
+            pool.nest = BestNest(mapping, complete, ranking.tried)
+            if chosen in ranking.best:
+                self._take(pool, clock, Offer(plan, Nested(mapping)))
 
     def _try(self, pool: Pool, clock: Clock, mapping: Mapping) -> None:
         """Keep what memory allows beside a nest, and offer that if it is the best so far."""
         unit, fixed = pool.question.unit, pool.question.whole.prices.fixed
         laid = lay_out(pool.question.whole, mapping)
-        plain = as_the_family(laid, mapping)
-        made = [*as_memory_allows(laid, mapping), *([] if plain is None else [plain])]
-        found = min(made, key=lambda one: one.cost, default=None)
+        found = cheapest(laid, mapping)
         if found is not None and self._better(pool, found.cost * unit + fixed):
             self._take(pool, clock, Offer(plan_of(laid.problem, found), Nested(mapping)))
 
@@ -110,6 +113,12 @@ class Nests:
         else:
             pool.offer(offer.plan, offer.source)
         pool.report(offer.cost, "loop nests")
+
+
+def _light(clock: Clock) -> Light:
+    """Return what the plan of a nest may take, so that it is made and verified in time."""
+    operations = max(CHECKED, min(_OPERATIONS, clock.seconds * _OPERATIONS_A_SECOND))
+    return Light(operations, (clock.seconds - clock.elapsed) * _EACH, _BYTES)
 
 
 def free(problem: Problem) -> bool:

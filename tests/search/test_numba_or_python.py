@@ -11,8 +11,8 @@ pytest.importorskip("numba")
 import numba
 from numba.core import caching
 
-from offloadasp.search.anneal import compiled as module
-from offloadasp.search.anneal.compiled import COMPILES, compiled
+from offloadasp.search.anneal import numba_or_python as module
+from offloadasp.search.anneal.numba_or_python import COMPILES, compiled
 
 pytestmark = pytest.mark.skipif(not COMPILES, reason="numba is switched off")
 
