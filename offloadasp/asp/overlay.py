@@ -229,7 +229,7 @@ class Overlay:
         control.register_observer(sums)
         watch, nodes_ = self._prepared
         texts = [facts(plan.problem, plan.steps, exact=True), Atoms(plan).text(self._facts)]
-        if self._facts & _static_names():
+        if self.referenced & _static_names():
             texts += [shipped_source(name).text for name in STATIC]
         texts += [*self.shipped_objectives(), self.memory]
         texts.append(f"#minimize {{ 1@{BROKEN_PRIORITY}, K, X : {BROKEN}(K, X) }}.")
@@ -259,8 +259,8 @@ class Overlay:
     @property
     def _facts(self) -> frozenset[str]:
         """The names of the predicates whose atoms a reading takes as facts."""
-        names = self.referenced | {"occupies"} if self.edit.more_room else self.referenced
-        return names - {"waits"} if self.derives_waits else names
+        asked = self.referenced | {"occupies"} if self.edit.more_room else self.referenced
+        return asked - {"waits"} if self.derives_waits else asked
 
     def size(self, plan: Plan) -> int:
         """Return how many atoms of a plan a reading takes: about what it takes in time and room."""

@@ -22,7 +22,7 @@ from offloadasp.model.problem import Problem, finest
 from offloadasp.model.reference import read
 from offloadasp.model.strategy import Strategy, steps_of
 from offloadasp.search.overlap.pipelined import pipelined
-from offloadasp.search.overlap.refine import refined, with_small_ends
+from offloadasp.search.overlap.refine import Cut, refined, with_small_ends
 from offloadasp.search.overlap.split import split_in_three
 from tests.engines.exhaustive import optimal_duration
 from tests.engines.mutation import layer_of
@@ -92,7 +92,8 @@ def test_finer_plans_do_the_same(number: int, parts: int) -> None:
     finer = refined(plan, parts)
     assert valid(finer)
     assert finer.counts == plan.counts
-    small = with_small_ends(finer, parts)
+    by: Cut = "kernels" if number % 2 else "positions"
+    small = with_small_ends(finer, min(parts, 5), 3, by)
     assert valid(small)
     assert small.counts.peak <= plan.counts.peak
     assert (small.counts.loaded, small.counts.written) == (plan.counts.loaded, plan.counts.written)

@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from offloadasp.asp.kinds import Kind
 from offloadasp.asp.overlay import Broken, Overlay, Reading
-from offloadasp.asp.rules import SMALLER, Rules, require_sound
+from offloadasp.asp.rules import Rules, require_sound
 from offloadasp.asp.solving import Outcome, plan_of_model
 from offloadasp.base.errors import InfeasibleError, NoStrategyError
 from offloadasp.base.messages import in_steps, plural
@@ -155,10 +155,9 @@ class EditedSearch:
         def tell(status: Status) -> None:
             self.tell(replace(status, stage=f"shipped rules: {status.stage}"))
 
-        shipped = self.rules.shipped
-        given = instance or self.instance
         search = OverlapSearch if self._overlaps else Lexicographic
-        return search(given, shipped, effort, self.names, tell).run()
+        given = instance or self.instance
+        return search(given, self.rules.shipped, effort, self.names, tell).run()
 
     def _readable(self, answer: Answer) -> Answer:
         """Return an answer whose plan the rules can read, with a coarser tile if need be."""
@@ -267,14 +266,13 @@ class EditedSearch:
         clock, name = self.effort.clock, self.names[0]
         if self.effort.budget is not None:
             clock = Clock(clock.seconds, self.effort.budget, clock.stop, clock.full)
-        serial = serial_instance(self.instance)
+        serial = serial_instance(self.coarse or self.instance)
         prices = prices_of(name if name in ("duration", "traffic", "energy") else DURATION, serial)
         memory = self.instance.accelerator.memory
-        given = serial_instance(self.coarse or self.instance)
-        question = question_of(given, self.rules.shipped, prices, memory)
+        question = question_of(serial, self.rules.shipped, prices, memory)
         room = self.rules.edit.more_room
-        best = serial_of(self.best.plan.problem if self.best else self.shipped.plan.problem)
-        found = starts(question, best, clock, less_memory=room)
+        best = self.best.plan.problem if self.best else self.shipped.plan.problem
+        found = starts(question, serial_of(best), clock, less_memory=room)
         return map(self._beside, found) if self._overlaps else found
 
     def _beside(self, offer: Offer) -> Offer:
@@ -352,7 +350,7 @@ class EditedSearch:
         said = self.excluded
         said = said or f"no strategy was found under the {named(self.rules)} within the limits"
         if best is None:
-            return f"{said}: no plan could be read by them in time; {SMALLER}"
+            return said
         parts = [in_steps(one.place, one.steps) for one in best.reading.broken]
         return f"{said}; the one that came closest breaks {', and '.join(parts)}"
 

@@ -33,6 +33,11 @@ from offloadasp.search.source import Refuted, Source
 _LIMIT = 60_000
 
 
+def in_reach(whole: Problem) -> bool:
+    """Whether a layer is so small that the complete search is worth its time."""
+    return rules_estimate(whole, 2 * operations(whole)) <= _LIMIT
+
+
 @dataclass
 class Complete:
     """A search for something cheaper than what is known, or for the proof that there is nothing.

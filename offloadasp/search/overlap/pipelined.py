@@ -34,9 +34,9 @@ def pipelined(plan: Plan, problem: Problem) -> Plan:
     problem
         With overlap. Its capacity may be larger than what the plan was made for.
     """
-    found = _Pipeline(plan, problem).run()
-    split = split_in_three(plan, problem)
-    return found if found.counts.peak <= problem.capacity and found.cost < split.cost else split
+    made = [_Pipeline(plan, problem, full=full).run() for full in (False, True)]
+    fitting = [one for one in made if one.counts.peak <= problem.capacity]
+    return min([split_in_three(plan, problem), *fitting], key=lambda one: one.cost)
 
 
 @dataclass
@@ -49,8 +49,17 @@ class _Items:
 
 
 class _Pipeline:
-    def __init__(self, plan: Plan, problem: Problem) -> None:
-        self.plan, self.problem = plan, problem
+    """One way to choose the times.
+
+    Attributes
+    ----------
+    full
+        Whether a load is begun beside an action with any time left, or with time for half of it:
+        the former hides more where all lanes of transfers are busy, the latter where few are.
+    """
+
+    def __init__(self, plan: Plan, problem: Problem, *, full: bool) -> None:
+        self.plan, self.problem, self.full = plan, problem, full
         self.computing = np.unique(plan.compute[:, 0])
         self.last = len(self.computing)
         rates = problem.accelerator
@@ -254,7 +263,10 @@ class _Pipeline:
             # A load that no action hides is begun where there is time for half of it.
             over = int(total[head + count + 1] - total[head]) - most
             whole = int(self.time[k] / rates.load_cycles)
-            count += 2 * over <= size[head + count] or (size[head + count] > whole and not count)
+            share = 1 if self.full else 2
+            count += share * over <= size[head + count] or (
+                size[head + count] > whole and not count
+            )
         return min(count, tail - head)
 
 

@@ -23,9 +23,9 @@ from offloadasp.model.problem import Problem, problem_of
 from offloadasp.search.answer import Answer
 from offloadasp.search.effort import Effort
 from offloadasp.search.lexicographic.linear import Proven
-from offloadasp.search.overlap.complete import Complete
+from offloadasp.search.overlap.complete import Complete, in_reach
 from offloadasp.search.overlap.pipelined import pipelined
-from offloadasp.search.overlap.refine import refined, with_small_ends
+from offloadasp.search.overlap.refine import Cut, refined, with_small_ends
 from offloadasp.search.overlap.split import serial_instance
 from offloadasp.search.pool import Listener, Pool, Status
 from offloadasp.search.question import Question, question_of
@@ -40,15 +40,20 @@ PIPELINED = "pipelined"
 # actions; the first ones first, since time may run out.
 _TRIED = (
     (Fraction(1), Fraction(1)),
+    (Fraction(1, 3), Fraction(1)),
     (Fraction(4, 5), Fraction(1)),
-    (Fraction(9, 10), Fraction(1, 8)),
-    (Fraction(3, 5), Fraction(1)),
+    (Fraction(1, 2), Fraction(1)),
+    (Fraction(1, 2), Fraction(1, 8)),
+    (Fraction(1, 8), Fraction(1)),
 )
 # Parts of kernel groups, and of the first and the last compute action, that are tried.
-_PARTS = (1, 4, 16, 64)
-_ENDS = (2, 4, 16)
-# Of the time that is left, what each of them may use.
-_SHARE = 0.5
+_PARTS = (4, 16, 64)
+_ENDS = (2, 3, 4, 6)
+# Kernel groups that a plan has at least before its ends are cut, if that can be.
+_FEW = 8
+# Of the time, what they may use, where a complete search follows and where none does; of what is
+# left of that, each of them.
+_SERIAL_FIRST, _SERIAL, _SHARE = 0.3, 0.85, 0.5
 
 
 @dataclass
@@ -59,6 +64,8 @@ class OverlapSearch:
     ----------
     names
         Objectives: the duration alone.
+    best, start
+        The best plan, and the serial one that it was made of.
     """
 
     instance: Instance
@@ -67,6 +74,7 @@ class OverlapSearch:
     names: tuple[str, ...] = (DURATION,)
     tell: Listener = lambda _: None
     best: tuple[Plan, Source] | None = field(default=None, init=False)
+    start: tuple[Plan, Source] | None = field(default=None, init=False)
     baselines: dict[str, Plan] = field(default_factory=dict, init=False)
 
     def run(self) -> Answer:
@@ -89,6 +97,8 @@ class OverlapSearch:
             self._report(bound.value, "serial plans, pipelined")
             if self._cost <= bound.value or self.effort.clock.halted:
                 break
+        if self._cost > bound.value:
+            self._shorten_ends()
         proved, certificate = bound.value, bound.certificate
         if self._cost > proved:
             assert self.best is not None
@@ -112,6 +122,7 @@ class OverlapSearch:
         serial = serial_instance(self.instance)
         own = replace(prices_of(DURATION, serial), fixed=Fraction(0))
         least, clock = least_memory(whole).value, self.effort.clock
+        most = _SERIAL_FIRST if in_reach(whole) else _SERIAL
         tried = set()
         for number, (share, weight) in enumerate(_TRIED):
             capacity = max(least, int(whole.memory * share))
@@ -122,22 +133,23 @@ class OverlapSearch:
             part = self.effort
             if clock.timed and clock.seconds != float("inf"):
                 # The first search finds most; what it leaves is for the others.
-                part = part.under(clock.part(_SHARE))
+                left = max(0.0, clock.searching * most - clock.elapsed)
+                part = part.under(clock.part(_SHARE * left / max(clock.remaining, left, 1e-9)))
             try:
                 yield search(question_of(serial, self.rules, prices, capacity), part)
             except NoStrategyError:
                 if self.best is None and number == len(_TRIED) - 1:
                     raise
-            if clock.expired() and self.best is not None:
+            over = clock.expired() or clock.elapsed >= clock.searching * most
+            if over and self.best is not None:
                 return
 
     def _take(self, pool: Pool) -> None:
         """Pipeline the best serial plan of a search, and the plain orders that it came across."""
         for serial in self._variants(pool.found.plan):
-            plan = pipelined(serial, self._problem(serial))
-            if self.best is None or plan.cost < self.best[0].cost:
-                self.best = plan, Pipelined(pool.found.source)
-                keep_to_verify(self.effort.clock, *plan.compute.T[:4])
+            self._offer(serial, serial, pool.found.source)
+            if self.effort.clock.expired():
+                break
         first = {} if self.baselines else {PIPELINED: pool.found.plan}
         for name, one in (first | pool.baselines).items():
             known = self.baselines.get(name)
@@ -148,20 +160,45 @@ class OverlapSearch:
     def _variants(self, plan: Plan) -> Iterator[Plan]:
         """Yield a serial plan, and finer ones that do the same, as far as these can be checked."""
         yield plan
-        fixed = self.instance.fixed_kernel_groups is not None
-        most = most_tried(self.effort.clock.seconds)
-        for parts in () if self.instance.layer.group > 1 else _PARTS:
-            if fixed and parts > 1:
-                return
-            kernels = max(int(size) for size in plan.problem.kernel_sizes)
-            if parts > 2 * kernels or len(plan.compute) * min(parts, kernels) > most:
-                return
-            finer = refined(plan, parts) if parts > 1 else plan
-            if parts > 1:
-                yield finer
-            for ends in _ENDS:
-                if ends <= len(finer.problem.kernel_sizes):
-                    yield with_small_ends(finer, ends)
+        for parts in _PARTS:
+            yield from self._finer(plan, parts)
+
+    def _finer(self, plan: Plan, parts: int) -> Iterator[Plan]:
+        """Yield a plan with its kernel groups in parts, if they are free and it stays small."""
+        if self.instance.layer.group > 1 or self.instance.fixed_kernel_groups is not None:
+            return
+        kernels = int(plan.problem.kernel_sizes.max())
+        small = len(plan.compute) * min(parts, kernels) <= most_tried(self.effort.clock.seconds)
+        if small and parts <= 2 * kernels:
+            yield refined(plan, parts)
+
+    def _offer(self, plan: Plan, serial: Plan, source: Source) -> bool:
+        """Pipeline a plan made of a serial one; keep it if it is better, and say so."""
+        made = pipelined(plan, self._problem(plan))
+        if self.best is not None and made.cost >= self.best[0].cost:
+            return False
+        self.best, self.start = (made, Pipelined(source)), (serial, source)
+        keep_to_verify(self.effort.clock, *made.compute.T[:4])
+        return True
+
+    def _shorten_ends(self) -> None:
+        """Cut the first and the last action of the best plan into as many parts as pay."""
+        if self.start is None:
+            return
+        serial, source = self.start
+        if len(serial.problem.kernel_sizes) < _FEW:
+            # Ends are cut between kernel groups: there must be some.
+            serial = next(self._finer(serial, _FEW), serial)
+        cuts: tuple[Cut, ...] = ("kernels", "positions")
+        for by in cuts:
+            first = 1
+            for parts in _ENDS:
+                if not self.effort.clock.expired():
+                    better = self._offer(with_small_ends(serial, parts, 1, by), serial, source)
+                    first = parts if better else first
+            for parts in _ENDS:
+                if not self.effort.clock.expired():
+                    self._offer(with_small_ends(serial, first, parts, by), serial, source)
 
     def _problem(self, plan: Plan) -> Problem:
         """Return the overlapped problem in the decomposition of a serial plan."""
