@@ -39,12 +39,13 @@ PIPELINED = "pipelined"
 # Shares of the memory for which serial plans are made, and weights of transfers against compute
 # actions; the first ones first, since time may run out.
 _TRIED = (
+    (Fraction(1, 4), Fraction(1)),
     (Fraction(1), Fraction(1)),
     (Fraction(1, 3), Fraction(1)),
-    (Fraction(4, 5), Fraction(1)),
     (Fraction(1, 2), Fraction(1)),
-    (Fraction(1, 2), Fraction(1, 8)),
     (Fraction(1, 8), Fraction(1)),
+    (Fraction(4, 5), Fraction(1)),
+    (Fraction(1, 2), Fraction(1, 8)),
 )
 # Parts of kernel groups, and of the first and the last compute action, that are tried.
 _PARTS = (4, 16, 64)
@@ -53,7 +54,7 @@ _ENDS = (2, 3, 4, 6)
 _FEW = 8
 # Of the time, what they may use, where a complete search follows and where none does; of what is
 # left of that, each of them.
-_SERIAL_FIRST, _SERIAL, _SHARE = 0.3, 0.85, 0.5
+_SERIAL_FIRST, _SERIAL, _SHARE = 0.3, 0.85, 0.4
 
 
 @dataclass
@@ -146,12 +147,16 @@ class OverlapSearch:
 
     def _take(self, pool: Pool) -> None:
         """Pipeline the best serial plan of a search, and the plain orders that it came across."""
-        for serial in self._variants(pool.found.plan):
-            self._offer(serial, serial, pool.found.source)
-            if self.effort.clock.expired():
+        for count, serial in enumerate(self._variants(pool.found.plan)):
+            better = self._offer(serial, serial, pool.found.source)
+            if self.effort.clock.expired() or (count > 1 and not better):
                 break
-        first = {} if self.baselines else {PIPELINED: pool.found.plan}
-        for name, one in (first | pool.baselines).items():
+        whole = pool.question.whole
+        if not self.baselines or whole.capacity >= whole.memory:
+            # What a serial search finds with all of the memory, or with less if time runs out.
+            best = pool.found.plan
+            self.baselines[PIPELINED] = pipelined(best, self._problem(best))
+        for name, one in pool.baselines.items():
             known = self.baselines.get(name)
             made = pipelined(one, self._problem(one))
             if known is None or made.cost < known.cost:
