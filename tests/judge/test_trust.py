@@ -31,7 +31,7 @@ def test_every_mutant_is_refused_at_the_right_step_for_the_right_reason(number: 
     assert sum(j.outcome == "refused" for _, j in judged) > 40
 
 
-@pytest.mark.parametrize("number", mutation.LAYERS)
+@pytest.mark.parametrize("number", mutation.LAYERS[::3])
 def test_the_strategies_that_are_broken_are_valid_before(number: int) -> None:
     for strategy in mutation.valid(number):
         unchanged = mutation.Mutant("unchanged", strategy)
@@ -48,7 +48,7 @@ def test_the_layers_are_of_every_kind() -> None:
     assert any(layer.dilations != (1, 1) for layer in layers)
     assert any(layer.bias for layer in layers)
     assert any(len(one.kernel_sizes) > 1 for one in drawn)
-    strategies = [s for number in mutation.LAYERS for s in mutation.valid(number)]
+    strategies = [s for number in SAMPLED for s in mutation.valid(number)]
     assert any(step.write.partial_sums for s in strategies for step in s.steps)
     kinds = {m.kind for number in SAMPLED for m in mutation.mutants(number, 1)}
     for verb in ("drop", "duplicate", "move", "early", "late", "shift a bound of"):
