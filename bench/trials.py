@@ -14,7 +14,7 @@ from offloadasp.asp.shipped import shipped_names
 # Complaints of one row that are kept: the first ones are enough to go on with.
 _MOST = 20
 # Layers, and mutants of each kind and layer; there are about 60 to 80 kinds.
-_LAYERS, _MUTANTS = 36, 6
+_LAYERS, _MUTANTS = 72, 6
 # Files of rules that only include others.
 _ENTRIES = {"definition.lp", "solve.lp", "model/definition.lp", "proof/refute.lp"}
 # How many cases or trials a seed has in all, and how many of them make a row.
