@@ -98,6 +98,8 @@ def _verdicts(read: Callable[[Strategy, Rules], object]) -> list[Probe]:
     made += LONELY
     made += [tiny_beside(BESIDE, 11, "duplex"), tiny_beside(BESIDE, 10), reloading()]
     made += [reloading(early) for early in ("create", "load", "compute")]
+    # Outputs that are being written take the last bytes beside what is loaded.
+    made += mutation.valid(49)
     for number in (1, 3, 5, 10, 37, 44):
         made += mutation.valid(number)
         drawn = mutation.mutants(number, 1)
