@@ -142,7 +142,7 @@ def _time_facts(problem: Problem, steps: int, *, exact: bool) -> Iterator[str]:
     if times.window:
         yield _fact("window_cycles", min(times.window, CLINGO_LIMIT))
     yield f"overlap({problem.semantics.name})."
-    longest = _MOST_WAITS // steps
+    longest = _MOST_WAITS // max(steps, 1)  # a file under check may have no steps
     if not exact:
         longest = min(longest, problem.all_bytes * (times.load + times.write))
     yield _fact("longest_wait", max(longest, 1))

@@ -99,3 +99,11 @@ def test_all_readings_refuse_the_same_mutants(number: int) -> None:
     outcomes = [judge(mutant, shipped_rules()) for mutant in mutants(number, 1)]
     assert not [judgement.complaint for judgement in outcomes if judgement.complaint]
     assert sum(judgement.outcome == "refused" for judgement in outcomes) > 40
+
+
+@pytest.mark.parametrize("overlap", ["dma", "duplex"])
+def test_a_strategy_without_steps_computes_nothing(overlap: Literal["dma", "duplex"]) -> None:
+    empty = tiny_beside(BESIDE, 11, overlap).model_copy(update={"steps": ()})
+    reading = read_by_rules(empty, shipped_rules())
+    assert {violation.rule for violation in reading.violations} == {"never_computed"}
+    assert not simulate(empty).verified
