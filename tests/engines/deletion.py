@@ -165,12 +165,14 @@ def noticed(deletion: Deletion) -> str:
     """Return how a deletion shows: ``refused`` by clingo, ``noticed`` by a probe, or ``unseen``."""
     with _copy() as folder:
         (folder / deletion.file).write_text(deletion.text, encoding="utf-8")
-        try:
-            for k, probe in enumerate(_asked(deletion.file)):
-                if probe(folder) != _answer(deletion.file, k):
+        for k, probe in enumerate(_asked(deletion.file)):
+            # Outside of what follows: unbroken rules that are refused show nothing.
+            expected = _answer(deletion.file, k)
+            try:
+                if probe(folder) != expected:
                     return "noticed"
-        except (OffloadError, RuntimeError):
-            return "refused"
+            except (OffloadError, RuntimeError):
+                return "refused"
     return "unseen"
 
 

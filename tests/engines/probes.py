@@ -276,7 +276,7 @@ def _loose(folder: Path) -> Path:
     clingo.ast.parse_string(text, lambda node: nodes.append(str(node)))
     limits = ("memory(M)", "windows_per_step(X)", "slack(Slack)")
     kept = [line for line in nodes if not any(limit in line for limit in limits)]
-    parts = ("layer", "decomposition", "show")
+    parts = ("layer", "groups", "decomposition", "show")
     head = "".join(f'#include "../model/{part}.lp".\n' for part in parts)
     (folder / "proof" / "loose.lp").write_text(head + "\n".join(kept), encoding="utf-8")
     return folder
