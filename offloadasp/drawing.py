@@ -63,7 +63,7 @@ def _phases(books: Books) -> Iterator[tuple[str, Fraction, Fraction]]:
         begins = {"write": now, "load": now, "compute": now}
         if rates.overlap != "duplex":
             begins["load"] += lengths["write"]
-        if rates.overlap == "none":
+        if not rates.overlaps:
             begins["compute"] += lengths["write"] + lengths["load"]
         for kind, length in lengths.items():
             if length:

@@ -144,6 +144,11 @@ class Accelerator(_Table):
     mac_cycles: Rate = Fraction(0)
     overlap: Literal["none", "dma", "duplex"] = "none"
 
+    @property
+    def overlaps(self) -> bool:
+        """Whether transfers go on beside a compute action."""
+        return self.overlap != "none"
+
     def compute_time(self, macs: int) -> Fraction:
         """Return the cycles of a compute action, given its multiply-accumulates; 0 for none."""
         return self.compute_cycles * bool(macs) + self.mac_cycles * macs

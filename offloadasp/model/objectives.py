@@ -142,7 +142,7 @@ def _duration(described: "Described") -> Prices:
     """
     rates = described.accelerator
     macs = rates.mac_cycles * described.layer.macs
-    if rates.overlap != "none":
+    if rates.overlaps:
         return Prices(Fraction(0), Fraction(0), rates.compute_cycles, macs, wait=Fraction(1))
     return Prices(rates.load_cycles, rates.write_cycles, rates.compute_cycles, macs)
 

@@ -249,7 +249,7 @@ class _Chip:
 
     def execute(self, step: Step) -> StepCost:
         """Free, write, load and compute, in this order; or free, then all else at the same time."""
-        overlap = self.layer.instance.accelerator.overlap != "none"
+        overlap = self.layer.instance.accelerator.overlaps
         if not _acts(step):
             self.broken.add("empty_step")
         self._free(step)

@@ -21,7 +21,7 @@ def answer_of(
     ------
     InputError, InfeasibleError, NoStrategyError
     """
-    overlaps = instance.accelerator.overlap != "none"
+    overlaps = instance.accelerator.overlaps
     if overlaps and names != (DURATION,):
         raise InputError(
             f"--objective: with overlap only {DURATION} alone is minimised, not '{','.join(names)}'"

@@ -129,7 +129,7 @@ class Books:
     def _waiting(self) -> Fraction:
         """Cycles of all steps beyond their compute actions, where transfers go on beside these."""
         accelerator = self.instance.accelerator
-        if accelerator.overlap == "none":
+        if not accelerator.overlaps:
             return Fraction(0)
         macs = sum(row.macs for row in self.trace)
         compute = accelerator.compute_cycles * self.compute_steps + accelerator.mac_cycles * macs
@@ -161,7 +161,7 @@ def keep_books(strategy: Strategy) -> Books:
         accelerator.memory,
         accelerator.macs_per_step,
         log,
-        overlaps=accelerator.overlap != "none",
+        overlaps=accelerator.overlaps,
     )
     cycles = cache(partial(_cycles, accelerator))
     actions, accounts, trace = [], [], []
@@ -180,6 +180,6 @@ def _cycles(accelerator: Accelerator, loaded: int, written: int, macs: int) -> F
     """Return the duration of a step that loads and writes so many bytes and computes so much."""
     load, write = accelerator.load_cycles * loaded, accelerator.write_cycles * written
     compute = accelerator.compute_cycles * (macs > 0) + accelerator.mac_cycles * macs
-    if accelerator.overlap == "none":
+    if not accelerator.overlaps:
         return load + write + compute
     return max(compute, load + write if accelerator.overlap == "dma" else max(load, write))

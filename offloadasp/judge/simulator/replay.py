@@ -85,7 +85,7 @@ def simulate(
     with ThreadPoolExecutor(1) as second:
         reference = second.submit(convolve, layer, tensors)
         books = keep_books(strategy)
-        overlaps = strategy.instance.accelerator.overlap != "none"
+        overlaps = strategy.instance.accelerator.overlaps
         out = _execute(books.actions, Blocks(strategy.instance), tensors, overlaps=overlaps)
         error = _error(out, reference.result(), tensors.integer)
     # Each once, though the duration may be stated twice.

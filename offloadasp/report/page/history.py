@@ -50,7 +50,7 @@ def history(instance: ResolvedInstance, books: Books) -> dict[str, Any]:
     texts = [str(exact_number(row.cycles)) for row in books.trace]
     different = {text: number for number, text in enumerate(dict.fromkeys(texts))}
     arrays["cycles_text"] = np.array([different[text] for text in texts], dtype=np.int64)
-    overlap = {} if accelerator.overlap == "none" else {"overlap": accelerator.overlap}
+    overlap = {"overlap": accelerator.overlap} if accelerator.overlaps else {}
     return {
         **overlap,
         "channelGroups": len(blocks.channel_groups),
@@ -112,7 +112,7 @@ def _figures(books: Books) -> dict[str, IntArray]:
 
 
 def _cycles(books: Books, accelerator: Accelerator) -> dict[str, NDArray[Any]]:
-    if accelerator.overlap != "none":
+    if accelerator.overlaps:
         return _stalls(books)
     load, write = accelerator.load_cycles, accelerator.write_cycles
     compute = accelerator.compute_time

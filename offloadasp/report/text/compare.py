@@ -73,7 +73,7 @@ def show_comparison(strategy: Strategy, scope: str, rows: Sequence[Row]) -> None
     screen.print("of memory in bytes; actions: compute actions. No reuse: row by row in the first")
     screen.print("row's decomposition, where every step loads all that it needs.")
     there = {row.name for row in rows}
-    if strategy.instance.accelerator.overlap == "none":
+    if not strategy.instance.accelerator.overlaps:
         there.add("pipelined")  # nobody asked for it
     else:
         perfect = mixed(overlap_of(rows[0].books).perfect)
@@ -103,7 +103,7 @@ def comparison_object(strategy: Strategy, scope: str, rows: Sequence[Row]) -> di
 
 def _perfect(strategy: Strategy, found: Row) -> dict[str, Any]:
     """Return the longest of the lanes' totals, where transfers overlap."""
-    if strategy.instance.accelerator.overlap == "none":
+    if not strategy.instance.accelerator.overlaps:
         return {}
     return {"perfect_overlap": exact_number(overlap_of(found.books).perfect)}
 

@@ -132,7 +132,7 @@ def moved_rows(strategy: Strategy, replay: Replay) -> Rows:
 
 def _overlap_rows(replay: Replay) -> Rows:
     """Return what of the transfers is hidden, and what steps wait for; nothing without overlap."""
-    if replay.instance.accelerator.overlap == "none" or not replay.compute_steps:
+    if not replay.instance.accelerator.overlaps or not replay.compute_steps:
         return []
     found = overlap_of(replay)
     waits = [
@@ -165,7 +165,7 @@ def moved_object(strategy: Strategy, replay: Replay) -> dict[str, Any]:
 
 
 def _overlap_object(replay: Replay) -> dict[str, Any]:
-    if replay.instance.accelerator.overlap == "none" or not replay.compute_steps:
+    if not replay.instance.accelerator.overlaps or not replay.compute_steps:
         return {}
     found = overlap_of(replay)
     stalls = ("prologue", "loads", "writes", "epilogue")

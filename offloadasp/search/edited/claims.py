@@ -17,7 +17,6 @@ from offloadasp.model.instance import Instance
 from offloadasp.model.objectives import DURATION, EDITED, PEAK, Prices, is_linear, prices_of
 from offloadasp.model.plan import Plan
 from offloadasp.model.problem import CLINGO_LIMIT, Problem
-from offloadasp.model.semantics import SERIAL
 from offloadasp.search.lexicographic.linear import Proven
 from offloadasp.search.question import whole_of
 from offloadasp.search.size_limits import operations
@@ -89,7 +88,7 @@ class Levels:
         prices = prices_of(name, self.instance)
         sizes = [*problem.pixel_bytes.tolist(), *problem.partial_bytes.tolist()]
         least = min(*sizes, problem.kernel_bytes.min()) * min(prices.load, prices.write)
-        if least <= 0 or problem.semantics != SERIAL:
+        if least <= 0 or problem.semantics.overlaps:
             return None
         value = self.value(problem, max(levels), costs.get(max(levels), 0)) - prices.fixed
         once = problem.input_total + problem.kernel_total

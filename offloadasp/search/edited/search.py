@@ -112,7 +112,7 @@ class EditedSearch:
 
     @property
     def _overlaps(self) -> bool:
-        return self.instance.accelerator.overlap != "none"
+        return self.instance.accelerator.overlaps
 
     def _require_possible(self) -> None:
         """Refuse what no strategy can do, by arguments that hold for any number of steps."""

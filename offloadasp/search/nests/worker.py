@@ -8,7 +8,6 @@ from offloadasp.limits.clock import Clock
 from offloadasp.model.instance import Instance
 from offloadasp.model.plan import Plan
 from offloadasp.model.problem import Problem
-from offloadasp.model.semantics import SERIAL
 from offloadasp.search.construct.residency import plan_of
 from offloadasp.search.effort import Effort
 from offloadasp.search.nests.actions import Light
@@ -123,7 +122,7 @@ def _light(clock: Clock) -> Light:
 
 def free(problem: Problem) -> bool:
     """Return whether groups and tile are free, steps are serial, and lines are not too long."""
-    if not isinstance(problem.instance, Instance) or problem.semantics != SERIAL:
+    if not isinstance(problem.instance, Instance) or problem.semantics.overlaps:
         return False
     choice = problem.instance.choice
     return (
