@@ -6,12 +6,12 @@ from pathlib import Path
 
 from offloadasp.asp.rules import Rules
 from offloadasp.base.errors import InputError
-from offloadasp.judge.earlier import beside, better
+from offloadasp.judge.earlier import better, keep
 from offloadasp.judge.verdict import read, require_verified
 from offloadasp.model.instance import Instance
 from offloadasp.model.objectives import DURATION
-from offloadasp.model.strategy import Strategy, save
-from offloadasp.result import Kept, Result, UnwrittenError, strategy_of
+from offloadasp.model.strategy import save
+from offloadasp.result import Result, UnwrittenError, strategy_of
 from offloadasp.search.answering import answer_of
 from offloadasp.search.effort import Effort
 from offloadasp.search.pool import Listener
@@ -53,18 +53,8 @@ def run(
     # Write the file, whole or not at all.
     if path is not None:
         try:
-            result = replace(result, kept=_kept(path, result.strategy))
+            result = replace(result, kept=keep(path, result.strategy))
             save(result.strategy, path)
         except InputError as error:
             raise UnwrittenError(str(error), result) from None
     return result
-
-
-def _kept(path: Path, found: Strategy) -> Kept | None:
-    """Keep the file of a strategy under the shipped rules that another one is about to replace."""
-    earlier = beside(path, found)
-    if earlier is None:
-        return None
-    file, strategy = earlier
-    save(strategy, file)
-    return Kept(file, strategy.duration)

@@ -8,6 +8,7 @@ from typing import Literal
 from offloadasp.base.errors import InputError
 from offloadasp.drawing import drawn
 from offloadasp.judge.by_rules import RuleReading
+from offloadasp.judge.earlier import Kept
 from offloadasp.judge.simulator import Replay
 from offloadasp.judge.verdict import Readings
 from offloadasp.model.claim import Claim
@@ -26,22 +27,6 @@ from offloadasp.search.effort import Effort
 
 # Steps that a file names of a rule that is broken.
 _RECORDED = 100
-
-
-@dataclass(frozen=True)
-class Kept:
-    """An earlier file of a strategy under the shipped rules, which was kept under another name.
-
-    Attributes
-    ----------
-    path
-        Where it is now.
-    duration
-        Cycles that it states.
-    """
-
-    path: Path
-    duration: Fraction
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,6 +5,7 @@ So is that of a file of the same problem with less memory: it fits into more.
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,27 @@ from offloadasp.asp.rules import Rules
 from offloadasp.base.errors import InputError
 from offloadasp.judge.verdict import Readings, read
 from offloadasp.model.instance import Instance, Layer, ResolvedInstance
-from offloadasp.model.strategy import Ranked, Strategy, load
+from offloadasp.model.strategy import Ranked, Strategy, load, save
 
 _SUFFIX = ".strategy.json"
 # Characters of a file in which its layer is named.
 _HEAD = 4096
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An earlier file of a strategy under the shipped rules, which was kept under another name.
+
+    Attributes
+    ----------
+    path
+        Where it is now.
+    duration
+        Cycles that it states.
+    """
+
+    path: Path
+    duration: Fraction
 
 
 def better(path: Path, found: Strategy, instance: Instance, rules: Rules) -> Readings | None:
@@ -49,8 +66,8 @@ def better(path: Path, found: Strategy, instance: Instance, rules: Rules) -> Rea
     return None
 
 
-def beside(path: Path, found: Strategy) -> tuple[Path, Strategy] | None:
-    """Return what an earlier file holds, and where to keep it, before another takes its place.
+def keep(path: Path, found: Strategy) -> Kept | None:
+    """Keep what an earlier file holds under another name, before another takes its place.
 
     A file of a strategy under the shipped rules is kept, where one of the same layer under edited
     rules is to be written, unless a file is there already that holds a shorter one.
@@ -59,11 +76,16 @@ def beside(path: Path, found: Strategy) -> tuple[Path, Strategy] | None:
     ----------
     path
         Where the new one will be written.
+
+    Raises
+    ------
+    InputError
+        The file cannot be written.
     """
     if found.rules is None or not path.is_file():
         return None
-    kept = path.with_name(path.name.removesuffix(_SUFFIX) + f".earlier{_SUFFIX}")
-    there = [_loaded(file) for file in (path, kept)]
+    aside = path.with_name(path.name.removesuffix(_SUFFIX) + f".earlier{_SUFFIX}")
+    there = [_loaded(file) for file in (path, aside)]
     earlier, other = (
         one if one is not None and one.instance.layer == found.instance.layer else None
         for one in there
@@ -71,8 +93,9 @@ def beside(path: Path, found: Strategy) -> tuple[Path, Strategy] | None:
     if earlier is None or earlier.rules is not None:
         return None
     if other is not None and other.rules is None and other.duration <= earlier.duration:
-        return kept, other
-    return kept, earlier
+        return Kept(aside, other.duration)
+    save(earlier, aside)
+    return Kept(aside, earlier.duration)
 
 
 def _loaded(path: Path) -> Strategy | None:
@@ -84,7 +107,7 @@ def _loaded(path: Path) -> Strategy | None:
 
 def _of_the_layer(path: Path, instance: Instance) -> Iterator[Strategy]:
     """Yield the strategies of the files in a folder that are of the same layer."""
-    for file in sorted({path, *path.parent.glob("*.strategy.json")}):
+    for file in sorted({path, *path.parent.glob(f"*{_SUFFIX}")}):
         try:
             # Most files are of other layers: what they say of theirs comes first.
             if _layer(file) == instance.layer:
