@@ -95,6 +95,11 @@ def count(key: str, head: str | None = None) -> Column:
     return Column(head or key, cell(key))
 
 
+def tally(key: str) -> Column:
+    """Return a column of how often each of some ends was reached."""
+    return Column(key, lambda row: " ".join(f"{k}:{v}" for k, v in row[key].items()))
+
+
 COMPLAINTS = Column("wrong", lambda row: str(len(row["complaints"])))
 
 
@@ -192,7 +197,7 @@ FUZZ = Suite(
     ),
     columns=(
         count("name", "cases"),
-        Column("codes", lambda row: " ".join(f"{k}:{v}" for k, v in row["codes"].items())),
+        tally("codes"),
         COMPLAINTS,
         SECONDS,
         PEAK,
@@ -260,7 +265,7 @@ RULES = Suite(
     ),
     columns=(
         count("name", "cases"),
-        Column("outcomes", lambda row: " ".join(f"{k}:{v}" for k, v in row["outcomes"].items())),
+        tally("outcomes"),
         COMPLAINTS,
         SECONDS,
         PEAK,

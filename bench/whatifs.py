@@ -99,7 +99,7 @@ SUITE = Suite(
         "Each rule is a file of encodings/examples/, added to the shipped rules with --encoding; "
         "the layers and their accelerators are as shipped. cycles: the duration of the plan "
         "found under the rule. shipped: that of the plan which the same run found without it. "
-        "more: how much longer. value and bound: of what the rules minimise, and what is proved "
+        "more: its increase. value and bound: of what the rules minimise, and what is proved "
         "of every strategy. obeyed: seconds from the start of the search to the first plan that "
         "obeys the rule. code: 0 a verified plan, 3 proved infeasible, 4 none found."
     ),

@@ -55,7 +55,7 @@ class Atoms:
         )
 
     def count(self, wanted: Iterable[str]) -> int:
-        """Return how many atoms of some predicates hold."""
+        """Return the number of the plan's atoms of some predicates."""
         known = self._known
         return sum(
             last - first + 1 for name in known if name in wanted for _, first, last in known[name]()

@@ -84,7 +84,7 @@ class Prices:
         )
 
     def only(self, kept: frozenset[str]) -> "Prices":
-        """Return the prices of some of ``load``, ``write`` and ``compute``, the others being 0.
+        """Return the prices with ``load``, ``write`` and ``compute`` at 0 unless they are kept.
 
         How long a step waits depends on all three, so without one of them waits are free as well.
         """

@@ -127,6 +127,13 @@ class Reader:
 
     # --- Changes that help ---
 
+    def follow(self, offer: Offer, change: str = "") -> None:
+        """Read a plan, and take it apart where it breaks something, but less than the best one."""
+        known = None if self.best is None else self.best.reading.order()[0]
+        reading = self.read(offer, change)
+        if reading is not None and known and 0 < reading.order()[0] < known:
+            self.take_apart(offer, reading)
+
     def take_apart(self, offer: Offer, reading: Reading) -> None:
         """Read what a plan becomes when its steps are taken apart, as long as that helps."""
         if self.overlay.overlaps:
@@ -190,11 +197,7 @@ class Reader:
         for plan in reordered(offer.plan):
             if self.effort.clock.expired() or enough():
                 return
-            moved = replace(offer, plan=plan)
-            known = None if self.best is None else self.best.reading.order()[0]
-            reading = self.read(moved, "operations computed in another order")
-            if reading is not None and known and 0 < reading.order()[0] < known:
-                self.take_apart(moved, reading)
+            self.follow(replace(offer, plan=plan), "operations computed in another order")
 
 
 def _where(reading: Reading, near: int) -> frozenset[int] | None:

@@ -236,10 +236,7 @@ class EditedSearch:
         for offer in self._starts():
             if part.expired() or not self._open:
                 return
-            known = None if self.best is None else self.best.reading.order()[0]
-            reading = self.reader.read(offer)
-            if reading is not None and known and 0 < reading.order()[0] < known:
-                self.reader.take_apart(offer, reading)
+            self.reader.follow(offer)
 
     def _repair(self) -> None:
         """Let clingo change windows of steps of the best plan."""
