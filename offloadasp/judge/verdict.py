@@ -10,7 +10,6 @@ from offloadasp.judge.by_rules import RuleReading, read_by_rules
 from offloadasp.judge.certificate import Proof, prove
 from offloadasp.judge.simulator import Replay, simulate
 from offloadasp.judge.users_rules import UsersReading, read_by_users_rules
-from offloadasp.limits.abandonable import Aside
 from offloadasp.model.objectives import DURATION
 from offloadasp.model.strategy import Strategy
 
@@ -37,27 +36,25 @@ class Readings:
 def read(
     strategy: Strategy, rules: Rules, seed: int, tell: Callable[[str], None] = lambda _: None
 ) -> Readings:
-    """Read a strategy by the rules and, at the same time, on tensors drawn from a seed.
+    """Read a strategy by the rules, then by the simulator on tensors drawn from a seed.
 
     Parameters
     ----------
     tell
-        Told that the readings begin.
+        Told of the reading that begins.
 
     Raises
     ------
     InputError
         A file of rules is wrong.
     """
-    tell("check.lp and simulator")
+    tell("check.lp")
     # Only a redefinition may mean another thing by a step than the shipped rules do.
-    meant = rules.shipped if rules.kind.keeps_bounds else rules
-    # Clingo grounds without Python's lock, so the reading by rules gets a core of its own.
-    reading = Aside(lambda: read_by_rules(strategy, meant))
+    by_rules = read_by_rules(strategy, rules.shipped if rules.kind.keeps_bounds else rules)
+    tell("simulator")
     started = time.monotonic()
     replay = simulate(strategy, seed=seed)
-    seconds = time.monotonic() - started
-    return Readings(strategy, reading.result(), replay, seconds)
+    return Readings(strategy, by_rules, replay, time.monotonic() - started)
 
 
 def require_verified(readings: Readings, *, edited: bool) -> None:

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from offloadasp.base.errors import NoStrategyError
 
@@ -20,66 +20,43 @@ class LeftAloneError(NoStrategyError):
     """Work did not stop when it was told to, and was abandoned."""
 
 
-class Aside(Generic[Result]):
-    """Work that has begun in a thread of its own, and can be abandoned.
-
-    Work such as clingo's ends for no signal or exception. Whoever ends the process while it runs
-    must not wait for it, see `left_alone`.
-    """
-
-    def __init__(self, work: Callable[[], Result]) -> None:
-        self._results: list[Result] = []
-        self._errors: list[BaseException] = []
-
-        def run() -> None:
-            try:
-                self._results.append(work())
-            except BaseException as error:  # raised again where it is waited for
-                self._errors.append(error)
-
-        self._thread = threading.Thread(target=run, daemon=True)
-        _left.append(self._thread)
-        self._thread.start()
-
-    def result(self, stop: Callable[[], bool] = lambda: False) -> Result:
-        """Wait for the result.
-
-        Parameters
-        ----------
-        stop
-            Asked now and then; soon after True the work is left alone.
-
-        Raises
-        ------
-        LeftAloneError
-            It was.
-        Exception
-            Whatever the work raises.
-        """
-        stopped: float | None = None
-        while self._thread.is_alive():
-            self._thread.join(_POLL_SECONDS)
-            if stopped is None and stop():
-                stopped = time.monotonic()
-            if stopped is not None and time.monotonic() - stopped > _GRACE_SECONDS:
-                raise LeftAloneError("the search did not end in time")
-        _left.remove(self._thread)
-        if self._errors:
-            raise self._errors[0]
-        return self._results[0]
-
-
 def aside(work: Callable[[], Result], stop: Callable[[], bool]) -> Result:
-    """Return the result of work that runs in a thread of its own, see `Aside`.
+    """Return the result of work, such as clingo's, in which no signal or exception ends a call.
+
+    Parameters
+    ----------
+    stop
+        Asked now and then; soon after True the work is left alone.
 
     Raises
     ------
     LeftAloneError
-        The work went on for long after it was to stop.
+        It was; whoever ends the process must not wait for it, see `left_alone`.
     Exception
         Whatever the work raises.
     """
-    return Aside(work).result(stop)
+    results: list[Result] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(work())
+        except BaseException as error:  # raised again where it is waited for
+            errors.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    stopped: float | None = None
+    while thread.is_alive():
+        thread.join(_POLL_SECONDS)
+        if stopped is None and stop():
+            stopped = time.monotonic()
+        if stopped is not None and time.monotonic() - stopped > _GRACE_SECONDS:
+            _left.append(thread)
+            raise LeftAloneError("the search did not end in time")
+    if errors:
+        raise errors[0]
+    return results[0]
 
 
 def beside(work: Callable[[], None]) -> threading.Thread:
