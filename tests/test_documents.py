@@ -316,7 +316,7 @@ def test_the_what_ifs_cost_what_is_said(tmp_path: Path) -> None:
     both = solved("tiny-2x3", tmp_path, forbid, price)
     shown = "".join(blocks("docs/rules.md", ""))
     assert [first["duration"], second["duration"]] == [22, 22]
-    stated = re.findall(r"the edited rules' own: (\d+), optimal", shown)
+    stated = re.findall(r"edited objective: (\d+), optimal", shown)
     assert stated == [str(second["objective"]["value"]), str(both["objective"]["value"])]
     assert both["objective"]["status"] == "optimal"
 

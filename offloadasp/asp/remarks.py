@@ -2,7 +2,8 @@
 
 Terms: no strategy has a block ``pixel(R, C)``, so a constraint on one never applies. Which terms
 there are is read off the ground definition of a small layer. Counts: without ``step(T)`` outside,
-an aggregate counts over all steps together.
+an aggregate counts over all steps together. Names: every number is below every name, so a limit
+whose name is misspelt always holds, or never.
 """
 
 from collections import defaultdict
@@ -12,7 +13,7 @@ from functools import cache
 
 import clingo
 import clingo.ast
-from clingo.ast import AST, ASTType
+from clingo.ast import AST, ASTType, ComparisonOperator
 
 from offloadasp.asp.kinds import Edit, Statement, model_names
 from offloadasp.asp.overlay import STEP_AT, global_variables
@@ -47,6 +48,7 @@ def remarks(edit: Edit) -> list[str]:
             for words in _odd_terms(atom, edit.constants)
         ]
         found += _counted_together(statement)
+        found += _ordered_by_a_name(statement, edit.constants)
     return list(dict.fromkeys(found))
 
 
@@ -125,6 +127,37 @@ def _forms() -> Mapping[Signature, str]:
 
 def _spaced(node: AST) -> str:
     return str(node).replace(",", ", ")
+
+
+# --- Limits that are no numbers ---
+
+_ORDER = {
+    ComparisonOperator.LessThan,
+    ComparisonOperator.LessEqual,
+    ComparisonOperator.GreaterThan,
+    ComparisonOperator.GreaterEqual,
+}
+
+
+def _ordered_by_a_name(statement: Statement, constants: Container[str]) -> Iterator[str]:
+    """Say of a name that something is compared with, by size, that it is no constant."""
+    for term in _compared(statement.node):
+        shape = _shape(term)
+        if shape is not None and not shape[1] and shape[0] not in constants:
+            yield (
+                f"{statement.place}: no #const defines {shape[0]}, and every number is below a "
+                "name, so what is compared with it is always true or never"
+            )
+
+
+def _compared(node: AST) -> Iterator[AST]:
+    """Yield the terms that are compared by size with another term or with an aggregate's value."""
+    for guard in nodes(node, ASTType.Guard):
+        if guard.comparison in _ORDER:
+            yield guard.term
+    for comparison in nodes(node, ASTType.Comparison):
+        if any(guard.comparison in _ORDER for guard in comparison.guards):
+            yield comparison.term
 
 
 # --- Aggregates over all steps ---

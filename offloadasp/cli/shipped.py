@@ -30,7 +30,10 @@ def facts(
     steps: Annotated[
         int | None,
         typer.Option(
-            min=1, metavar="N", help="Steps to plan with; default: one an operation, and one more."
+            min=1,
+            max=2**31 - 1,  # clingo's largest integer
+            metavar="N",
+            help="Steps to plan with; default: one an operation, and one more.",
         ),
     ] = None,
 ) -> None:

@@ -16,6 +16,7 @@ from offloadasp.asp.rules import Rules
 from offloadasp.base.errors import InputError
 from offloadasp.judge.verdict import Readings, read
 from offloadasp.model.instance import Instance, Layer, ResolvedInstance
+from offloadasp.model.objectives import DURATION
 from offloadasp.model.strategy import Ranked, Strategy, load, save
 
 _SUFFIX = ".strategy.json"
@@ -70,7 +71,8 @@ def keep(path: Path, found: Strategy) -> Kept | None:
     """Keep what an earlier file holds under another name, before another takes its place.
 
     A file of a strategy under the shipped rules is kept, where one of the same layer under edited
-    rules is to be written, unless a file is there already that holds a shorter one.
+    rules is to be written, unless a file is there already that holds one at least as good. Each
+    choice of objectives has a name of its own.
 
     Parameters
     ----------
@@ -84,25 +86,33 @@ def keep(path: Path, found: Strategy) -> Kept | None:
     """
     if found.rules is None or not path.is_file():
         return None
-    aside = path.with_name(path.name.removesuffix(_SUFFIX) + f".earlier{_SUFFIX}")
-    there = [_loaded(file) for file in (path, aside)]
-    earlier, other = (
-        one if one is not None and one.instance.layer == found.instance.layer else None
-        for one in there
-    )
-    if earlier is None or earlier.rules is not None:
+    earlier = _under_the_shipped_rules(path, found.instance.layer)
+    if earlier is None:
         return None
-    if other is not None and other.rules is None and other.duration <= earlier.duration:
+    aside = path.with_name(path.name.removesuffix(_SUFFIX) + _aside(earlier) + _SUFFIX)
+    other = _under_the_shipped_rules(aside, found.instance.layer)
+    if (
+        other is not None
+        and _names(other) == _names(earlier)
+        and _values(other) <= _values(earlier)
+    ):
         return Kept(aside, other.duration)
     save(earlier, aside)
     return Kept(aside, earlier.duration)
 
 
-def _loaded(path: Path) -> Strategy | None:
+def _aside(strategy: Strategy) -> str:
+    """Return what is added to the name of a file that is kept."""
+    names = _names(strategy)
+    return ".earlier" if names == [DURATION] else f".earlier.{'-'.join(names)}"
+
+
+def _under_the_shipped_rules(path: Path, layer: Layer) -> Strategy | None:
     try:
-        return load(path)
+        strategy = load(path)
     except (InputError, OSError, ValueError):
         return None
+    return strategy if strategy.rules is None and strategy.instance.layer == layer else None
 
 
 def _of_the_layer(path: Path, instance: Instance) -> Iterator[Strategy]:
@@ -147,7 +157,7 @@ def _comparable(earlier: Strategy, found: Strategy, instance: Instance) -> bool:
         return False
     if _apart_from_memory(ours) != _apart_from_memory(theirs):
         return False
-    if [part.name for part in earlier.ranking] != [part.name for part in found.ranking]:
+    if _names(earlier) != _names(found):
         return False
     choice, theirs_ = instance.choice, theirs.decomposition
     fixed = (
@@ -161,6 +171,10 @@ def _comparable(earlier: Strategy, found: Strategy, instance: Instance) -> bool:
 def _apart_from_memory(instance: ResolvedInstance) -> dict[str, Any]:
     accelerator = instance.accelerator.model_copy(update={"memory": 1})
     return {**instance.described, "name": "", "accelerator": accelerator}
+
+
+def _names(strategy: Strategy) -> list[str]:
+    return [part.name for part in strategy.ranking]
 
 
 def _values(strategy: Strategy) -> list[Fraction]:

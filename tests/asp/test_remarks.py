@@ -93,6 +93,23 @@ def test_a_count_that_may_be_meant_is_not_remarked_on(tmp_path: Path, rule: str)
     assert said(tmp_path, rule) == []
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        ":- step(T), #count { B : load(B, T) } > limt.",
+        ":- step(T), limt < { load(B, T) }.",
+        ":- step(T), T >= limt, load(_, T).",
+        ":- step(T), limt < T, load(_, T).",
+        "#const limit = 3. { mine(T) : step(T) } limt.",
+    ],
+)
+def test_a_limit_that_nothing_defines_is_remarked_on(tmp_path: Path, rule: str) -> None:
+    (remark,) = said(tmp_path, rule)
+    assert remark.startswith("rule.lp:1: no #const defines limt, ")
+    defined = f"#const limt = 3. {rule}"
+    assert said(tmp_path, defined) == []
+
+
 def test_an_atom_that_nothing_defines_is_named_plainly() -> None:
     note = "a/b.lp:3:4-14: info: atom does not occur in any rule head: "
     known = {("load", 2), ("moved", 4)}

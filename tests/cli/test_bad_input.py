@@ -277,6 +277,11 @@ def test_what_is_infeasible_under_a_rule_is_named_as_it_was_given(tmp_path: Path
     assert ran.error_line.startswith("offload-asp: error: tiny-3x3: infeasible under your added")
 
 
+@pytest.mark.parametrize("steps", ["0", "-1", "2147483648", "100000000000", "1.5"])
+def test_facts_of_steps_that_clingo_cannot_count_are_refused(steps: str) -> None:
+    refused(offload_asp("facts", "tiny-2x3", "--steps", steps), "--steps", steps)
+
+
 def test_one_of_anything_is_not_spoken_of_as_several(tmp_path: Path) -> None:
     for old, new in (("memory = 9", "memory = 1"), ("kernels = 1", "kernels = 1\ngroup = 2")):
         path = write(tmp_path, "i.toml", ONES.replace(old, new).encode())

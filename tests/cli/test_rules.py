@@ -587,6 +587,20 @@ def test_of_two_files_of_the_shipped_rules_the_shorter_one_is_kept(tmp_path: Pat
     assert json.loads(earlier.read_text()) == json.loads(best)
 
 
+def test_files_of_two_objectives_are_both_kept(tmp_path: Path) -> None:
+    path, rule = instance(tmp_path, APART), added(tmp_path, AT_MOST_THREE)
+    strategy = tmp_path / "out" / "tiny.strategy.json"
+    for options, kept in (
+        ((), "tiny.earlier.strategy.json"),
+        (("--objective", "traffic"), "tiny.earlier.traffic.strategy.json"),
+    ):
+        assert run(path, *options).code == 0
+        before = strategy.read_bytes()
+        assert run(path, "--encoding", rule, "--json").json["kept"].endswith(kept)
+        assert strategy.with_name(kept).read_bytes() == before
+    assert strategy.with_name("tiny.earlier.strategy.json").is_file()
+
+
 def test_what_the_plan_without_the_rules_breaks_is_said_by_run_check_and_page(
     tmp_path: Path,
 ) -> None:

@@ -84,7 +84,7 @@ def show_comparison(strategy: Strategy, scope: str, rows: Sequence[Row]) -> None
     if broken:
         screen.print(Text(f"The plan without your rules breaks {broken}."))
     for name in (name for name in wanted if name not in there):
-        screen.print(f"No strategy of the kind '{BASELINES[name]}' was found in time.")
+        screen.print(f"No strategy of the kind '{BASELINES[name]}' was found within the limits.")
 
 
 def comparison_object(strategy: Strategy, scope: str, rows: Sequence[Row]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from offloadasp.base.messages import in_steps, plural
 from offloadasp.model.instance import Accelerator, Choice, Described, Layer, Resolved, exact_number
-from offloadasp.model.objectives import OBJECTIVES
+from offloadasp.model.objectives import EDITED, OBJECTIVES
 from offloadasp.model.strategy import RulesRecord
 
 BASELINES = {
@@ -67,7 +67,10 @@ def amount(described: Described, name: str, value: Fraction) -> str:
 
 def objective_words(name: str) -> str:
     """Return an objective's name in a reader's words."""
-    return name.replace("_", " ") if name in OBJECTIVES else "the edited rules' own"
+    if name in OBJECTIVES:
+        return name.replace("_", " ")
+    # A file may name an objective that there is none of.
+    return "edited objective" if name == EDITED else f"objective '{name}'"
 
 
 def given_words(described: Described, earlier: Iterable[tuple[str, Fraction]]) -> str:
