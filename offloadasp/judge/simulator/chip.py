@@ -106,7 +106,7 @@ class Chip:
         self._poison = poison(x.dtype)
         self._integer = x.dtype.kind == "i"
         self._x = np.ascontiguousarray(x.transpose(1, 2, 0))
-        self._w = np.ascontiguousarray(w.reshape(*w.shape[:2], -1).transpose(2, 1, 0))
+        self._w = w.reshape(*w.shape[:2], -1).transpose(2, 1, 0)
         self._bias = bias
         self._top, self._left, bottom, right = layer.pads
         channels, height, width = layer.input
