@@ -13,6 +13,7 @@ from playwright.sync_api import Browser
 from offloadasp.judge.simulator import TraceRow, keep_books
 from offloadasp.model.instance import Layer
 from offloadasp.model.strategy import Strategy, save
+from tests.engines.overlapped import BESIDE, tiny_beside
 from tests.engines.plans import MIXED, fitted, problem, random_plan, strategy_of
 from tests.support.browser import Opened, browser, opened
 from tests.support.invoking import offload_asp
@@ -123,6 +124,27 @@ def test_the_page_says_at_every_step_what_the_simulator_says(shown: tuple[Opened
         inputs, outputs = page.evaluate(BYTES_ON_GRIDS)
         # With one channel group every output is complete at once.
         assert inputs + outputs * output_bytes == trace[step - 1].on_chip
+
+
+@pytest.mark.parametrize("overlap", ["dma", "duplex"])
+def test_the_player_draws_what_each_lane_does_in_a_step(
+    tmp_path: Path, chrome: Browser, overlap: str
+) -> None:
+    strategy = tiny_beside(BESIDE, 11, overlap)
+    strategy = strategy.model_copy(update={"duration": keep_books(strategy).duration})
+    made = make(tmp_path, {"beside": strategy})
+    lanes = 2 if overlap == "dma" else 3
+    with opened(chrome, made.path) as page:
+        assert page.page.locator(".lanes div").count() == lanes
+        # 8 bytes alone; 5 cycles beside 2 bytes loaded; 5 cycles beside 1 byte written.
+        for step, widths in enumerate(
+            [{"load": "100%"}, {"load": "40%", "compute": "100%"}, {"write": "20%"}], start=1
+        ):
+            page.evaluate("step => offload.player.go(step)", step)
+            for action, width in widths.items():
+                bar = page.page.locator(f".lanes [data-lane={action}]")
+                assert bar.evaluate("bar => bar.style.width") == width
+        page.require_quiet()
 
 
 @pytest.mark.parametrize(("name", "step"), [(FEW, 12), (MANY, 1500)])

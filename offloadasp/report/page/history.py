@@ -112,15 +112,17 @@ def _figures(books: Books) -> dict[str, IntArray]:
 
 
 def _cycles(books: Books, accelerator: Accelerator) -> dict[str, NDArray[Any]]:
-    if accelerator.overlaps:
-        return _stalls(books)
+    """Return the cycles of each step by cause; with overlap by lane as well, named ``lane_``."""
     load, write = accelerator.load_cycles, accelerator.write_cycles
     compute = accelerator.compute_time
-    return {
+    busy = {
         "load_cycles": _numbers([load * account.loaded for account in books.accounts]),
         "write_cycles": _numbers([write * account.written for account in books.accounts]),
         "compute_cycles": _numbers([compute(account.macs) for account in books.accounts]),
     }
+    if not accelerator.overlaps:
+        return busy
+    return {f"lane_{name}": values for name, values in busy.items()} | _stalls(books)
 
 
 def _stalls(books: Books) -> dict[str, NDArray[Any]]:

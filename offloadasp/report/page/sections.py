@@ -1,6 +1,6 @@
 """What the page says of strategies: figures, tables and sentences, which page.html lays out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -78,6 +78,9 @@ class Shown:
         Sentences.
     capacity
         The memory of the accelerator.
+    lanes
+        What goes on beside each other in a step: a name for each lane, and its actions in their
+        order. Empty without overlap.
     """
 
     label: str
@@ -87,6 +90,15 @@ class Shown:
     violations: list[str]
     proof: list[str]
     capacity: str
+    lanes: Mapping[str, tuple[str, ...]]
+
+
+# By the accelerator's overlap; a lane of its own for compute actions in both.
+_LANES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "none": {},
+    "dma": {"transfers": ("write", "load"), "compute": ("compute",)},
+    "duplex": {"writes": ("write",), "loads": ("load",), "compute": ("compute",)},
+}
 
 
 def shown(entry: Entry, *, ruled: bool = False) -> Shown:
@@ -114,8 +126,17 @@ def shown(entry: Entry, *, ruled: bool = False) -> Shown:
         *bound,
         ("peak memory", *_grouped(plural(replay.peak_memory, "byte"))),
     )
-    capacity = plural(strategy.instance.accelerator.memory, "byte")
-    return Shown(entry.label, verdict, tone, figures, _violations(replay), _proof(entry), capacity)
+    accelerator = strategy.instance.accelerator
+    return Shown(
+        entry.label,
+        verdict,
+        tone,
+        figures,
+        _violations(replay),
+        _proof(entry),
+        plural(accelerator.memory, "byte"),
+        _LANES[accelerator.overlap],
+    )
 
 
 def _grouped(text: str) -> tuple[str, str]:

@@ -32,6 +32,10 @@ _KINDS = {
 _LISTED_STATEMENTS = 6
 _LISTED_SIZES = 8
 _LISTED_OBJECTIVES = 4
+_BESIDE = {
+    "dma": "writes, then loads, beside the compute action",
+    "duplex": "writes and loads, each beside the compute action",
+}
 _PARTS = {"tile": "tile", "kernel_groups": "kernel groups", "channel_groups": "channel groups"}
 
 
@@ -130,7 +134,8 @@ def accelerator_words(accelerator: Accelerator) -> str:
     if accelerator.mac_cycles:
         rates.append((accelerator.mac_cycles, "multiply-accumulate"))
     cycles = ", ".join(f"{exact_number(rate)} a {what}" for rate, what in rates)
-    return f"{plural(accelerator.memory, 'byte')} of memory; cycles: {cycles}"
+    beside = f"; {_BESIDE[accelerator.overlap]}" if accelerator.overlaps else ""
+    return f"{plural(accelerator.memory, 'byte')} of memory; cycles: {cycles}{beside}"
 
 
 def decomposition_words(decomposition: Resolved) -> str:

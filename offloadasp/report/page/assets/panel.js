@@ -183,6 +183,9 @@ class Panel {
     root.querySelectorAll(".meter span").forEach((bar, kind) => {
       bar.style.width = `${(100 * figures.held[kind]) / Math.max(replay.memory, figures.on_chip)}%`;
     });
+    root.querySelectorAll("[data-lane]").forEach((bar) => {
+      bar.style.width = `${100 * replay.share(bar.dataset.lane)}%`;
+    });
     root.querySelector(".sentence").textContent = this.sentence();
   }
 

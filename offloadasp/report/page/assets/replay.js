@@ -146,6 +146,12 @@ class Replay {
       elapsed: this.ends[step],
     };
   }
+
+  /** Where transfers overlap: the share of the step's time that an action of a lane takes. */
+  share(action) {
+    const takes = this.ends[this.step] - this.ends[this.step - 1];
+    return this.step && takes ? this.arrays[`lane_${action}_cycles`][this.step - 1] / takes : 0;
+  }
 }
 
 /** Sums of the first 0, 1, 2, … elements. */
