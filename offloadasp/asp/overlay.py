@@ -18,8 +18,8 @@ import clingo.ast
 from clingo.ast import AST, ASTType, Sign
 
 from offloadasp.asp.atoms import Atoms
+from offloadasp.asp.edit_kinds import COST, Edit, Statement, shipped_statements
 from offloadasp.asp.facts import facts, scale_of, scaled_times
-from offloadasp.asp.kinds import COST, Edit, Statement, shipped_statements
 from offloadasp.asp.shipped import records, shipped_source
 from offloadasp.asp.statements import (
     Signature,

@@ -3,7 +3,7 @@
 Terms: no strategy has a block ``pixel(R, C)``, so a constraint on one never applies. Which terms
 there are is read off the ground definition of a small layer. Counts: without ``step(T)`` outside,
 an aggregate counts over all steps together. Names: every number is below every name, so a limit
-whose name is misspelt always holds, or never.
+whose name is misspelt always holds, or never. Tuples: equal ones count once.
 """
 
 from collections import defaultdict
@@ -15,7 +15,7 @@ import clingo
 import clingo.ast
 from clingo.ast import AST, ASTType, ComparisonOperator
 
-from offloadasp.asp.kinds import Edit, Statement, model_names
+from offloadasp.asp.edit_kinds import Edit, Statement, model_names
 from offloadasp.asp.overlay import STEP_AT, global_variables
 from offloadasp.asp.shipped import shipped_source
 from offloadasp.asp.statements import Signature, is_constraint, nodes, signature
@@ -49,6 +49,7 @@ def remarks(edit: Edit) -> list[str]:
         ]
         found += _counted_together(statement)
         found += _ordered_by_a_name(statement, edit.constants)
+        found += _counted_once(statement)
     return list(dict.fromkeys(found))
 
 
@@ -158,6 +159,29 @@ def _compared(node: AST) -> Iterator[AST]:
     for comparison in nodes(node, ASTType.Comparison):
         if any(guard.comparison in _ORDER for guard in comparison.guards):
             yield comparison.term
+
+
+# --- Tuples that are all the same ---
+
+
+def _counted_once(statement: Statement) -> Iterator[str]:
+    """Say of a term of an objective that every instance of its condition gives the same tuple."""
+    if statement.node.ast_type != ASTType.Minimize:
+        return
+    node = statement.node
+    tuple_ = [node.weight, node.priority, *node.terms]
+    bound = list(dict.fromkeys(_variables(node.body)))
+    if bound and not list(_variables(tuple_)):
+        words = ", ".join(map(_spaced, [node.weight, *node.terms]))
+        yield (
+            f"{statement.place}: the tuple {words} is the same for every {' and '.join(bound)}, so "
+            f"it counts once; to count each, write {', '.join([words, *bound])}"
+        )
+
+
+def _variables(parts: Sequence[AST]) -> Iterator[str]:
+    for part in parts:
+        yield from (v.name for v in nodes(part, ASTType.Variable) if v.name != "_")
 
 
 # --- Aggregates over all steps ---

@@ -8,7 +8,7 @@ from pathlib import Path
 import clingo
 import clingo.ast
 
-from offloadasp.asp.kinds import DEFINITION, Edit, Kind, edit_of, model_names, vocabulary
+from offloadasp.asp.edit_kinds import DEFINITION, Edit, Kind, edit_of, model_names, vocabulary
 from offloadasp.asp.shipped import digest, is_shipped, records, shipped_names, shipped_source
 from offloadasp.asp.vetting.overflow import Watch
 from offloadasp.asp.vetting.rule_files import MINIMIZE, look_through, one_line, resolved

@@ -15,8 +15,8 @@ import numpy as np
 from clingo.ast import AST, ASTType, Sign
 
 from offloadasp.asp.atoms import Atoms, Ranges
+from offloadasp.asp.edit_kinds import shipped_statements
 from offloadasp.asp.facts import facts
-from offloadasp.asp.kinds import shipped_statements
 from offloadasp.asp.overlay import (
     BROKEN,
     BROKEN_PRIORITY,

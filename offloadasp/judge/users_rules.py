@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from offloadasp.asp.kinds import Kind
+from offloadasp.asp.edit_kinds import Kind
 from offloadasp.asp.levels import value_at
 from offloadasp.asp.overlay import Overlay, Reading
-from offloadasp.asp.redefined import permitted
 from offloadasp.asp.rules import Rules, require_sound
+from offloadasp.asp.stable_models import permitted
 from offloadasp.limits.clock import Clock
 from offloadasp.model.objectives import DURATION, EDITED, OBJECTIVES
 from offloadasp.model.strategy import Strategy, plan_of

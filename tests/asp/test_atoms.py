@@ -8,8 +8,8 @@ import clingo
 import pytest
 
 from offloadasp.asp.atoms import Atoms
+from offloadasp.asp.edit_kinds import DEFINITION
 from offloadasp.asp.facts import facts
-from offloadasp.asp.kinds import DEFINITION
 from offloadasp.asp.rules import ground, shipped_rules
 from offloadasp.model.instance import Layer, Precision
 from offloadasp.model.plan import Plan

@@ -110,6 +110,33 @@ def test_a_limit_that_nothing_defines_is_remarked_on(tmp_path: Path, rule: str) 
     assert said(tmp_path, defined) == []
 
 
+@pytest.mark.parametrize(
+    ("rule", "better"),
+    [
+        ("#minimize { 2 : compute(O, T) }.", "2, O, T"),
+        ("#minimize { 2@1, started : started(B, T) }.", "2, started, B, T"),
+        (":~ load(B, T), T > 3. [5]", "5, B, T"),
+    ],
+)
+def test_a_tuple_that_counts_once_is_remarked_on(tmp_path: Path, rule: str, better: str) -> None:
+    (remark,) = said(tmp_path, rule)
+    assert remark.startswith("rule.lp:1: the tuple ")
+    assert remark.endswith(f"so it counts once; to count each, write {better}")
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "#minimize { 2, O, T : compute(O, T) }.",
+        "#minimize { T : compute(O, T) }.",
+        "late :- compute(_, 9). :~ late. [5]",
+        ":~ load(_, 3). [5]",
+    ],
+)
+def test_a_tuple_that_is_meant_is_not_remarked_on(tmp_path: Path, rule: str) -> None:
+    assert said(tmp_path, rule) == []
+
+
 def test_an_atom_that_nothing_defines_is_named_plainly() -> None:
     note = "a/b.lp:3:4-14: info: atom does not occur in any rule head: "
     known = {("load", 2), ("moved", 4)}

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from offloadasp.asp.edit_kinds import DEFINITION
 from offloadasp.asp.facts import facts
-from offloadasp.asp.kinds import DEFINITION
 from offloadasp.asp.rules import Rules, ground, rules_in_force
 from offloadasp.base.errors import InfeasibleError, NoStrategyError
 from offloadasp.model.instance import Accelerator, Choice, Instance, Layer, SearchOptions

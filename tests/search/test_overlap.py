@@ -8,8 +8,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import offloadasp
+from offloadasp.asp.edit_kinds import DEFINITION
 from offloadasp.asp.facts import facts, scale_of
-from offloadasp.asp.kinds import DEFINITION
 from offloadasp.asp.rules import ground, shipped_rules
 from offloadasp.asp.solving import Solving, minimise, plan_of_model
 from offloadasp.base.errors import InputError

@@ -20,8 +20,8 @@ import clingo
 import clingo.ast
 from clingo.ast import AST, ASTType, Sign
 
+from offloadasp.asp.edit_kinds import Edit, Statement
 from offloadasp.asp.facts import facts
-from offloadasp.asp.kinds import Edit, Statement
 from offloadasp.asp.overlay import STATIC, STEP_AT
 from offloadasp.asp.shipped import shipped_source
 from offloadasp.asp.statements import is_constraint, nodes, signature

@@ -7,7 +7,7 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
-from offloadasp.asp.kinds import Edit
+from offloadasp.asp.edit_kinds import Edit
 from offloadasp.asp.levels import name_at, value_at
 from offloadasp.asp.rules import Rules
 from offloadasp.bounds import lower_bound, verify_certificate

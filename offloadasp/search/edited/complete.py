@@ -14,8 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from offloadasp.asp.edit_kinds import DEFINITION
 from offloadasp.asp.facts import facts, fits_clingo, scale_of
-from offloadasp.asp.kinds import DEFINITION
 from offloadasp.asp.overlay import require_waits_fit
 from offloadasp.asp.rules import GroundingStoppedError, Meter, Rules, ground
 from offloadasp.asp.solving import Outcome, Progress, Solving, minimise, plan_of_model

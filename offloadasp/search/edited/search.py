@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
-from offloadasp.asp.kinds import Kind
+from offloadasp.asp.edit_kinds import Kind
 from offloadasp.asp.overlay import Broken, Overlay, Reading
 from offloadasp.asp.rules import Rules, require_sound
 from offloadasp.asp.solving import Outcome, plan_of_model

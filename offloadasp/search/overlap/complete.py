@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+from offloadasp.asp.edit_kinds import DEFINITION
 from offloadasp.asp.facts import facts, fits_clingo, scale_of
-from offloadasp.asp.kinds import DEFINITION
 from offloadasp.asp.rules import GroundingStoppedError, Meter, Rules, ground
 from offloadasp.asp.solving import Progress, Solving, minimise, plan_of_model
 from offloadasp.limits.clock import Clock

@@ -12,8 +12,8 @@ import clingo.ast
 from clingo.ast import AST, ASTType
 
 from offloadasp.asp.atoms import Atoms
+from offloadasp.asp.edit_kinds import DEFINITION
 from offloadasp.asp.facts import facts
-from offloadasp.asp.kinds import DEFINITION
 from offloadasp.asp.rules import Rules
 from offloadasp.asp.statements import heads, is_choice, signature
 from offloadasp.asp.vetting.sources import unfold

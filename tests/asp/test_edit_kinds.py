@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from offloadasp.asp.kinds import Kind
+from offloadasp.asp.edit_kinds import Kind
 from offloadasp.asp.rules import Rules, rules_in_force
 from tests.support.invoking import offload_asp
 
