@@ -23,7 +23,7 @@ class Quantity(StrEnum):
     LOADS = "loads"  # bytes loaded
     WRITES = "writes"  # bytes written
     STEPS = "steps"  # compute actions
-    TOGETHER = "together"  # cost of loads and compute actions
+    TOGETHER = "together"  # cost of loads, of compute actions, and of waits for transfers
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,13 @@ class Floor:
         Least bytes loaded.
     steps
         Least number of compute actions.
+    writes
+        Least bytes written.
     """
 
     loads: int
     steps: int
+    writes: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,13 +92,14 @@ class Argument(_Stated[P]):
 
 @dataclass(frozen=True, kw_only=True)
 class JointArgument(_Stated[P]):
-    """An argument for a bound on loads and compute actions together.
+    """An argument for a bound on loads, compute actions and waits together.
 
     Attributes
     ----------
     propose, value
-        As those of `Argument`, given the bounds on loads and on compute actions apart. The value
-        is a cost at the prices of the view's problem; 0 where nothing is proved.
+        As those of `Argument`, given the bounds on each quantity apart. The value is a cost of
+        loads, compute actions and waits for transfers at the prices of the view's problem; 0 where
+        nothing is proved.
     """
 
     propose: Callable[[View, Floor], Iterator[P]]

@@ -18,7 +18,7 @@ from offloadasp.bounds.entry import (
     joint_arguments_for,
     read_use,
 )
-from offloadasp.bounds.overlap import least_duration
+from offloadasp.bounds.overlap import least_wait
 from offloadasp.bounds.view import View, views_of
 from offloadasp.model.problem import Problem
 
@@ -63,7 +63,7 @@ def lower_bound(problem: Problem) -> Bound:
         _best(problem, quantity, views)
         for quantity in (Quantity.LOADS, Quantity.WRITES, Quantity.STEPS)
     )
-    floor = Floor(loads, steps)
+    floor = Floor(loads, steps, writes)
     apart = _apart(problem, floor)
     joint, of_both = _best_joint(problem, views, floor)
     used = {
@@ -73,7 +73,7 @@ def lower_bound(problem: Problem) -> Bound:
         Quantity.TOGETHER: of_both if joint > apart else None,
     }
     certificate = {str(quantity): use.entry for quantity, use in used.items() if use is not None}
-    value = max(joint, apart) + _beside(problem, floor, writes)
+    value = max(joint, apart) + _beside(problem, floor)
     return Bound(value, loads, writes, steps, certificate)
 
 
@@ -104,20 +104,19 @@ def _best_joint(problem: Problem, views: list[View], floor: Floor) -> BestCost:
 
 
 def _apart(problem: Problem, floor: Floor) -> Fraction:
-    """Bound the cost of loads and compute actions by bounds on each of them."""
-    return problem.prices.load * floor.loads + problem.prices.compute * floor.steps
+    """Bound the cost of loads, compute actions and waits by bounds on each of them."""
+    prices = problem.prices
+    apart = prices.load * floor.loads + prices.compute * floor.steps
+    if prices.wait:
+        # What is paid for a compute action, and for all multiply-accumulates, includes their time;
+        # the rest of the duration is waiting.
+        apart += prices.wait * least_wait(problem, floor.loads, floor.writes, floor.steps)
+    return apart
 
 
-def _beside(problem: Problem, floor: Floor, writes: int) -> Fraction:
-    """Return what is paid at least beside loads and compute actions."""
-    prices, rates = problem.prices, problem.accelerator
-    beside = prices.write * writes + prices.fixed
-    if not prices.wait:
-        return beside
-    # What is paid for a compute action, and for all multiply-accumulates, includes their time; the
-    # rest of the duration is waiting.
-    busy = rates.compute_cycles * floor.steps + rates.mac_cycles * problem.total_macs
-    return beside + prices.wait * (least_duration(problem, floor.loads, writes, floor.steps) - busy)
+def _beside(problem: Problem, floor: Floor) -> Fraction:
+    """Return what is paid at least beside loads, compute actions and waits."""
+    return problem.prices.write * floor.writes + problem.prices.fixed
 
 
 def verify_certificate(problem: Problem, certificate: Mapping[str, Any]) -> Fraction:
@@ -136,11 +135,11 @@ def verify_certificate(problem: Problem, certificate: Mapping[str, Any]) -> Frac
         _verified(problem, quantity, certificate)
         for quantity in (Quantity.LOADS, Quantity.WRITES, Quantity.STEPS)
     )
-    floor = Floor(loads, steps)
+    floor = Floor(loads, steps, writes)
     cost = _apart(problem, floor)
     if Quantity.TOGETHER in certificate:
         cost = max(cost, _verified_joint(problem, floor, certificate))
-    return cost + _beside(problem, floor, writes)
+    return cost + _beside(problem, floor)
 
 
 def _verified(problem: Problem, quantity: Quantity, certificate: Mapping[str, Any]) -> int:

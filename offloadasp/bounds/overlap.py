@@ -35,6 +35,17 @@ def least_duration(problem: Problem, loads: int, writes: int, steps: int) -> Fra
     )
 
 
+def least_wait(problem: Problem, loads: int, writes: int, steps: int) -> Fraction:
+    """Return a lower bound on the cycles beyond the compute actions of every overlapped strategy.
+
+    Parameters are those of `least_duration`; the number of compute actions is exact or, where they
+    take no time but that of their work, at least ``steps``.
+    """
+    rates = problem.accelerator
+    busy = rates.compute_cycles * steps + rates.mac_cycles * problem.total_macs
+    return least_duration(problem, loads, writes, steps) - busy
+
+
 def _least_inputs(problem: Problem) -> int:
     """Return the least bytes of pixels and weights that one operation needs; biases left out."""
     rows, columns = problem.reads

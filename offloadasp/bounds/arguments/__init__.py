@@ -21,6 +21,7 @@ _FILES = (
     "memory",
     "step_sizes",
     "pace",
+    "ends",
 )
 
 ARGUMENTS: tuple[Argument[Any] | JointArgument[Any], ...] = tuple(
