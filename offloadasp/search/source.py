@@ -8,6 +8,8 @@ from offloadasp.search.construct.blocking import Blocking
 from offloadasp.search.construct.traversal import Traversal
 from offloadasp.search.nests.family import Mapping
 from offloadasp.search.nests.family import words as nest_words
+from offloadasp.search.overlap.streams import Stream
+from offloadasp.search.overlap.streams import words as stream_words
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,13 @@ class Nested:
     """A two-level loop nest; what it leaves of the memory holds what is needed soonest."""
 
     mapping: Mapping
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """Channels that pass by in chunks while the partial sums of a block stay on chip."""
+
+    stream: Stream
 
 
 @dataclass(frozen=True)
@@ -106,6 +115,7 @@ class EarlierFile:
 Source = (
     Constructed
     | Nested
+    | Streamed
     | LeastMemory
     | Annealed
     | Pipelined
@@ -133,7 +143,7 @@ def method_words(source: Source, plan: Plan, unsearched: Unsearched | None) -> s
 
 
 def _source_words(source: Source, plan: Plan) -> str:
-    if isinstance(source, Constructed | Nested | LeastMemory | Annealed):
+    if isinstance(source, Constructed | Nested | Streamed | LeastMemory | Annealed):
         # Blocks of one size: keeping the block needed soonest is optimal.
         optimal = plan.problem.exists.count == 1
         keeping = "optimal" if optimal else "a heuristic"
@@ -160,6 +170,8 @@ def _start_words(source: Source) -> str:
         return f"{_traversal_words(source.traversal)}, {_blocking_words(source.blocking)}"
     if isinstance(source, Nested):
         return f"loop nest: {nest_words(source.mapping)}"
+    if isinstance(source, Streamed):
+        return stream_words(source.stream)
     if isinstance(source, Pipelined):
         return _start_words(source.start)
     if isinstance(source, Refuted):

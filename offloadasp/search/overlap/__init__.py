@@ -1,1 +1,1 @@
-"""Plans for transfers beside the compute action, made from serial ones."""
+"""Plans for transfers beside the compute action, made of serial orders."""

@@ -20,6 +20,8 @@ from offloadasp.model.problem import Problem
 from offloadasp.search.overlap.split import renumbered, split_in_three, steps_in
 
 _BESIDE, _WRITE, _LOAD = 0, 1, 2
+# Shares of a load that are hidden at least where it is placed beside an action.
+_HIDDEN = (Fraction(1, 2), Fraction(0), Fraction(1))
 _LOADS = ("load_pixels", "load_kernels", "load_partial_sums")
 _WRITES = ("write_outputs", "write_partial_sums")
 
@@ -34,7 +36,7 @@ def pipelined(plan: Plan, problem: Problem) -> Plan:
     problem
         With overlap. Its capacity may be larger than what the plan was made for.
     """
-    made = [_Pipeline(plan, problem, full=full).run() for full in (False, True)]
+    made = [_Pipeline(plan, problem, share).run() for share in _HIDDEN]
     fitting = [one for one in made if one.counts.peak <= problem.capacity]
     return min([split_in_three(plan, problem), *fitting], key=lambda one: one.cost)
 
@@ -53,13 +55,13 @@ class _Pipeline:
 
     Attributes
     ----------
-    full
-        Whether a load is begun beside an action with any time left, or with time for half of it:
-        the former hides more where all lanes of transfers are busy, the latter where few are.
+    hidden
+        The share of a load that an action hides at least, if the load is beside it: nothing hides
+        more where all lanes of transfers are busy, all of it where the memory has room.
     """
 
-    def __init__(self, plan: Plan, problem: Problem, *, full: bool) -> None:
-        self.plan, self.problem, self.full = plan, problem, full
+    def __init__(self, plan: Plan, problem: Problem, hidden: Fraction) -> None:
+        self.plan, self.problem, self.hidden = plan, problem, hidden
         self.computing = np.unique(plan.compute[:, 0])
         self.last = len(self.computing)
         rates = problem.accelerator
@@ -260,11 +262,10 @@ class _Pipeline:
         most = max(0, int(budget / rates.load_cycles))
         count = int(np.searchsorted(total, total[head] + most, side="right")) - 1 - head
         if count < tail - head and most > 0:
-            # A load that no action hides is begun where there is time for half of it.
+            # A load that no action hides is begun where there is time for a part of it.
             over = int(total[head + count + 1] - total[head]) - most
             whole = int(self.time[k] / rates.load_cycles)
-            share = 1 if self.full else 2
-            count += share * over <= size[head + count] or (
+            count += over <= (1 - self.hidden) * int(size[head + count]) or (
                 size[head + count] > whole and not count
             )
         return min(count, tail - head)

@@ -1,8 +1,9 @@
 """The search where transfers go on beside the compute action.
 
-Serial plans are made at several capacities and prices, and pipelined: a plan for less memory leaves
-room to load early, and what is cheap beside long compute actions is not what is cheap before them.
-Each counts by its overlapped duration. On small layers a complete search under the rules follows.
+First the channels of the layer are streamed, which feeds compute actions from the start. Then serial
+plans are made at several capacities and prices: a plan for less memory leaves room to load early, and
+what is cheap beside long compute actions is not what is cheap before them. All of these are pipelined
+and count by their overlapped duration. On small layers a complete search under the rules follows.
 Bounds are those that are proved for the semantics; no serial bound is used.
 """
 
@@ -12,14 +13,14 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from offloadasp.asp.rules import Rules
-from offloadasp.asp.verifying import keep_to_verify
+from offloadasp.asp.verifying import keep_to_verify, runs, seconds_to_verify
 from offloadasp.base.errors import NoStrategyError
 from offloadasp.bounds import least_memory, lower_bound
 from offloadasp.model.claim import Claim
 from offloadasp.model.instance import Instance
 from offloadasp.model.objectives import DURATION, Prices, prices_of
 from offloadasp.model.plan import Plan
-from offloadasp.model.problem import Problem, problem_of
+from offloadasp.model.problem import Problem, problem_of, undivided
 from offloadasp.search.answer import Answer
 from offloadasp.search.effort import Effort
 from offloadasp.search.lexicographic.linear import Proven
@@ -27,11 +28,13 @@ from offloadasp.search.overlap.complete import Complete, in_reach
 from offloadasp.search.overlap.pipelined import pipelined
 from offloadasp.search.overlap.refine import Cut, refined, with_small_ends
 from offloadasp.search.overlap.split import serial_instance
+from offloadasp.search.overlap.streaming import streamed
+from offloadasp.search.overlap.streams import Stream, streams, variations
 from offloadasp.search.pool import Listener, Pool, Status
 from offloadasp.search.question import Question, question_of
 from offloadasp.search.run import search
 from offloadasp.search.size_limits import most_tried
-from offloadasp.search.source import Pipelined, Source
+from offloadasp.search.source import Pipelined, Source, Streamed
 
 PIPELINED = "pipelined"
 """The name of a baseline: the best serial plan, pipelined as it is."""
@@ -52,8 +55,10 @@ _PARTS = (4, 16, 64)
 _ENDS = (2, 3, 4, 6)
 # Kernel groups that a plan has at least before its ends are cut, if that can be.
 _FEW = 8
-# Of the time, what they may use, where a complete search follows and where none does; of what is
-# left of that, each of them.
+# Streams of different blocks that are tried, and all streams; of the time, what they may use.
+_SHAPES, _STREAMS, _STREAMING = 6, 40, 0.5
+# Of the time, what serial searches may use, where a complete search follows and where none does; of
+# what is left of that, each of them.
 _SERIAL_FIRST, _SERIAL, _SHARE = 0.3, 0.85, 0.4
 
 
@@ -93,6 +98,8 @@ class OverlapSearch:
         question = self._question()
         whole = question.whole
         bound = lower_bound(whole)
+        if question.contains_all and whole.layer.group == 1:
+            self._stream(bound.value)
         for pool in self._serial(whole):
             self._take(pool)
             self._report(bound.value, "serial plans, pipelined")
@@ -145,6 +152,37 @@ class OverlapSearch:
             if over and self.best is not None:
                 return
 
+    def _stream(self, bound: Fraction) -> None:
+        """Stream the channels of the layer, in the ways that look best and then in similar ones."""
+        clock, budget = self.effort.clock, self.effort.budget
+        serial = serial_instance(self.instance)
+        problem = problem_of(serial, undivided(serial.layer))
+        best: tuple[Fraction, Stream] | None = None
+        waiting, tried = (
+            streams(problem_of(self.instance, problem.decomposition), _SHAPES),
+            set[Stream](),
+        )
+        while waiting and len(tried) < (_STREAMS if budget is None else min(budget, _STREAMS)):
+            stream = waiting.pop(0)
+            tried.add(stream)
+            plan = streamed(problem, stream)
+            if plan is not None and self._verifiable(plan):
+                cost = self._pipeline(plan, plan, Streamed(stream))
+                if best is None or cost < best[0]:
+                    best = cost, stream
+                    self._report(bound, "channels streamed")
+            if not waiting and best is not None:
+                waiting = [one for one in variations(problem, best[1]) if one not in tried]
+            enough = best is not None and clock.elapsed >= clock.searching * _STREAMING
+            if clock.expired() or enough or (best is not None and best[0] <= bound):
+                break
+
+    def _verifiable(self, plan: Plan) -> bool:
+        """Whether the clock leaves time to verify a plan."""
+        clock, (step, n, q, i, _) = self.effort.clock, plan.compute.T
+        count = runs(step, n, q, i)
+        return seconds_to_verify(plan.steps, count, len(step)) <= clock.seconds / 2
+
     def _take(self, pool: Pool) -> None:
         """Pipeline the best serial plan of a search, and the plain orders that it came across."""
         for count, serial in enumerate(self._variants(pool.found.plan)):
@@ -179,12 +217,17 @@ class OverlapSearch:
 
     def _offer(self, plan: Plan, serial: Plan, source: Source) -> bool:
         """Pipeline a plan made of a serial one; keep it if it is better, and say so."""
+        before = None if self.best is None else self.best[0].cost
+        cost = self._pipeline(plan, serial, source)
+        return before is None or cost < before
+
+    def _pipeline(self, plan: Plan, serial: Plan, source: Source) -> Fraction:
+        """Pipeline a plan made of a serial one; keep it if it is better. Return its cost."""
         made = pipelined(plan, self._problem(plan))
-        if self.best is not None and made.cost >= self.best[0].cost:
-            return False
-        self.best, self.start = (made, Pipelined(source)), (serial, source)
-        keep_to_verify(self.effort.clock, *made.compute.T[:4])
-        return True
+        if self.best is None or made.cost < self.best[0].cost:
+            self.best, self.start = (made, Pipelined(source)), (serial, source)
+            keep_to_verify(self.effort.clock, *made.compute.T[:4])
+        return made.cost
 
     def _shorten_ends(self) -> None:
         """Cut the first and the last action of the best plan into as many parts as pay."""
