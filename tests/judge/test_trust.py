@@ -59,9 +59,11 @@ def test_the_layers_are_of_every_kind() -> None:
 # --- Deletions ---
 
 
-@pytest.mark.parametrize("one", deletion.sample(12), ids=lambda one: f"{one.file}:{one.line}")
-def test_a_rule_or_literal_that_is_deleted_shows_or_is_marked(one: deletion.Deletion) -> None:
-    assert deletion.noticed(one) != "unseen" or one.marked, one.what
+@pytest.mark.parametrize("number", range(12))
+def test_a_rule_or_literal_that_is_deleted_shows_or_is_marked(number: int) -> None:
+    one = deletion.sample(12)[number]
+    outcome = deletion.noticed(one)
+    assert outcome in ("noticed", "refused") or (outcome == "unseen" and one.marked), one
 
 
 def test_every_file_of_rules_has_deletions() -> None:
