@@ -160,7 +160,7 @@ DELETIONS = Suite(
         "Noticed: an answer of the rules changes (blocks, verdicts, strategies, costs, walks; see "
         "tests/engines/probes.py). Refused: clingo cannot ground what is left. Marked: no answer "
         "changes, and a comment above the rule says that the part is redundant. Not judged: no "
-        "answer changes, but some would take more than 1 GB or 20 s of processor time, or more "
+        "answer changes, but some would take more than 1 GB or 10 s of processor time, or more "
         "conflicts or ground rules than a probe may."
     ),
     columns=(
