@@ -142,11 +142,13 @@ MUTANTS = Suite(
 def _deletions_summary(rows: Sequence[Row]) -> list[str]:
     refused, noticed = total(rows, "refused"), total(rows, "noticed")
     marked, unseen = total(rows, "marked"), total(rows, "unseen")
+    not_judged = total(rows, "not_judged")
     return [
-        f"{refused + noticed + marked + unseen} deletions: {noticed} change an answer, {refused} "
-        f"are refused by clingo, {marked} change nothing and are marked as redundant, "
-        f"{unseen} go unseen.",
+        f"{refused + noticed + marked + unseen + not_judged} deletions: {noticed} change an "
+        f"answer, {refused} are refused by clingo, {marked} change nothing and are marked as "
+        f"redundant, {not_judged} are not judged, {unseen} go unseen.",
         *complaints(rows),
+        *(f"Not judged: {what}" for row in measured(rows) for what in row.get("left_out", ())),
     ]
 
 
@@ -157,13 +159,16 @@ DELETIONS = Suite(
         "Each rule, literal and element of an aggregate of encodings/, deleted one at a time. "
         "Noticed: an answer of the rules changes (blocks, verdicts, strategies, costs, walks; see "
         "tests/engines/probes.py). Refused: clingo cannot ground what is left. Marked: no answer "
-        "changes, and a comment above the rule says that the part is redundant."
+        "changes, and a comment above the rule says that the part is redundant. Not judged: no "
+        "answer changes, but some would take more than 1 GB or 10 s of processor time, or more "
+        "conflicts or ground rules than a probe may."
     ),
     columns=(
         count("name", "file"),
         count("noticed"),
         count("refused"),
         count("marked"),
+        count("not_judged", "not judged"),
         count("unseen"),
         SECONDS,
     ),

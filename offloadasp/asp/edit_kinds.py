@@ -13,7 +13,7 @@ from functools import cache, cached_property
 from clingo.ast import AST, ASTType
 
 from offloadasp.asp.nonnegative import Signs, number
-from offloadasp.asp.shipped import records, shipped_source
+from offloadasp.asp.shipped import digest, records, shipped_source
 from offloadasp.asp.statements import (
     Signature,
     canonical,
@@ -249,8 +249,7 @@ def _compared(
     left = Counter(text for name in names for _, text in records()[name]["statements"])
     added = []
     for file, source in given:
-        for node in statements(source):
-            text = canonical(node)
+        for text, node in _told(file, source):
             if left[text] > 0:
                 left[text] -= 1
             elif not silent(node):
@@ -265,6 +264,15 @@ def _compared(
                 if not silent(node):
                     missing.append(Statement(name, line, node, missing=True))
     return tuple(added), tuple(missing)
+
+
+def _told(file: str, source: Source) -> Iterable[tuple[str, AST]]:
+    """Return the statements of a file and their canonical texts: known, if it is as shipped."""
+    record = records().get(file)
+    if record is None or digest(source.whole) != record["text"]:
+        return ((canonical(node), node) for node in statements(source))
+    texts = (text for _, text in record["statements"])
+    return zip(texts, shipped_statements(file), strict=True)
 
 
 def model_names() -> list[str]:

@@ -18,7 +18,7 @@ from hypothesis import assume, given, settings
 from pydantic import ValidationError
 from typer.testing import CliRunner
 
-from bench import peers
+from bench import peers, trials
 from bench.child import Children, Stopped
 from bench.cli import SUITES, app
 from bench.flat import Flat, cases
@@ -61,7 +61,7 @@ TINY: dict[str, tuple[str, str]] = {
     "serial": ("^10x10-k5-m25$", "row['met'] and row['open'] == 0"),
     "layers": ("lenet5-conv1 1/8$", "row['by_compulsory'] and row['gap'] == 0"),
     "scaled": (
-        "^4x2x2x1 1/3",
+        "^2x2x3x2 1/3",
         "row['bound'] <= row['proven'] == row['found'] <= row['constructed']",
     ),
     "scale": ("^16x16 1", "row['lower_bound'] <= row['duration'] and row['chosen'] == '1 x 1'"),
@@ -69,14 +69,17 @@ TINY: dict[str, tuple[str, str]] = {
     "ablation": ("^3x4-2-kernels-13 without all", "row['found'] == row['proven'] == 61"),
     "rule_limits": ("^redefinition 2x2$", "row['within'] and row['operations'] == 4"),
     "whatifs": ("^kernels-pinned resnet8-stack3$", "row['code'] == 3"),
-    "mutants": ("^layer 2$", "row['mutants'] > 300 and row['wrong'] == 0"),
+    "mutants": ("^layer 2$", "row['mutants'] > 50 and row['wrong'] == 0"),
     "quick": ("bound", "0 < row['taken'] and row['goal'] == 10"),
     "deletions": ("^model/show.lp$", "row['noticed'] == 4 and row['unseen'] == 0"),
 }
 
 
 @pytest.mark.parametrize("name", TINY)
-def test_a_suite_measures_the_rows_it_is_asked_for(name: str, tmp_path: Path) -> None:
+def test_a_suite_measures_the_rows_it_is_asked_for(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trials, "_MUTANTS", 1)
     only, holds = TINY[name]
     code, out, error = bench(name, "--only", only, "--time-limit", 3600, "--out", tmp_path)
     assert code == 0, error

@@ -72,7 +72,7 @@ def test_an_added_rule_is_obeyed_on_the_shipped_tiny_3x3(tmp_path: Path) -> None
     assert ran.code == 0
     assert max(loaded_pixels(step) for step in steps_in(strategy)[1:]) > 3
     rule = added(tmp_path, AT_MOST_THREE)
-    ran = offload_asp("run", "tiny-3x3", "--out", tmp_path, "--encoding", rule, "--budget", "200")
+    ran = offload_asp("run", "tiny-3x3", "--out", tmp_path, "--encoding", rule, "--budget", "20")
     assert ran.code == 0
     assert max(loaded_pixels(step) for step in steps_in(strategy)[1:]) <= 3
 

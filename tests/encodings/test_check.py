@@ -1,6 +1,7 @@
 """check/ accepts every valid strategy and names the rule that a broken one breaks, by step."""
 
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,6 +18,7 @@ from offloadasp.asp.rules import Rules, rules_in_force, shipped_rules
 from offloadasp.base.errors import InputError
 from offloadasp.judge import by_rules
 from offloadasp.judge.by_rules import (
+    RuleReading,
     Violation,
     read_by_lines,
     read_by_positions,
@@ -214,9 +216,8 @@ def test_of_a_broken_strategy_the_reading_by_lines_is_in_doubt(broken: Mutant) -
     assert read_by_lines(broken.strategy, RULES) is None
 
 
-@pytest.mark.parametrize("number", [4, 9, 17])
-def test_no_mutant_is_accepted_by_lines_that_is_refused_by_positions(number: int) -> None:
-    for broken in mutants(number, 1):
+def test_no_mutant_is_accepted_by_lines_that_is_refused_by_positions() -> None:
+    for broken in mutants(9, 1):
         by_positions = read_by_positions(broken.strategy, RULES)
         expected = by_positions if by_positions.accepted else None
         assert read_by_lines(broken.strategy, RULES) == expected, broken.kind
@@ -429,8 +430,24 @@ SAMPLES = [
 
 
 @cache
-def verdicts(folder: Path, file: str) -> list[object]:
-    return [told(file, strategy, folder) for strategy in SAMPLES]
+def shipped_verdict(file: str, number: int) -> object:
+    return told(file, SAMPLES[number], RULES.folder)
+
+
+# How many deletions in a file a sample has shown so far.
+SHOWN: Counter[tuple[str, int]] = Counter()
+
+
+def promising(gone: Statement) -> list[int]:
+    """Return the samples; one is enough, so first come those that break a rule that is named."""
+
+    def rank(number: int) -> tuple[bool, int, int]:
+        verdict = shipped_verdict("check/replay.lp", number)
+        assert isinstance(verdict, RuleReading)
+        named = any(violation.rule in gone.text for violation in verdict.violations)
+        return named, SHOWN[gone.file, number], number
+
+    return sorted(range(len(SAMPLES)), key=rank, reverse=True)
 
 
 def told(file: str, strategy: Strategy, folder: Path) -> object:
@@ -447,5 +464,8 @@ def test_no_rule_of_the_check_can_go(gone: Statement, tmp_path: Path) -> None:
     shutil.copytree(RULES.folder, folder)
     left = [other.text for other in STATEMENTS if other.file == gone.file and other != gone]
     (folder / gone.file).write_text("\n".join([*left, gone.defined]), encoding="utf-8")
-    pairs = zip(SAMPLES, verdicts(RULES.folder, gone.file), strict=True)
-    assert any(told(gone.file, strategy, folder) != verdict for strategy, verdict in pairs)
+    for number in promising(gone):
+        if told(gone.file, SAMPLES[number], folder) != shipped_verdict(gone.file, number):
+            SHOWN[gone.file, number] += 1
+            return
+    pytest.fail("no sample shows it")

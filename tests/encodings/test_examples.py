@@ -123,7 +123,7 @@ def test_clingo_finds_the_least_energy_of_the_tiny_layer() -> None:
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_offload_asp_runs_an_example_and_the_plan_obeys_it(name: str, tmp_path: Path) -> None:
     rule = FOLDER / "examples" / f"{name}.lp"
-    options: list[str | Path] = ["--budget", "64", "--threads", "1", "--out", tmp_path, "--json"]
+    options: list[str | Path] = ["--budget", "4", "--threads", "1", "--out", tmp_path, "--json"]
     ran = offload_asp("run", "tiny-3x3", "--encoding", rule, *options)
     assert ran.code == 0
     assert ran.json["edited"] is True

@@ -3,30 +3,47 @@
 ``python -m tests.engines.deletion FILE`` judges all deletions of one file and prints them as JSON.
 What the shipped rules answer to the probes, other tests hold against searches and loops
 without clingo; here a deletion has to change an answer.
+
+Rules without a literal may have no end, or fill the memory. The program gives each probe a limit
+of both, and judges such a deletion by the other probes.
 """
 
+import itertools
 import json
+import multiprocessing
 import random
 import re
+import resource
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import clingo.ast
 
+from offloadasp.asp.rules import GroundingStoppedError
 from offloadasp.asp.shipped import shipped_names
 from offloadasp.base.errors import OffloadError
-from tests.engines.probes import SHIPPED, Probe, probes
+from offloadasp.limits.process_memory import held
+from tests.engines.probes import SHIPPED, Probe, TooMuchError, probes
 
 # Files that only include others.
 ENTRIES = ("definition.lp", "solve.lp", "model/definition.lp", "proof/refute.lp")
 # A comment above a rule that says so: without the rule the answers are the same.
 MARK = "Redundant"
+# What a probe may take beyond what is held before it; by the shipped rules it takes a fraction.
+_BYTES, _CPU_SECONDS = 10**9, 10
+# After so many probes that take more, the others are not asked.
+_MOST_OVER = 3
+_FORK = multiprocessing.get_context("fork")
 
 
 @dataclass(frozen=True)
@@ -141,16 +158,48 @@ def _known(node: clingo.ast.AST) -> list[str]:
     return found
 
 
-@cache
-def _asked(file: str) -> list[Probe]:
-    return probes(file)
+class _Asked:
+    """The probes of a file, each drawn when it is first asked for, and the shipped rules' answers.
+
+    Probes that noticed most deletions so far are asked first: one that notices is enough.
+    """
+
+    def __init__(self, file: str) -> None:
+        self._more = probes(file)
+        self._drawn: list[Probe] = []
+        self._answers: dict[int, object] = {}
+        self.noticed: Counter[int] = Counter()
+
+    def order(self) -> Iterator[int]:
+        """Yield the numbers of all probes."""
+        first = [k for k, _ in self.noticed.most_common()]
+        yield from first
+        yield from (k for k in self._numbers() if k not in first)
+
+    def _numbers(self) -> Iterator[int]:
+        for k in itertools.count():
+            if k == len(self._drawn):
+                more = next(self._more, None)
+                if more is None:
+                    return
+                self._drawn.append(more)
+            yield k
+
+    def ask(self, k: int, folder: Path) -> object:
+        """Return what the rules in a folder answer to a probe that was drawn."""
+        return self._drawn[k](folder)
+
+    def shipped(self, k: int) -> object:
+        """Return what the shipped rules answer to it."""
+        if k not in self._answers:
+            with _copy() as folder:
+                self._answers[k] = self.ask(k, folder)
+        return self._answers[k]
 
 
 @cache
-def _answer(file: str, k: int) -> object:
-    """Return what the shipped rules answer to a probe."""
-    with _copy() as folder:
-        return _asked(file)[k](folder)
+def _asked(file: str) -> _Asked:
+    return _Asked(file)
 
 
 @contextmanager
@@ -162,20 +211,88 @@ def _copy() -> Iterator[Path]:
 
 
 def noticed(deletion: Deletion) -> str:
-    """Return how a deletion shows: ``refused`` by clingo, ``noticed`` by a probe, or ``unseen``."""
+    """Return how a deletion shows.
+
+    Returns
+    -------
+    str
+        ``refused`` by clingo; ``noticed`` by a probe, whose answer changes; ``unseen``: no answer
+        does; ``not judged``: of the answers, those that were not too much to ask do not change.
+    """
+    return _noticed(deletion, set(), lambda _: None)
+
+
+def _noticed(deletion: Deletion, over: set[int], begin: Callable[[int], None]) -> str:
+    """Ask the probes, but those that are too much, of which more may be found; say which begins."""
+    asked = _asked(deletion.file)
     with _copy() as folder:
         (folder / deletion.file).write_text(deletion.text, encoding="utf-8")
-        for k, probe in enumerate(_asked(deletion.file)):
+        for k in asked.order():
+            if k in over:
+                continue
             # Outside of what follows: unbroken rules that are refused show nothing.
-            expected = _answer(deletion.file, k)
+            expected = asked.shipped(k)
+            begin(k)
             try:
-                if probe(folder) != expected:
+                if asked.ask(k, folder) != expected:
+                    asked.noticed[k] += 1
                     return "noticed"
+            except (GroundingStoppedError, MemoryError, TooMuchError):
+                over.add(k)
+                if len(over) == _MOST_OVER:
+                    break
             except (OffloadError, RuntimeError):
                 return "refused"
-    return "unseen"
+    return "not judged" if over else "unseen"
 
 
+def limited(deletion: Deletion) -> str:
+    """Return the same, by processes with a limit of memory and of processor time for each probe."""
+    asked = _asked(deletion.file)
+    for k in asked.order():
+        asked.shipped(k)  # here, so that every process has the answer
+    over: set[int] = set()
+    while len(over) < _MOST_OVER:
+        *begun, last = _said(deletion, over)
+        if isinstance(last, str):
+            asked.noticed.update(begun[-1:] if last == "noticed" else ())
+            return last
+        over.add(last)  # it began and did not end
+    return "not judged"
+
+
+def _said(deletion: Deletion, over: set[int]) -> list[Any]:
+    """Return what a process says: the numbers of the probes that begin, and the outcome."""
+    ours, theirs = _FORK.Pipe(duplex=False)
+    child = _FORK.Process(target=_say, args=(deletion, over, theirs))
+    child.start()
+    theirs.close()
+    said = []
+    try:
+        while True:
+            said.append(ours.recv())
+    except EOFError:
+        child.join()
+    if child.exitcode == 1:
+        raise RuntimeError(f"{deletion.file}:{deletion.line}: a probe fails")
+    return said
+
+
+def _say(deletion: Deletion, over: set[int], pipe: Connection) -> None:
+    def begin(k: int) -> None:
+        _limit(resource.RLIMIT_CPU, int(time.process_time()) + 1 + _CPU_SECONDS)
+        _limit(resource.RLIMIT_DATA, held() + _BYTES)
+        pipe.send(k)
+
+    _limit(resource.RLIMIT_CORE, 0)
+    pipe.send(_noticed(deletion, over, begin))
+
+
+def _limit(kind: int, most: int) -> None:
+    resource.setrlimit(kind, (most, resource.getrlimit(kind)[1]))
+
+
+@cache
 def sample(number: int) -> list[Deletion]:
     """Return some deletions, spread over all files, the same each time."""
     every = [deletion for file in files() for deletion in deletions(file)]
@@ -184,18 +301,27 @@ def sample(number: int) -> list[Deletion]:
 
 def main(file: str) -> None:
     """Judge all deletions of a file, and print them as JSON."""
-    outcomes: dict[str, int] = {"refused": 0, "noticed": 0, "unseen": 0}
-    unseen = []
+    outcomes = {"refused": 0, "noticed": 0, "unseen": 0, "not judged": 0}
+    shown: dict[str, list[str]] = {"unseen": [], "not judged": []}
     marked = 0
     for deletion in deletions(file):
-        outcome = noticed(deletion)
+        outcome = limited(deletion)
         if outcome == "unseen" and deletion.marked:
             marked += 1
             continue
         outcomes[outcome] += 1
-        if outcome == "unseen":
-            unseen.append(f"{file}:{deletion.line}: {deletion.what}")
-    print(json.dumps({**outcomes, "marked": marked, "complaints": unseen}))
+        if outcome in shown:
+            shown[outcome].append(f"{file}:{deletion.line}: {deletion.what}")
+    print(
+        json.dumps(
+            {
+                **{outcome.replace(" ", "_"): number for outcome, number in outcomes.items()},
+                "marked": marked,
+                "complaints": shown["unseen"],
+                "left_out": shown["not judged"],
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 from offloadasp.asp.rules import Rules, shipped_rules
@@ -97,7 +98,8 @@ LAYERS = range(72)
 _OVERLAPPED = 36
 
 
-def valid(number: int) -> list[Strategy]:
+@cache
+def valid(number: int) -> tuple[Strategy, ...]:
     """Return strategies of a layer, one a habit, in just the memory and work a step they take."""
     problem = layer_of(number)
     found = []
@@ -112,7 +114,7 @@ def valid(number: int) -> list[Strategy]:
                 update={"lower_bound": bound.value, "certificate": bound.certificate}
             )
         )
-    return found
+    return tuple(found)
 
 
 # --- Mutants ---
@@ -290,6 +292,18 @@ def _numbers(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]
 def mutants(number: int, most: int) -> Iterator[Mutant]:
     """Yield mutants of a layer's strategies: of each kind as many as asked for, drawn evenly."""
     draw = random.Random(number)
+    for kind, made in _makers(number, draw).items():
+        for make in draw.sample(made, min(most, len(made))):
+            yield Mutant(kind, make())
+
+
+def kinds_of(number: int) -> set[str]:
+    """Return the kinds of a layer's mutants."""
+    return set(_makers(number, random.Random(number)))
+
+
+def _makers(number: int, draw: random.Random) -> dict[str, list[Callable[[], Strategy]]]:
+    """Return what makes the mutants of each kind."""
     found: dict[str, list[Callable[[], Strategy]]] = {}
     strategies = valid(number)
     for strategy in strategies:
@@ -299,9 +313,7 @@ def mutants(number: int, most: int) -> Iterator[Mutant]:
         false = _false_bounds(strategy, _shortest(strategy, strategies))
         for kind, update in (*_of_statements(strategy), *false):
             found.setdefault(kind, []).append(_stated(strategy, update))
-    for kind, made in found.items():
-        for make in draw.sample(made, min(most, len(made))):
-            yield Mutant(kind, make())
+    return found
 
 
 def _shortest(strategy: Strategy, others: Sequence[Strategy]) -> Fraction:

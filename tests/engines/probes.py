@@ -1,6 +1,6 @@
 """What the rules answer to small questions: what notices a deletion in ``encodings/*.lp``."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import product
 from pathlib import Path
@@ -30,8 +30,12 @@ from tests.support.solving import operations, plan_of_model
 SHIPPED = encodings_folder()
 # Other prices than the duration's.
 ENERGY = Energy(load=Fraction(4), write=Fraction(9), compute=Fraction(7), static=Fraction(1, 2))
-_MOST_MODELS, _MOST_RULES, _PATIENCE = 3000, 200_000, 3
+_MOST_MODELS, _MOST_RULES, _MOST_CONFLICTS = 3000, 200_000, 20_000
 Probe = Callable[[Path], object]
+
+
+class TooMuchError(Exception):
+    """An answer would take more effort than a probe may."""
 
 
 def _atoms(
@@ -82,33 +86,36 @@ def _geometry(predicates: Sequence[str]) -> list[Probe]:
     return [_atoms(files, one, predicates) for one in drawn]
 
 
-def _verdicts(read: Callable[[Strategy, Rules], object]) -> list[Probe]:
-    made = [Strategy.model_validate(data) for data in by_hand.VALID.values()]
+def _verdicts(read: Callable[[Strategy, Rules], object]) -> Iterator[Probe]:
+    def probe(one: Strategy) -> Probe:
+        return lambda folder: read(one, Rules(folder))
+
+    return map(probe, _strategies())
+
+
+def _strategies() -> Iterator[Strategy]:
+    """Yield valid and broken strategies, which take long to make last."""
+    yield from (Strategy.model_validate(data) for data in by_hand.VALID.values())
     loaded_only = by_hand.mutant(
         by_hand.HALO,
         "",
         by_hand.insert(1, by_hand.step(load={"kernels": [[0, 0]]})),
         by_hand.put(2, "load.kernels", []),
     )
-    made.append(loaded_only.strategy)
+    yield loaded_only.strategy
     # Without a rule that leaves it out, a box of 2^31 columns would be looked at cell by cell.
     outside = by_hand.mutant(by_hand.HALO, "", by_hand.put(3, "free.pixels", [[0, 0, 2, 1, 4]]))
     small = [m for m in (outside, *BROKEN) if str(2**31 - 1) not in str(m.data["steps"])]
-    made += [broken.strategy for broken in small]
-    made += LONELY
-    made += [tiny_beside(BESIDE, 11, "duplex"), tiny_beside(BESIDE, 10), reloading()]
-    made += [reloading(early) for early in ("create", "load", "compute")]
+    yield from (broken.strategy for broken in small)
+    yield from LONELY
+    yield from (tiny_beside(BESIDE, 11, "duplex"), tiny_beside(BESIDE, 10), reloading())
+    yield from map(reloading, ("create", "load", "compute"))
     # Outputs that are being written take the last bytes beside what is loaded.
-    made += mutation.valid(49)
+    yield from mutation.valid(49)
     for number in (1, 3, 5, 10, 37, 44):
-        made += mutation.valid(number)
+        yield from mutation.valid(number)
         drawn = mutation.mutants(number, 1)
-        made += [m.strategy for m in drawn if not m.kind.startswith("state")]
-
-    def probe(one: Strategy) -> Probe:
-        return lambda folder: read(one, Rules(folder))
-
-    return [probe(one) for one in made]
+        yield from (m.strategy for m in drawn if not m.kind.startswith("state"))
 
 
 def _plans(
@@ -127,11 +134,8 @@ def _plans(
                 plan = plan_of_model(asked.problem, model.symbols(atoms=True))
                 found.append((tuple(model.cost), plan))
 
-            with control.solve(on_model=note, async_=True) as handle:
-                if not handle.wait(_PATIENCE):
-                    handle.cancel()
-                    return "no end"
-                handle.get()
+            if not _solve(control, note).exhausted:
+                raise TooMuchError
             if not found:
                 return None
             costs, plan = found[-1]
@@ -140,6 +144,11 @@ def _plans(
         return ask
 
     return [probe(asked) for asked in cases]
+
+
+def _solve(control: clingo.Control, note: Callable[[clingo.Model], None]) -> clingo.SolveResult:
+    control.configuration.solve.solve_limit = str(_MOST_CONFLICTS)  # type: ignore[union-attr]
+    return control.solve(on_model=note)
 
 
 def _beside() -> list[Asked]:
@@ -211,13 +220,12 @@ def _models(
             def note(model: clingo.Model) -> None:
                 found.append(" ".join(sorted(map(str, model.symbols(shown=True)))))
 
-            with control.solve(on_model=note, async_=True) as handle:
-                if not handle.wait(_PATIENCE):
-                    handle.cancel()
-                    return "no end"
-                handle.get()
-            # Which ones come first is a matter of the solver.
-            return "many" if len(found) == _MOST_MODELS else sorted(found)
+            exhausted = _solve(control, note).exhausted
+            if len(found) == _MOST_MODELS:
+                return "many"  # which ones come first is a matter of the solver
+            if not exhausted:
+                raise TooMuchError
+            return sorted(found)
 
         return ask
 
@@ -378,11 +386,11 @@ def _symmetries(cut: str) -> list[Probe]:
     return [*found, *_models(names, cases)]
 
 
-def probes(file: str) -> list[Probe]:
-    """Return what notices deletions of a file, the quickest first."""
+def probes(file: str) -> Iterator[Probe]:
+    """Yield what notices deletions of a file, the quickest first."""
     evictions = [drawn for drawn in _small() if operations(drawn) <= 4]
     cuts = ("proof/live_cut.lp", "proof/pace_cut.lp", "proof/symmetry.lp")
-    known: dict[str, Callable[[], list[Probe]]] = {
+    known: dict[str, Callable[[], Iterable[Probe]]] = {
         "model/layer.lp": lambda: _geometry(_LAYER),
         "model/decomposition.lp": lambda: _geometry(_DECOMPOSITION),
         "model/groups.lp": lambda: _geometry(_GROUPS),
@@ -435,4 +443,4 @@ def probes(file: str) -> list[Probe]:
         "proof/pace_cut.lp": lambda: _alone(cuts[1], evictions),
         "proof/symmetry.lp": lambda: _symmetries(cuts[2]),
     }
-    return known[file]()
+    return iter(known[file]())

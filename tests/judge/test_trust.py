@@ -18,7 +18,7 @@ from tests.support.invoking import PATIENCE
 
 RULES = shipped_rules()
 # Layers whose mutants are judged here; the suite of the bench takes all of them, and more of each.
-SAMPLED = tuple(mutation.LAYERS)[::8]
+SAMPLED = tuple(mutation.LAYERS)[::13]
 
 
 # --- Mutants ---
@@ -31,7 +31,7 @@ def test_every_mutant_is_refused_at_the_right_step_for_the_right_reason(number: 
     assert sum(j.outcome == "refused" for _, j in judged) > 40
 
 
-@pytest.mark.parametrize("number", mutation.LAYERS[::3])
+@pytest.mark.parametrize("number", mutation.LAYERS[::5])
 def test_the_strategies_that_are_broken_are_valid_before(number: int) -> None:
     for strategy in mutation.valid(number):
         unchanged = mutation.Mutant("unchanged", strategy)
@@ -50,7 +50,7 @@ def test_the_layers_are_of_every_kind() -> None:
     assert any(len(one.kernel_sizes) > 1 for one in drawn)
     strategies = [s for number in SAMPLED for s in mutation.valid(number)]
     assert any(step.write.partial_sums for s in strategies for step in s.steps)
-    kinds = {m.kind for number in SAMPLED for m in mutation.mutants(number, 1)}
+    kinds = set().union(*map(mutation.kinds_of, SAMPLED))
     for verb in ("drop", "duplicate", "move", "early", "late", "shift a bound of"):
         assert {f"{verb} {name}" for name in mutation.LISTS} <= kinds
     assert {"one less memory", "swap steps", "drop a step", "state a false bound"} <= kinds
@@ -59,9 +59,11 @@ def test_the_layers_are_of_every_kind() -> None:
 # --- Deletions ---
 
 
-@pytest.mark.parametrize("one", deletion.sample(12), ids=lambda one: f"{one.file}:{one.line}")
-def test_a_rule_or_literal_that_is_deleted_shows_or_is_marked(one: deletion.Deletion) -> None:
-    assert deletion.noticed(one) != "unseen" or one.marked, one.what
+@pytest.mark.parametrize("number", range(12))
+def test_a_rule_or_literal_that_is_deleted_shows_or_is_marked(number: int) -> None:
+    one = deletion.sample(12)[number]
+    outcome = deletion.noticed(one)
+    assert outcome in ("noticed", "refused") or (outcome == "unseen" and one.marked), one
 
 
 def test_every_file_of_rules_has_deletions() -> None:

@@ -7,6 +7,7 @@ the folder of the file that holds them, and clingo is given one file at a time.
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import clingo.ast
@@ -127,6 +128,7 @@ def unfold(paths: Iterable[Path], read: Mapping[Path, Source]) -> Iterator[Sourc
             left[:0] = [path.parent / name for name in source.included]
 
 
+@lru_cache(maxsize=128)  # the same few files are read for every program
 def _without(text: str, *, strings: bool) -> str:
     """Put spaces in place of comments, and of strings if asked to."""
     parts, end = [], 0
