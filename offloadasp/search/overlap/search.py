@@ -1,10 +1,10 @@
 """The search where transfers go on beside the compute action.
 
-First the channels of the layer are streamed, which feeds compute actions from the start. Then serial
-plans are made at several capacities and prices: a plan for less memory leaves room to load early, and
-what is cheap beside long compute actions is not what is cheap before them. All of these are pipelined
-and count by their overlapped duration. On small layers a complete search under the rules follows.
-Bounds are those that are proved for the semantics; no serial bound is used.
+First the channels of the layer are streamed, which feeds compute actions from the start. Then
+serial plans are made at several capacities and prices: a plan for less memory leaves room to load
+early, and what is cheap beside long compute actions is not what is cheap before them. All of these
+are pipelined and count by their overlapped duration. On small layers a complete search under the
+rules follows. Bounds are those that are proved for the semantics; no serial bound is used.
 """
 
 import time

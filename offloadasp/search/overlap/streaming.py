@@ -73,11 +73,13 @@ def _operations(
     offset = np.cumsum([0, *groups])
     taps = math.prod(problem.layer.kernel_shape)
     found: list[list[IntArray]] = [[], [], [], []]
-    for turn, (box, at) in enumerate(_blocks(problem, stream, len(groups))):
+    blocks = list(_blocks(problem, stream, len(groups)))
+    for turn, (box, at) in enumerate(blocks):
+        tail = stream.tail if turn < len(blocks) - 1 else stream.ending
         n = np.arange(offset[at], offset[at + 1])
         q = chunks if turn % 2 == 0 else chunks[::-1]
         behind = np.cumsum(sizes[q][::-1])[::-1]  # channels from each chunk on
-        head = int(np.searchsorted(-behind, -stream.tail, side="left"))
+        head = int(np.searchsorted(-behind, -tail, side="left"))
         each = stream.group * taps * int(sizes[q[head:]].sum())
         few = max(1, problem.accelerator.macs_per_step // max(1, each))
         for columns, part in zip(found, _ordered(box, n, q, head, few), strict=True):
