@@ -98,7 +98,7 @@ class OverlapSearch:
         question = self._question()
         whole = question.whole
         bound = lower_bound(whole)
-        if question.contains_all and whole.layer.group == 1:
+        if self._free and whole.layer.group == 1:
             self._stream(bound.value)
         for pool in self._serial(whole):
             self._take(pool)
@@ -119,6 +119,13 @@ class OverlapSearch:
                 proved, certificate = self._cost, {**certificate, **complete.certificate}
         self.effort.seconds["solve"] += time.monotonic() - started
         return self._answer(proved, certificate)
+
+    @property
+    def _free(self) -> bool:
+        """Whether plans may have any groups, at single output positions."""
+        instance = self.instance
+        groups = instance.fixed_kernel_groups, instance.fixed_channel_groups
+        return groups == (None, None) and instance.choice.tile in ("auto", (1, 1))
 
     def _question(self) -> Question:
         prices, memory = prices_of(DURATION, self.instance), self.instance.accelerator.memory
