@@ -151,13 +151,13 @@ def _actions(macs: IntArray, limit: int, lacking: float) -> IntArray:
         The action of each, from 1.
     """
     total = np.cumsum(macs)
-    step = _cut(total, limit, limit)
+    step = cut(total, limit, limit)
     left = limit - int(macs[step == step[-1]].sum())
-    again = _cut(total, limit - int(left * lacking), limit)
+    again = cut(total, limit - int(left * lacking), limit)
     return again if again[-1] == step[-1] else step
 
 
-def _cut(total: IntArray, first: int, limit: int) -> IntArray:
+def cut(total: IntArray, first: int, limit: int) -> IntArray:
     """Cut operations, given by sums of their work, into actions of so much work at most."""
     step = np.empty(len(total), dtype=np.int64)
     begin, done, number, room = 0, 0, 1, first
