@@ -8,6 +8,8 @@ from offloadasp.search.construct.blocking import Blocking
 from offloadasp.search.construct.traversal import Traversal
 from offloadasp.search.nests.family import Mapping
 from offloadasp.search.nests.family import words as nest_words
+from offloadasp.search.overlap.depthwise import Pass
+from offloadasp.search.overlap.depthwise import words as pass_words
 from offloadasp.search.overlap.streams import Stream
 from offloadasp.search.overlap.streams import words as stream_words
 
@@ -39,6 +41,13 @@ class Streamed:
     """Channels that pass by in chunks while the partial sums of a block stay on chip."""
 
     stream: Stream
+
+
+@dataclass(frozen=True)
+class Passed:
+    """A depthwise layer, channel by channel or position by position."""
+
+    way: Pass
 
 
 @dataclass(frozen=True)
@@ -116,6 +125,7 @@ Source = (
     Constructed
     | Nested
     | Streamed
+    | Passed
     | LeastMemory
     | Annealed
     | Pipelined
@@ -143,7 +153,7 @@ def method_words(source: Source, plan: Plan, unsearched: Unsearched | None) -> s
 
 
 def _source_words(source: Source, plan: Plan) -> str:
-    if isinstance(source, Constructed | Nested | Streamed | LeastMemory | Annealed):
+    if isinstance(source, Constructed | Nested | Streamed | Passed | LeastMemory | Annealed):
         # Blocks of one size: keeping the block needed soonest is optimal.
         optimal = plan.problem.exists.count == 1
         keeping = "optimal" if optimal else "a heuristic"
@@ -172,6 +182,8 @@ def _start_words(source: Source) -> str:
         return f"loop nest: {nest_words(source.mapping)}"
     if isinstance(source, Streamed):
         return stream_words(source.stream)
+    if isinstance(source, Passed):
+        return pass_words(source.way)
     if isinstance(source, Pipelined):
         return _start_words(source.start)
     if isinstance(source, Refuted):

@@ -1,7 +1,7 @@
 """Transfers beside the compute action: plans, bounds and optima against exhaustive search."""
 
 from fractions import Fraction
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from hypothesis import assume, given, settings
@@ -16,7 +16,7 @@ from offloadasp.base.errors import InputError
 from offloadasp.bounds import least_macs, least_memory, lower_bound, verify_certificate
 from offloadasp.limits.clock import Clock
 from offloadasp.model.catalogue import find_instance
-from offloadasp.model.instance import Instance, load_instance
+from offloadasp.model.instance import Instance, Layer, load_instance
 from offloadasp.model.plan import Plan
 from offloadasp.model.problem import Problem, finest
 from offloadasp.model.reference import read
@@ -30,7 +30,7 @@ from tests.engines.overlapped import OVERLAPS, overlapping, shortest
 from tests.engines.plans import HABITS, fitted, random_plan
 from tests.search.test_objectives import as_instance
 from tests.support.bounds_cases import tight_problems
-from tests.support.layers import on_accelerator
+from tests.support.layers import accelerator, on_accelerator
 
 Overlap = Literal["dma", "duplex"]
 overlaps = pytest.mark.parametrize("overlap", OVERLAPS)
@@ -168,6 +168,21 @@ def test_a_budget_gives_the_same_strategy_each_time(overlap: Overlap) -> None:
     assert first.strategy == again.strategy
     # Serially it takes 64 cycles at least.
     assert first.duration < 64
+
+
+@pytest.mark.parametrize(
+    "choice", [{"kernel_groups": [1, 1]}, {"channel_groups": [3]}, {"tile": [1, 2]}]
+)
+def test_a_decomposition_that_the_user_fixes_is_kept(choice: dict[str, Any]) -> None:
+    layer = Layer(input=(3, 3, 4), kernels=2, kernel_shape=(2, 2))
+    chip = accelerator(memory=80, compute=9, macs=24).model_copy(update={"overlap": "dma"})
+    instance = Instance(name="fixed", layer=layer, accelerator=chip, decomposition=choice)
+    found = offloadasp.solve(instance, budget=3).strategy.instance.decomposition
+    kernels = [end - first for first, end in found.kernel_groups]
+    channels = [end - first for first, end in found.channel_groups]
+    assert kernels == choice.get("kernel_groups", kernels)
+    assert channels == choice.get("channel_groups", channels)
+    assert list(found.tile) == choice.get("tile", [1, 1])
 
 
 def test_other_objectives_are_refused_in_one_line() -> None:

@@ -12,6 +12,7 @@ from offloadasp.model.instance import Layer, Precision
 from offloadasp.model.plan import Plan
 from offloadasp.model.problem import Problem, finest, undivided
 from offloadasp.model.reference import read
+from offloadasp.search.overlap.depthwise import is_depthwise, passed, passes
 from offloadasp.search.overlap.pipelined import pipelined
 from offloadasp.search.overlap.streaming import streamed
 from offloadasp.search.overlap.streams import streams, variations
@@ -90,3 +91,32 @@ def test_a_balanced_layer_hardly_waits_where_its_partial_sums_fit(
         if plan is not None
     )
     assert float(best / bound) < 1.02
+
+
+@settings(max_examples=15, deadline=None)
+@given(small_layers(positions=9), st.sampled_from(OVERLAPS), st.data())
+def test_passes_of_depthwise_layers_are_valid_serially_and_with_overlap(
+    layer: Layer, overlap: Overlap, data: st.DataObject
+) -> None:
+    channels = data.draw(st.integers(1, 6))
+    layer = layer.model_copy(
+        update={
+            "input": (channels, *layer.input[1:]),
+            "kernels": channels,
+            "group": channels,
+        }
+    )
+    taps = layer.kernel_shape[0] * layer.kernel_shape[1]
+    chip = accelerator(
+        memory=data.draw(st.integers(30, 300)), macs=taps * data.draw(st.integers(1, 20))
+    )
+    serial = problem_with(layer, chip, Precision(output=1, partial_sum=4), undivided(layer))
+    problem = overlapping(serial, overlap)
+    assert is_depthwise(layer)
+    for way in data.draw(st.lists(st.sampled_from(list(passes(layer))), min_size=1, max_size=3)):
+        plan = passed(serial, way)
+        if plan is not None:
+            assert invalid(plan) is None
+            made = pipelined(plan, problem.with_decomposition(plan.problem.decomposition))
+            assert invalid(made) is None
+            assert made.duration <= plan.duration

@@ -20,8 +20,9 @@ from offloadasp.model.problem import Problem
 from offloadasp.search.overlap.split import renumbered, split_in_three, steps_in
 
 _BESIDE, _WRITE, _LOAD = 0, 1, 2
-# Shares of a load that are hidden at least where it is placed beside an action.
-_HIDDEN = (Fraction(1, 2), Fraction(0), Fraction(1))
+# Shares of a load that are hidden at least where it is placed beside an action, and whether outputs
+# may be written later than right away.
+_WAYS = ((Fraction(1, 2), False), (Fraction(0), False), (Fraction(1), True))
 _LOADS = ("load_pixels", "load_kernels", "load_partial_sums")
 _WRITES = ("write_outputs", "write_partial_sums")
 
@@ -36,9 +37,21 @@ def pipelined(plan: Plan, problem: Problem) -> Plan:
     problem
         With overlap. Its capacity may be larger than what the plan was made for.
     """
-    made = [_Pipeline(plan, problem, share).run() for share in _HIDDEN]
+    made = [_Pipeline(plan, problem, hidden, late=late).run() for hidden, late in _WAYS]
     fitting = [one for one in made if one.counts.peak <= problem.capacity]
-    return min([split_in_three(plan, problem), *fitting], key=lambda one: one.cost)
+    best = min(fitting, key=lambda one: one.cost, default=None)
+    if best is None or best.duration > _least_apart(best):
+        best = min([split_in_three(plan, problem), *fitting], key=lambda one: one.cost)
+    return best
+
+
+def _least_apart(plan: Plan) -> Fraction:
+    """Return what the actions of a plan take at least where nothing is beside a compute action."""
+    problem, counts = plan.problem, plan.counts
+    rates = problem.accelerator
+    compute = rates.compute_cycles * counts.actions + rates.mac_cycles * problem.total_macs
+    load, write = rates.load_cycles * counts.loaded, rates.write_cycles * counts.written
+    return compute + problem.semantics.longest_transfer(load, write)
 
 
 @dataclass
@@ -58,10 +71,12 @@ class _Pipeline:
     hidden
         The share of a load that an action hides at least, if the load is beside it: nothing hides
         more where all lanes of transfers are busy, all of it where the memory has room.
+    late
+        Whether outputs wait on chip until the lanes have time to write them.
     """
 
-    def __init__(self, plan: Plan, problem: Problem, hidden: Fraction) -> None:
-        self.plan, self.problem, self.hidden = plan, problem, hidden
+    def __init__(self, plan: Plan, problem: Problem, hidden: Fraction, *, late: bool) -> None:
+        self.plan, self.problem, self.hidden, self.late = plan, problem, hidden, late
         self.computing = np.unique(plan.compute[:, 0])
         self.last = len(self.computing)
         rates = problem.accelerator
@@ -96,7 +111,10 @@ class _Pipeline:
     def run(self) -> Plan:
         """Choose the time of every action of the plan."""
         held = self._held()
-        self._place_writes(held)
+        if self.late:
+            self._spread_writes(held)
+        else:
+            self._place_writes(held)
         self._place_loads(held)
         times = {name: self.items[name].time for name in (*_LOADS, *_WRITES)}
         times["compute"] = 4 * self._at_or_after(steps_in(self.plan, "compute"))
@@ -170,6 +188,53 @@ class _Pipeline:
         leaving[apart] = 0
         held += leaving[: self.last + 1]
         self.written = leaving
+
+    def _spread_writes(self, held: IntArray) -> None:
+        """Write outputs, first in, first out, in the time that loads leave beside each action.
+
+        While they wait they take room. They use half of what there is; beyond, they are written
+        at once, and what finds no room at all right before the action. Partial sums do not wait.
+        """
+        spills, items = self.items["write_partial_sums"], self.items["write_outputs"]
+        spills.time = 4 * spills.action + _WRITE
+        room = self.problem.capacity - held
+        most = self._writable()
+        order = np.argsort(items.action, kind="stable")
+        total = np.append(0, np.cumsum(items.size[order]))
+        tails = np.searchsorted(items.action[order], np.arange(self.last + 1), side="left")
+        time = np.full(len(order), 4 * self.last + _WRITE)
+        self.written = np.zeros(self.last + 2, dtype=np.int64)
+        head = 0
+        for k in range(1, self.last + 1):
+            tail = int(tails[k])
+            fitting = int(np.searchsorted(total, total[tail] - max(0, int(room[k])), side="left"))
+            if fitting > head:
+                time[head:fitting] = 4 * k - 4 + _WRITE
+                head = fitting
+            waiting = int(total[tail] - total[head])
+            least = max(most[k], waiting - max(0, int(room[k])) // 2)
+            stop = int(np.searchsorted(total, total[head] + least, side="right")) - 1
+            stop = min(tail, max(stop, head))
+            if stop == head < tail and int(total[head + 1] - total[head]) > most[k] > 0:
+                stop = head + 1
+            time[head:stop] = 4 * k
+            self.written[k] = total[stop] - total[head]
+            held[k] += waiting
+            head = stop
+        items.time = np.empty_like(time)
+        items.time[order] = time
+
+    def _writable(self) -> list[int]:
+        """Return the bytes that can be written beside each action in the time that loads leave."""
+        rates = self.problem.accelerator
+        if rates.write_cycles == 0:
+            return [int(self.problem.output_total)] * (self.last + 1)
+        share = Fraction(1)
+        if self.problem.semantics.name == "dma":
+            loads = rates.load_cycles * sum(int(self.items[name].size.sum()) for name in _LOADS)
+            writes = rates.write_cycles * int(self.items["write_outputs"].size.sum())
+            share = max(1 - loads / max(sum(self.time), loads + writes, Fraction(1)), Fraction(0))
+        return [int(share * each / rates.write_cycles) for each in self.time]
 
     def _place_loads(self, held: IntArray) -> None:
         """Load beside actions as late as the lanes have time, and early enough to hide."""

@@ -1,16 +1,17 @@
 """The search where transfers go on beside the compute action.
 
-First the channels of the layer are streamed, which feeds compute actions from the start. Then serial
-plans are made at several capacities and prices: a plan for less memory leaves room to load early, and
-what is cheap beside long compute actions is not what is cheap before them. All of these are pipelined
-and count by their overlapped duration. On small layers a complete search under the rules follows.
-Bounds are those that are proved for the semantics; no serial bound is used.
+First the channels of the layer are streamed, which feeds compute actions from the start. Then
+serial plans are made at several capacities and prices: a plan for less memory leaves room to load
+early, and what is cheap beside long compute actions is not what is cheap before them. All of these
+are pipelined and count by their overlapped duration. On small layers a complete search under the
+rules follows. Bounds are those that are proved for the semantics; no serial bound is used.
 """
 
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from itertools import islice
 
 from offloadasp.asp.rules import Rules
 from offloadasp.asp.verifying import keep_to_verify, runs, seconds_to_verify
@@ -25,6 +26,7 @@ from offloadasp.search.answer import Answer
 from offloadasp.search.effort import Effort
 from offloadasp.search.lexicographic.linear import Proven
 from offloadasp.search.overlap.complete import Complete, in_reach
+from offloadasp.search.overlap.depthwise import is_depthwise, passed, passes
 from offloadasp.search.overlap.pipelined import pipelined
 from offloadasp.search.overlap.refine import Cut, refined, with_small_ends
 from offloadasp.search.overlap.split import serial_instance
@@ -34,7 +36,7 @@ from offloadasp.search.pool import Listener, Pool, Status
 from offloadasp.search.question import Question, question_of
 from offloadasp.search.run import search
 from offloadasp.search.size_limits import most_tried
-from offloadasp.search.source import Pipelined, Source, Streamed
+from offloadasp.search.source import Passed, Pipelined, Source, Streamed
 
 PIPELINED = "pipelined"
 """The name of a baseline: the best serial plan, pipelined as it is."""
@@ -57,6 +59,7 @@ _ENDS = (2, 3, 4, 6)
 _FEW = 8
 # Streams of different blocks that are tried, and all streams; of the time, what they may use.
 _SHAPES, _STREAMS, _STREAMING = 6, 40, 0.5
+_PASSES = 80
 # Of the time, what serial searches may use, where a complete search follows and where none does; of
 # what is left of that, each of them.
 _SERIAL_FIRST, _SERIAL, _SHARE = 0.3, 0.85, 0.4
@@ -98,8 +101,10 @@ class OverlapSearch:
         question = self._question()
         whole = question.whole
         bound = lower_bound(whole)
-        if question.contains_all and whole.layer.group == 1:
+        if self._free and whole.layer.group == 1:
             self._stream(bound.value)
+        if self._free and is_depthwise(whole.layer):
+            self._pass(bound.value)
         for pool in self._serial(whole):
             self._take(pool)
             self._report(bound.value, "serial plans, pipelined")
@@ -119,6 +124,13 @@ class OverlapSearch:
                 proved, certificate = self._cost, {**certificate, **complete.certificate}
         self.effort.seconds["solve"] += time.monotonic() - started
         return self._answer(proved, certificate)
+
+    @property
+    def _free(self) -> bool:
+        """Whether plans may have any groups, at single output positions."""
+        instance = self.instance
+        groups = instance.fixed_kernel_groups, instance.fixed_channel_groups
+        return groups == (None, None) and instance.choice.tile in ("auto", (1, 1))
 
     def _question(self) -> Question:
         prices, memory = prices_of(DURATION, self.instance), self.instance.accelerator.memory
@@ -176,6 +188,21 @@ class OverlapSearch:
             enough = best is not None and clock.elapsed >= clock.searching * _STREAMING
             if clock.expired() or enough or (best is not None and best[0] <= bound):
                 break
+
+    def _pass(self, bound: Fraction) -> None:
+        """Go through the channels of a depthwise layer, with first actions of several sizes."""
+        clock, budget = self.effort.clock, self.effort.budget
+        serial = serial_instance(self.instance)
+        problem = problem_of(serial, undivided(serial.layer))
+        most = _PASSES if budget is None else min(budget, _PASSES)
+        for way in islice(passes(serial.layer), most):
+            plan = passed(problem, way)
+            if plan is not None and self._verifiable(plan):
+                self._pipeline(plan, plan, Passed(way))
+                self._report(bound, "channels one by one")
+            enough = self.best is not None and clock.elapsed >= clock.searching * _STREAMING
+            if clock.expired() or enough:
+                return
 
     def _verifiable(self, plan: Plan) -> bool:
         """Whether the clock leaves time to verify a plan."""

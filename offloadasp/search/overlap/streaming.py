@@ -73,11 +73,13 @@ def _operations(
     offset = np.cumsum([0, *groups])
     taps = math.prod(problem.layer.kernel_shape)
     found: list[list[IntArray]] = [[], [], [], []]
-    for turn, (box, at) in enumerate(_blocks(problem, stream, len(groups))):
+    blocks = list(_blocks(problem, stream, len(groups)))
+    for turn, (box, at) in enumerate(blocks):
+        tail = stream.tail if turn < len(blocks) - 1 else stream.ending
         n = np.arange(offset[at], offset[at + 1])
         q = chunks if turn % 2 == 0 else chunks[::-1]
         behind = np.cumsum(sizes[q][::-1])[::-1]  # channels from each chunk on
-        head = int(np.searchsorted(-behind, -stream.tail, side="left"))
+        head = int(np.searchsorted(-behind, -tail, side="left"))
         each = stream.group * taps * int(sizes[q[head:]].sum())
         few = max(1, problem.accelerator.macs_per_step // max(1, each))
         for columns, part in zip(found, _ordered(box, n, q, head, few), strict=True):
@@ -149,13 +151,13 @@ def _actions(macs: IntArray, limit: int, lacking: float) -> IntArray:
         The action of each, from 1.
     """
     total = np.cumsum(macs)
-    step = _cut(total, limit, limit)
+    step = cut(total, limit, limit)
     left = limit - int(macs[step == step[-1]].sum())
-    again = _cut(total, limit - int(left * lacking), limit)
+    again = cut(total, limit - int(left * lacking), limit)
     return again if again[-1] == step[-1] else step
 
 
-def _cut(total: IntArray, first: int, limit: int) -> IntArray:
+def cut(total: IntArray, first: int, limit: int) -> IntArray:
     """Cut operations, given by sums of their work, into actions of so much work at most."""
     step = np.empty(len(total), dtype=np.int64)
     begin, done, number, room = 0, 0, 1, first

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from itertools import islice, product
 
 from offloadasp.base.messages import plural
@@ -14,8 +15,11 @@ _MOST_OPERATIONS = 120_000
 _PARTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 # A chunk is loaded while the one before it is used.
 _CHUNKS = 2
-# How much longer than the writes of its outputs a block computes its last chunks.
-_EASE = 2
+# Of the time that it takes to write the outputs of a block, what it computes its last chunks for:
+# the others wait on chip.
+_EASE = Fraction(1, 2)
+# Of the memory, what the last block and its last channels may take.
+_ENDING = 0.7
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,8 @@ class Stream:
         Channels of the first chunk; they double until they are as many as in the others.
     tail
         Channels of the last chunks, over which outputs are completed one after the other.
+    ending
+        The same in the last block: the more, the fewer outputs does the last action complete.
     kernels_first
         Whether the next block has other kernels for the same positions.
     lacking
@@ -47,6 +53,7 @@ class Stream:
     chunk: int
     first: int
     tail: int
+    ending: int
     kernels_first: bool
     lacking: float = 1.0
     memory: float = 0.9
@@ -97,16 +104,18 @@ def streams(problem: Problem, most: int) -> list[Stream]:
 def variations(problem: Problem, stream: Stream) -> Iterator[Stream]:
     """Yield streams of the same blocks that differ in one respect."""
     channels = problem.layer.input[0]
-    for tail in (2 * stream.tail, stream.tail // 2, channels):
-        yield replace(stream, tail=min(max(1, tail), channels))
-    for first in (1, 2, 4, 8):
+    for first in (1, 4):
         yield replace(stream, first=min(first, stream.chunk))
-    for lacking in (0.0, 0.5, 0.8):
+    for lacking in (0.5, 0.0, 0.8, 1.0):
         yield replace(stream, lacking=lacking)
-    for memory in (0.75, 1.0):
-        yield replace(stream, memory=memory)
+    for ending in (2 * stream.ending, stream.ending // 2):
+        yield replace(stream, ending=min(max(1, ending), channels))
     for group, chunk in _operations(problem, stream.kernels)[1:4]:
         yield replace(stream, group=group, chunk=chunk, first=min(stream.first, chunk))
+    for tail in (2 * stream.tail, stream.tail // 2, channels):
+        yield replace(stream, tail=min(max(1, tail), channels))
+    for memory in (0.75, 1.0):
+        yield replace(stream, memory=memory)
 
 
 def _every(problem: Problem) -> Iterator[Stream]:
@@ -125,15 +134,46 @@ def _every(problem: Problem) -> Iterator[Stream]:
             if not kernels_first and (m == layer.kernels or (r, c) == boxes[0]):
                 continue  # one of the loops goes round once
             tail = min(max(_least_tail(problem), chunk), layer.input[0])
-            yield Stream(m, r, c, group, chunk, first, tail, kernels_first)
+            stream = Stream(m, r, c, group, chunk, first, tail, tail, kernels_first)
+            yield replace(stream, ending=max(tail, _longest_tail(problem, stream)))
 
 
 def _least_tail(problem: Problem) -> int:
-    """Return over how many channels an output is computed in the time that its write takes."""
+    """Return over how many channels an output is computed in a part of the time of its write."""
     rates, taps = problem.accelerator, math.prod(problem.layer.kernel_shape)
     each = rates.mac_cycles + rates.compute_cycles / rates.macs_per_step
     write = rates.write_cycles * problem.precision.output
     return math.ceil(_EASE * write / (taps * each)) if each else 1
+
+
+def _longest_tail(problem: Problem, stream: Stream) -> int:
+    """Return how many channels of the last block fit beside its partial sums, with ease."""
+    layer = problem.layer
+    room = problem.memory * _ENDING - _sums(problem, stream)
+    most = int(room / _bytes_a_channel(problem, stream))
+    whole = stream.kernels == layer.kernels and stream.rows * stream.columns == problem.positions
+    # A block that is first and last begins with chunk after chunk.
+    return max(1, min(most, layer.input[0] // 4 if whole else layer.input[0]))
+
+
+def _sums(problem: Problem, stream: Stream) -> int:
+    """Return the bytes of the outputs of a block."""
+    sizes, streaming = problem.precision, problem.layer.input[0] > stream.chunk
+    each = max(sizes.output, sizes.partial_sum if streaming else 0)
+    return stream.rows * stream.columns * stream.kernels * each
+
+
+def _read(problem: Problem, stream: Stream) -> int:
+    """Return how many input positions a block reads, at most."""
+    rows, columns = problem.reads
+    read = rows.distinct(stream.rows).max() * columns.distinct(stream.columns).max()
+    return int(read)
+
+
+def _bytes_a_channel(problem: Problem, stream: Stream) -> int:
+    """Return the bytes of pixels and weights that a block needs of one channel."""
+    sizes, taps = problem.precision, math.prod(problem.layer.kernel_shape)
+    return _read(problem, stream) * sizes.input + stream.kernels * taps * sizes.weight
 
 
 def _operations(problem: Problem, kernels: int) -> list[tuple[int, int]]:
@@ -168,28 +208,21 @@ def _estimate(problem: Problem, stream: Stream) -> _Cost | None:
     """Estimate the lanes of a stream; None where it does not fit."""
     layer, rates, sizes = problem.layer, problem.accelerator, problem.precision
     taps, channels = math.prod(layer.kernel_shape), layer.input[0]
-    reads = problem.reads
-    height, width = (
-        int(axis.distinct(count).max())
-        for axis, count in zip(reads, (stream.rows, stream.columns), strict=True)
-    )
+    read = _read(problem, stream)
     ranges = -(-layer.kernels // stream.kernels)
     boxes = -(-problem.out_height // stream.rows) * -(-problem.out_width // stream.columns)
-    positions = stream.rows * stream.columns
-    slice_ = height * width * sizes.input + stream.kernels * taps * sizes.weight
-    partial = sizes.partial_sum if channels > stream.chunk else sizes.output
-    on_chip = positions * stream.kernels * max(partial, sizes.output)
-    on_chip += slice_ * max(stream.tail, _CHUNKS * stream.chunk)
+    on_chip = _sums(problem, stream)
+    on_chip += _bytes_a_channel(problem, stream) * max(stream.tail, _CHUNKS * stream.chunk)
     room = problem.memory * stream.memory - on_chip
     if room < 0:
         return None
-    inputs = boxes * height * width * channels * sizes.input
+    inputs = boxes * read * channels * sizes.input
     weights = layer.kernels * channels * taps * sizes.weight
     if boxes == 1:
         inputs = problem.input_total
     # What a block shares with the next one stays as far as there is room.
     if stream.kernels_first:
-        kept = min(1.0, room / max(1, height * width * channels * sizes.input))
+        kept = min(1.0, room / max(1, read * channels * sizes.input))
         loaded = inputs * (1 + (ranges - 1) * (1 - kept))
         kept = min(1.0, (room if ranges == 1 else room / 2) / weights)
         loaded += weights * (1 + (boxes - 1) * (1 - kept))
@@ -206,7 +239,7 @@ def _estimate(problem: Problem, stream: Stream) -> _Cost | None:
     compute = float(rates.compute_cycles * actions + rates.mac_cycles * problem.total_macs)
     # At first each block needs kernels or positions that none before it did.
     block = compute / (boxes * ranges)
-    one = height * width * channels * sizes.input, weights / ranges
+    one = read * channels * sizes.input, weights / ranges
     row = (one[0], weights) if stream.kernels_first else (inputs, one[1])
     count = ranges if stream.kernels_first else boxes
     start = max(
