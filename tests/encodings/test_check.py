@@ -336,6 +336,23 @@ DILATED = made(
     duration=28,
 )
 
+# The first and the last patch lie in the padding.
+PADDED = made(
+    {"input": [1, 1, 2], "kernels": 1, "kernel_shape": [1, 1], "pads": [0, 1, 0, 1]},
+    (ONE, ONE),
+    [
+        step(
+            load={"pixels": [[0, 0, 1, 0, 2]], "kernels": [[0, 0]]},
+            compute=[[0, 0, 0, 1, 0, 4]],
+        ),
+        step(
+            free={"pixels": [[0, 0, 1, 0, 2]], "kernels": [[0, 0]]},
+            write={"outputs": [[0, 0, 1, 0, 4]]},
+        ),
+    ],
+    duration=17,
+)
+
 
 def pixels(*lists: list[list[int]]) -> Iterator[Edit]:
     """Put other pixels on chip in the first two steps of HALO, and off in the last two."""
@@ -374,13 +391,14 @@ def without_rows(first: int, last: int) -> Mutant:
 
 
 LONELY = [
-    *map(Strategy.model_validate, (DILATED, TALL)),
+    *map(Strategy.model_validate, (DILATED, TALL, PADDED)),
     *(
         broken.strategy
         for broken in (
             mutant(
                 DILATED, "", put(1, "compute", NOTHING), put(2, "compute", [[0, 0, 0, 1, 0, 2]])
             ),
+            mutant(PADDED, "", put(1, "load.pixels", NOTHING), put(2, "free.pixels", NOTHING)),
             # Pixels are never there: all, or the last column. Or they come too late: first, last.
             mutant(HALO, "", *pixels(NOTHING, NOTHING, NOTHING, NOTHING)),
             mutant(HALO, "", *pixels([[0, 0, 2, 0, 2]], NOTHING, [LEFT], [MIDDLE])),

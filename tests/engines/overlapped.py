@@ -11,6 +11,7 @@ import itertools
 import random
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from math import lcm
 from typing import Any, Literal
 
 from offloadasp.model.plan import Plan
@@ -40,10 +41,14 @@ def _subsets(mask: int) -> Iterator[int]:
 
 
 class _Overlapped:
-    """Blocks and sets of operations as bit masks."""
+    """Blocks and sets of operations as bit masks; times as integers, in parts of a cycle."""
 
     def __init__(self, problem: Problem) -> None:
         game, self.chip = game_of(problem), problem.accelerator
+        chip = self.chip
+        rates = (chip.load_cycles, chip.write_cycles, chip.compute_cycles, chip.mac_cycles)
+        self.parts = lcm(*(rate.denominator for rate in rates))
+        self.load, self.write, self.compute, self.mac = (int(rate * self.parts) for rate in rates)
         blocks = [*game.input_bytes, *game.output_bytes]
         number = {block: b for b, block in enumerate(blocks)}
         self.inputs = (1 << len(game.input_bytes)) - 1
@@ -60,12 +65,12 @@ class _Overlapped:
         }
 
     def run(self) -> Fraction | None:
-        best: dict[State, Fraction] = {(0, 0): Fraction(0)}
-        queue = [(Fraction(0), (0, 0))]
+        best: dict[State, int] = {(0, 0): 0}
+        queue = [(0, (0, 0))]
         while queue:
             cost, state = heapq.heappop(queue)
             if state == (self.all, 0):
-                return cost
+                return Fraction(cost, self.parts)
             if cost > best[state]:
                 continue
             for more, after in self.steps(*state):
@@ -106,20 +111,20 @@ class _Overlapped:
             if sum(self.macs[o] for o in bits(group)) <= self.chip.macs_per_step:
                 yield group
 
-    def steps(self, done: int, chip: int) -> Iterator[tuple[Fraction, State]]:
+    def steps(self, done: int, chip: int) -> Iterator[tuple[int, State]]:
         for group in self.groups(done, chip):
             after = done | group
             used, touched = self.needed(group), _union(self.output[o] for o in bits(group))
-            compute = Fraction(0)
+            compute = 0
             if group:
-                macs = sum(self.macs[o] for o in bits(group))
-                compute = self.chip.compute_cycles + self.chip.mac_cycles * macs
+                compute = self.compute + self.mac * sum(self.macs[o] for o in bits(group))
             future = self.needed(self.all & ~after)
             busy = self.bytes_of(used, done) + sum(
                 max(self.size(b, done if chip >> b & 1 else 0), self.size(b, after))
                 for b in bits(touched)
             )
             loadable = (future | (self.begun(done) & ~self.complete(after))) & ~chip & ~touched
+            sizes = [(loads, self.bytes_of(loads, done)) for loads in _subsets(loadable)]
             spare = chip & ~used & ~touched
             useless = spare & self.inputs & ~future
             for leaving in _subsets(spare & ~useless):
@@ -129,13 +134,12 @@ class _Overlapped:
                 if room < 0:
                     continue
                 stay = kept | (used & future) | touched
-                for loads in _subsets(loadable):
-                    loaded = self.bytes_of(loads, done)
+                for loads, loaded in sizes:
                     if loaded <= room and (group or leaving or loads or useless):
                         yield self.cycles(loaded, written, compute), (after, stay | loads)
 
-    def cycles(self, loaded: int, written: int, compute: Fraction) -> Fraction:
-        load, write = self.chip.load_cycles * loaded, self.chip.write_cycles * written
+    def cycles(self, loaded: int, written: int, compute: int) -> int:
+        load, write = self.load * loaded, self.write * written
         if self.chip.overlap == "dma":
             return max(compute, load + write)
         assert self.chip.overlap == "duplex"

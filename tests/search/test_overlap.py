@@ -107,7 +107,7 @@ def by_rules(problem: Problem, steps: int) -> Plan | None:
     """The best plan of at most so many steps, by clingo under the definition alone."""
     entry = [DEFINITION, "model/objective/duration.lp"]
     control = ground(shipped_rules(), entry, facts(problem, steps))
-    outcome = minimise(control, Clock(), Solving(conflicts=5_000))
+    outcome = minimise(control, Clock(), Solving(conflicts=2_000))
     assume(outcome.exhausted)  # a few take minutes
     if outcome.symbols is None or outcome.costs is None:
         return None
