@@ -4,6 +4,7 @@ Derived here from layer, precision and groups alone, and on purpose from nothing
 uses, so that simulator and search cannot share a mistake.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 
@@ -32,9 +33,25 @@ def cut(box: Box, mask: BoolArray) -> list[Box]:
         return [box]
     if count == 0:
         return []
+    if len(mask) == 1:
+        return list(_cut_row(box, mask[0].tolist()))
     places = np.argwhere(mask) + np.array([box[-4], box[-2]])
     keys = np.tile(np.array(box[:-4], dtype=np.int64), (count, 1))
     return [tuple(part) for part in boxes(np.column_stack([keys, places]))]
+
+
+def _cut_row(box: Box, mask: list[bool]) -> Iterator[Box]:
+    """Yield the runs of a box of one row; most boxes are small, and NumPy takes longer for them."""
+    *key, row, below, left, right = box
+    start = None
+    for column, wanted in enumerate(mask, left):
+        if wanted and start is None:
+            start = column
+        elif not wanted and start is not None:
+            yield (*key, row, below, start, column)
+            start = None
+    if start is not None:
+        yield (*key, row, below, start, right)
 
 
 @dataclass(frozen=True)
