@@ -74,6 +74,11 @@ def bytes_to_verify(steps: Any, runs: Any) -> Any:
     return _BYTES + _BYTES_A_STEP * steps + _BYTES_A_RUN * runs
 
 
+def to_verify(step: IntArray, n: IntArray, q: IntArray, i: IntArray) -> float:
+    """Estimate the seconds to verify a plan, given its operations as by `runs`."""
+    return seconds_to_verify(int(step.max(initial=0)), runs(step, n, q, i), len(step))
+
+
 def keep_to_verify(clock: Clock, step: IntArray, n: IntArray, q: IntArray, i: IntArray) -> None:
     """Keep time and memory of a search to verify a plan, given its operations as by `runs`."""
     steps, count = int(step.max(initial=0)), runs(step, n, q, i)

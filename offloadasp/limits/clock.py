@@ -6,6 +6,8 @@ from threading import Event
 
 # The share of a time limit that may be kept for verifying what was found.
 _MOST_KEPT = 0.5
+# Seconds after the time limit in which a plan may still be verified, where there is a choice.
+_BEYOND = 1.5
 
 
 @dataclass
@@ -68,6 +70,11 @@ class Clock:
         """
         self.kept = min(seconds, self.seconds * _MOST_KEPT)
         self.kept_bytes = memory
+
+    @property
+    def verifying(self) -> float:
+        """Seconds that verifying a plan may take, if another plan takes less."""
+        return self.seconds * _MOST_KEPT + _BEYOND
 
     @property
     def searching(self) -> float:

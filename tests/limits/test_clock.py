@@ -31,3 +31,10 @@ def test_effort_that_is_counted_is_none_of_time() -> None:
     clock = Clock(evaluations=3)
     clock.keep(1e9, 0.0)
     assert [clock.spend() for _ in range(4)] == [True, True, True, False]
+
+
+def test_a_plan_may_be_verified_for_a_little_longer_than_is_kept_for_it() -> None:
+    clock = Clock(10.0)
+    clock.keep(1e9, 0.0)
+    assert clock.kept < clock.verifying < clock.kept + 3.0
+    assert Clock(evaluations=3).verifying == float("inf")

@@ -1,6 +1,7 @@
 """Full compute actions: operations split and packed, against outside optima and by properties."""
 
 import itertools
+import math
 from collections import Counter
 from typing import Any
 
@@ -14,6 +15,7 @@ from offloadasp.limits.clock import Clock
 from offloadasp.model.instance import Choice, Instance, Layer, parse_instance
 from offloadasp.model.objectives import DURATION, prices_of
 from offloadasp.model.problem import Problem, problem_of
+from offloadasp.search.construct import construct
 from offloadasp.search.construct.candidate import evaluate
 from offloadasp.search.construct.construct import Constructor
 from offloadasp.search.construct.decompose import decompositions, scope
@@ -143,6 +145,16 @@ def test_with_all_memory_packed_plans_are_the_shortest_of_all(
     assert best.best.overall is not None
     plan = best.best.overall.offer().plan
     assert plan.duration == exhaustive.optimal_duration(problem_of(instance, scope(instance)))
+
+
+@pytest.mark.parametrize("seconds", [0.0, math.inf])
+def test_a_plan_that_is_verified_too_late_replaces_no_other(
+    seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(construct, "to_verify", lambda *_: seconds)
+    instance = _instance({"input": [2, 5, 5], "kernels": 3, "kernel_shape": [3, 3]}, 60, 7)
+    best = Constructor(_problems(instance), Clock(1e6), 0).run()
+    assert (len(best.history) == 1) == math.isinf(seconds)
 
 
 def test_groups_that_the_instance_fixes_stay_whole() -> None:

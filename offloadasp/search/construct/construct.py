@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from offloadasp.asp.verifying import steps_verified
+from offloadasp.asp.verifying import steps_verified, to_verify
 from offloadasp.limits.clock import Clock
 from offloadasp.model.problem import Problem
 from offloadasp.search.construct.blocking import Blocking
@@ -290,9 +290,20 @@ class Constructor:
             return None
         grid = blocking.problem.tile_grid
         found = evaluate(visits(grid, traversal), blocking, traversal, best)
-        if found is not None and self.best.add(found, self.tried):
+        if found is None or self._too_long(found):
+            return None
+        if self.best.add(found, self.tried):
             self.on_better(found)
         return found
+
+    def _too_long(self, found: Candidate) -> bool:
+        """Return whether a plan would be verified too late, and another one would not."""
+        known = self.best.overall
+        if known is None or found.cost >= known.cost or math.isinf(self.clock.verifying):
+            return False
+        order, step = found.schedule.order, found.schedule.step
+        seconds = to_verify(step, order.n, order.q, order.i)
+        return seconds > self.clock.verifying
 
 
 def _different(ranked: Iterable[Ranked]) -> Iterator[Blocking]:
