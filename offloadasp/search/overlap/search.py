@@ -58,7 +58,7 @@ _ENDS = (2, 3, 4, 6)
 # Kernel groups that a plan has at least before its ends are cut, if that can be.
 _FEW = 8
 # Streams of different blocks that are tried, and all streams; of the time, what they may use.
-_SHAPES, _STREAMS, _STREAMING = 6, 40, 0.5
+_SHAPES, _STREAMS, _STREAMING = 3, 40, 0.65
 _PASSES = 80
 # Of the time, what serial searches may use, where a complete search follows and where none does; of
 # what is left of that, each of them.

@@ -104,10 +104,11 @@ def streams(problem: Problem, most: int) -> list[Stream]:
 def variations(problem: Problem, stream: Stream) -> Iterator[Stream]:
     """Yield streams of the same blocks that differ in one respect."""
     channels = problem.layer.input[0]
-    for first in (1, 4):
-        yield replace(stream, first=min(first, stream.chunk))
+    yield replace(stream, first=1)
+    yield replace(stream, ending=max(1, stream.ending // 4))
     for lacking in (0.5, 0.0, 0.8, 1.0):
         yield replace(stream, lacking=lacking)
+    yield replace(stream, first=min(4, stream.chunk))
     for ending in (2 * stream.ending, stream.ending // 2):
         yield replace(stream, ending=min(max(1, ending), channels))
     for group, chunk in _operations(problem, stream.kernels)[1:4]:
@@ -152,8 +153,13 @@ def _longest_tail(problem: Problem, stream: Stream) -> int:
     room = problem.memory * _ENDING - _sums(problem, stream)
     most = int(room / _bytes_a_channel(problem, stream))
     whole = stream.kernels == layer.kernels and stream.rows * stream.columns == problem.positions
-    # A block that is first and last begins with chunk after chunk.
-    return max(1, min(most, layer.input[0] // 4 if whole else layer.input[0]))
+    # A block that is first and last begins with chunk after chunk. Where transfers take longer than
+    # compute actions, all that the last channels need would come too early.
+    rates, once = problem.accelerator, problem.input_total + problem.kernel_total
+    busy = rates.mac_cycles * problem.total_macs < rates.load_cycles * once
+    return max(
+        1, min(most // 4 if busy else most, layer.input[0] // 4 if whole else layer.input[0])
+    )
 
 
 def _sums(problem: Problem, stream: Stream) -> int:
