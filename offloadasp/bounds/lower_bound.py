@@ -18,7 +18,7 @@ from offloadasp.bounds.entry import (
     joint_arguments_for,
     read_use,
 )
-from offloadasp.bounds.overlap import least_wait
+from offloadasp.bounds.overlap import Lanes
 from offloadasp.bounds.view import View, views_of
 from offloadasp.model.problem import Problem
 
@@ -110,7 +110,7 @@ def _apart(problem: Problem, floor: Floor) -> Fraction:
     if prices.wait:
         # What is paid for a compute action, and for all multiply-accumulates, includes their time;
         # the rest of the duration is waiting.
-        apart += prices.wait * least_wait(problem, floor.loads, floor.writes, floor.steps)
+        apart += prices.wait * Lanes(problem).wait(floor.loads, floor.writes, floor.steps)
     return apart
 
 

@@ -4,53 +4,76 @@ Derivation: docs/bounds.md, "Overlap". It rests on what is proved of bytes loade
 compute actions: an overlapped strategy, read serially, is a valid one of the same transfers.
 """
 
+from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 from offloadasp.model.problem import Problem
 
 
-def least_duration(problem: Problem, loads: int, writes: int, steps: int) -> Fraction:
-    """Return a lower bound on the cycles of every overlapped strategy.
+@dataclass(frozen=True, eq=False)
+class Lanes:
+    """What lies at both ends of every overlapped strategy, found once for any number of bounds.
 
-    Parameters
+    Attributes
     ----------
     problem
         With a semantics that overlaps.
-    loads, writes, steps
-        Bytes loaded, bytes written and compute actions of every strategy, at least.
     """
-    rates = problem.accelerator
-    load, write = rates.load_cycles * loads, rates.write_cycles * writes
-    compute = rates.compute_cycles * steps + rates.mac_cycles * problem.total_macs
-    least_macs = int(problem.operation_macs[problem.exists.every()].min())
-    first = rates.load_cycles * _least_inputs(problem)
-    last = rates.write_cycles * int(problem.output_bytes.min())
-    # Nothing is computed before the first load, nor written before the first compute action. What
-    # is loaded is of use only to a later compute action, and the last one is followed by a write.
-    return max(
-        problem.semantics.longest_transfer(load, write),
-        first + compute + last,
-        load + rates.compute_time(least_macs) + last,
-        first + rates.compute_time(least_macs) + write,
-    )
 
+    problem: Problem
 
-def least_wait(problem: Problem, loads: int, writes: int, steps: int) -> Fraction:
-    """Return a lower bound on the cycles beyond the compute actions of every overlapped strategy.
+    def duration(self, loads: int, writes: int, steps: int) -> Fraction:
+        """Return a lower bound on the cycles of every overlapped strategy.
 
-    Parameters are those of `least_duration`; the number of compute actions is exact or, where they
-    take no time but that of their work, at least ``steps``.
-    """
-    rates = problem.accelerator
-    busy = rates.compute_cycles * steps + rates.mac_cycles * problem.total_macs
-    return least_duration(problem, loads, writes, steps) - busy
+        Parameters
+        ----------
+        loads, writes, steps
+            Bytes loaded, bytes written and compute actions of every strategy, at least.
+        """
+        rates = self.problem.accelerator
+        load, write = rates.load_cycles * loads, rates.write_cycles * writes
+        # Nothing is computed before the first load, nor written before the first compute action.
+        # What is loaded is of use only to a later compute action, and the last one is followed by a
+        # write.
+        return max(
+            self.problem.semantics.longest_transfer(load, write),
+            self._first + self._busy(steps) + self._last,
+            load + self._least_compute + self._last,
+            self._first + self._least_compute + write,
+        )
 
+    def wait(self, loads: int, writes: int, steps: int) -> Fraction:
+        """Return a lower bound on the cycles beyond the compute actions of every such strategy.
 
-def _least_inputs(problem: Problem) -> int:
-    """Return the least bytes of pixels and weights that one operation needs; biases left out."""
-    rows, columns = problem.reads
-    (height, width), (tall, wide) = problem.decomposition.tile, problem.layer.kernel_shape
-    pixels = int(rows.distinct(height).min()) * int(columns.distinct(width).min())
-    n, q = problem.exists.every()
-    weights = problem.exists.shared(n, q) * tall * wide * problem.precision.weight
-    return int((problem.pixel_bytes[q] * pixels + weights).min())
+        Parameters are those of `duration`; the number of compute actions is exact or, where they
+        take no time but that of their work, at least ``steps``.
+        """
+        return self.duration(loads, writes, steps) - self._busy(steps)
+
+    def _busy(self, steps: int) -> Fraction:
+        rates = self.problem.accelerator
+        return rates.compute_cycles * steps + rates.mac_cycles * self.problem.total_macs
+
+    @cached_property
+    def _least_compute(self) -> Fraction:
+        """Cycles of the least compute action."""
+        macs = self.problem.operation_macs[self.problem.exists.every()].min()
+        return self.problem.accelerator.compute_time(int(macs))
+
+    @cached_property
+    def _last(self) -> Fraction:
+        """Cycles to write an output."""
+        return self.problem.accelerator.write_cycles * int(self.problem.output_bytes.min())
+
+    @cached_property
+    def _first(self) -> Fraction:
+        """Cycles to load the pixels and weights that some operation needs; biases left out."""
+        problem = self.problem
+        rows, columns = problem.reads
+        (height, width), (tall, wide) = problem.decomposition.tile, problem.layer.kernel_shape
+        pixels = int(rows.distinct(height).min()) * int(columns.distinct(width).min())
+        n, q = problem.exists.every()
+        weights = problem.exists.shared(n, q) * tall * wide * problem.precision.weight
+        least = int((problem.pixel_bytes[q] * pixels + weights).min())
+        return problem.accelerator.load_cycles * least

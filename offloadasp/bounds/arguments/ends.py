@@ -11,7 +11,7 @@ from fractions import Fraction
 from offloadasp.base.errors import InputError
 from offloadasp.bounds.argument import Floor, JointArgument
 from offloadasp.bounds.ends import Ends
-from offloadasp.bounds.overlap import least_wait
+from offloadasp.bounds.overlap import Lanes
 from offloadasp.bounds.parameters import Params
 from offloadasp.bounds.view import View
 from offloadasp.model.semantics import DMA, DUPLEX
@@ -30,6 +30,7 @@ def _value(view: View, _: Params, floor: Floor) -> Fraction:
     if view.inner:
         raise InputError("inner: must be false")
     problem, ends = view.problem, Ends(view, floor.loads, floor.writes)
+    lanes = Lanes(problem)
     prices = problem.prices
     if not prices.wait or not ends.known:
         return Fraction(0)
@@ -42,7 +43,7 @@ def _value(view: View, _: Params, floor: Floor) -> Fraction:
             return best
         wait = ends.wait(actions)
         if wait is not None:
-            known = least_wait(problem, floor.loads, floor.writes, actions)
+            known = lanes.wait(floor.loads, floor.writes, actions)
             cost = compute + prices.wait * max(wait * ends.unit, known)
             best = cost if best is None else min(best, cost)
     rest = prices.compute * (first + _MOST_NUMBERS) + always
