@@ -10,6 +10,7 @@ from offloadasp.asp.overlay import Overlay, Reading
 from offloadasp.asp.window import Window, Windows
 from offloadasp.limits.clock import Clock
 from offloadasp.model.plan import Plan
+from offloadasp.search.overlap.split import without_empty_steps
 
 # Steps and operations of a window at most, and conflicts of its search.
 _WIDEST, _OPERATIONS, _CONFLICTS = 6, 160, 4_000
@@ -57,6 +58,8 @@ class Repair:
 
     def _take(self, found: Plan) -> bool:
         """Take a plan that the rules like as well; whether they like it better."""
+        # The step after a window may have nothing left to do, which the window's rules do not see.
+        found = without_empty_steps(found)
         reading = self.read(found)
         before = self.reading.order()
         if reading is None or reading.order() > before:

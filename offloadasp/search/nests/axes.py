@@ -61,6 +61,9 @@ class Axis:
         Of rows or columns that a line buffer walks over: inputs along this axis that have to stay
         from one line of outputs to later ones within the tile, new ones that a line brings, and
         inputs between the first and the last one of a line; shape (sizes,).
+    brings
+        New ones that every line after the first brings, as far as it is not cut off by the edge:
+        with gaps between taps some lines bring more than others.
     """
 
     size: IntArray
@@ -70,6 +73,7 @@ class Axis:
     kept: IntArray
     fresh: IntArray
     reach: IntArray
+    brings: IntArray
 
     @property
     def classes(self) -> IntArray:
@@ -89,6 +93,7 @@ class Axis:
             kept=np.minimum.reduceat(self.kept, starts),
             fresh=np.minimum.reduceat(self.fresh, starts),
             reach=np.minimum.reduceat(self.reach, starts),
+            brings=np.maximum.reduceat(self.brings, starts),
         )
 
 
@@ -104,7 +109,11 @@ def plain_axis(total: int, *, channels: bool = False) -> Axis:
     first = Measure(one, one, one, (rounds == 1).astype(np.int64), one, none, none)
     measures: dict[Operand, Measure] = {"inputs": count, "weights": count, "outputs": count}
     return Axis(
-        size, rounds, rest, {**measures, "biases": first if channels else count}, none, none, none
+        size,
+        rounds,
+        rest,
+        {**measures, "biases": first if channels else count},
+        *(none, none, none, none),
     )
 
 
@@ -127,7 +136,9 @@ def spatial_axis(taps: BoolArray) -> Axis:
         "inputs": Measure(*inputs),
         "outputs": Measure(all_, all_, size, rest, size, none, none),
     }
-    return Axis(size, rounds, rest, measures, kept, fresh, reach)
+    gaps = reach > taps.sum(axis=1).max()
+    brings = np.where(gaps, np.minimum(fresh, 1), fresh)
+    return Axis(size, rounds, rest, measures, kept, fresh, reach, brings)
 
 
 def _inputs(taps: BoolArray, size: int) -> tuple[int, ...]:

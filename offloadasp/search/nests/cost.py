@@ -285,6 +285,7 @@ def _line_buffer(tiles: Tiles, mode: Mode, inputs: IntArray) -> tuple[IntArray, 
         inputs, depth = inputs // depth, np.ones_like(depth)
     buffer = (kept * length + fresh * reach) * depth
     if mode.depth == "at each position":
-        # What is new at a position is there for one channel only.
-        buffer = (kept * length + fresh * (reach - step)) * depth + fresh * step
+        # What is new at a position is there for one channel only; the least that is new counts.
+        new = np.minimum(np.maximum(1, tiles.axes[along].brings[tiles.index[along]]), step)
+        buffer = (kept * length + fresh * (reach - new)) * depth + fresh * new
     return np.minimum(inputs, tiles.sizes.input * buffer), tiles.sizes.input * fresh * step * depth

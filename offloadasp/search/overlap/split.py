@@ -49,6 +49,11 @@ def steps_in(plan: Plan, name: str) -> IntArray:
     return rows
 
 
+def without_empty_steps(plan: Plan) -> Plan:
+    """Return a plan whose steps all do something; the others go, and later ones move up."""
+    return renumbered(plan, plan.problem, {name: steps_in(plan, name) for name in TABLES})
+
+
 def renumbered(plan: Plan, problem: Problem, steps: dict[str, IntArray]) -> Plan:
     """Return the actions of a plan at other times, counted anew from 1 without empty steps.
 
