@@ -52,7 +52,8 @@ def _work(children: Children, case: WhatIf, limits: Limits) -> Row:
         return {
             "code": run.ended.code,
             "status": known[run.ended.code],
-            "said": run.ended.last_error,
+            # The file is a copy in a folder of its own.
+            "said": run.ended.last_error.rpartition("/instance.toml: ")[2],
             "seconds": round(run.ended.seconds, 2),
             "peak_bytes": run.ended.peak_bytes,
         }
