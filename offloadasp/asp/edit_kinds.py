@@ -13,7 +13,7 @@ from functools import cache, cached_property
 from clingo.ast import AST, ASTType
 
 from offloadasp.asp.nonnegative import Signs, number
-from offloadasp.asp.shipped import digest, records, shipped_source
+from offloadasp.asp.shipped import as_recorded, records, shipped_source
 from offloadasp.asp.statements import (
     Signature,
     canonical,
@@ -268,10 +268,9 @@ def _compared(
 
 def _told(file: str, source: Source) -> Iterable[tuple[str, AST]]:
     """Return the statements of a file and their canonical texts: known, if it is as shipped."""
-    record = records().get(file)
-    if record is None or digest(source.whole) != record["text"]:
+    if not as_recorded(file, source.whole):
         return ((canonical(node), node) for node in statements(source))
-    texts = (text for _, text in record["statements"])
+    texts = (text for _, text in records()[file]["statements"])
     return zip(texts, shipped_statements(file), strict=True)
 
 

@@ -9,7 +9,14 @@ import clingo
 import clingo.ast
 
 from offloadasp.asp.edit_kinds import DEFINITION, Edit, Kind, edit_of, model_names, vocabulary
-from offloadasp.asp.shipped import digest, is_shipped, records, shipped_names, shipped_source
+from offloadasp.asp.shipped import (
+    as_recorded,
+    digest,
+    is_shipped,
+    records,
+    shipped_names,
+    shipped_source,
+)
 from offloadasp.asp.vetting.overflow import Watch
 from offloadasp.asp.vetting.rule_files import MINIMIZE, look_through, one_line, resolved
 from offloadasp.asp.vetting.sources import Source, unfold
@@ -191,7 +198,7 @@ def _reached() -> set[str]:
 
 
 def _as_recorded(name: str, path: Path) -> bool:
-    return path.is_file() and digest(read_text(path)) == records()[name]["text"]
+    return path.is_file() and as_recorded(name, read_text(path))
 
 
 def _places(copy: Path | None) -> dict[str, Path]:

@@ -59,7 +59,7 @@ def is_shipped(name: str, path: Path) -> bool:
     recorded = records().get(name)
     if recorded is None:
         return False
-    if recorded["text"] == digest(read_text(path)):
+    if as_recorded(name, read_text(path)):
         return True
     source = read_source(path)
     # clingo may not be shown other characters than those of ASCII outside comments and strings.
@@ -71,6 +71,12 @@ def is_shipped(name: str, path: Path) -> bool:
         return False
     same = sorted(found["included"]) == sorted(recorded["included"])
     return same and _texts(found) == _texts(recorded)
+
+
+def as_recorded(name: str, text: str) -> bool:
+    """Whether a text is that of the shipped file of a name, byte for byte."""
+    recorded = records().get(name)
+    return recorded is not None and recorded["text"] == digest(text)
 
 
 def records() -> dict[str, Recorded]:

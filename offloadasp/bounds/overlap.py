@@ -46,8 +46,8 @@ class Lanes:
     def wait(self, loads: int, writes: int, steps: int) -> Fraction:
         """Return a lower bound on the cycles beyond the compute actions of every such strategy.
 
-        Parameters are those of `duration`; the number of compute actions is exact or, where they
-        take no time but that of their work, at least ``steps``.
+        The parameters are those of `duration`. The strategies have exactly ``steps`` compute
+        actions; they may have more where only the multiply-accumulates take time.
         """
         return self.duration(loads, writes, steps) - self._busy(steps)
 

@@ -68,13 +68,18 @@ class Clock:
 
         At least half of the time limit stays for the search.
         """
-        self.kept = min(seconds, self.seconds * _MOST_KEPT)
+        self.kept = min(seconds, self.most_kept)
         self.kept_bytes = memory
+
+    @property
+    def most_kept(self) -> float:
+        """Seconds of the time limit that may be kept for verifying a plan."""
+        return self.seconds * _MOST_KEPT
 
     @property
     def verifying(self) -> float:
         """Seconds that verifying a plan may take, if another plan takes less."""
-        return self.seconds * _MOST_KEPT + _BEYOND
+        return self.most_kept + _BEYOND
 
     @property
     def searching(self) -> float:

@@ -4,7 +4,7 @@ The one form of a solution, from the search to the file: one row an action, one 
 action. A strategy file holds the same as boxes.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from functools import cached_property
 
@@ -160,6 +160,38 @@ TABLES = tuple(field.name for field in fields(Plan) if field.name != "problem")
 
 WIDTHS = {"free_kernels": 3, "load_kernels": 3, "compute": 5}
 """Numbers of columns of tables; of the others 4."""
+
+
+def steps_in(plan: Plan, name: str) -> IntArray:
+    """Return the step of each row of a table."""
+    rows: IntArray = getattr(plan, name)[:, 0]
+    return rows
+
+
+def without_empty_steps(plan: Plan) -> Plan:
+    """Return a plan whose steps all do something; the others go, and later ones move up."""
+    return renumbered(plan, plan.problem, {name: steps_in(plan, name) for name in TABLES})
+
+
+def renumbered(plan: Plan, problem: Problem, steps: dict[str, IntArray]) -> Plan:
+    """Return the actions of a plan at other times, counted anew from 1 without empty steps.
+
+    Parameters
+    ----------
+    plan
+        Gives the actions.
+    problem
+        What the result is a plan for.
+    steps
+        A time for each row of each table; any integers.
+    """
+    used = np.unique(np.concatenate([steps[name] for name in TABLES]))
+    tables = {}
+    for name in TABLES:
+        rows = getattr(plan, name).copy()
+        rows[:, 0] = np.searchsorted(used, steps[name]) + 1
+        tables[name] = rows[np.lexsort(rows.T[::-1])]
+    return replace(plan, problem=problem, **tables)
 
 
 def plan_from_rows(problem: Problem, rows: dict[str, list[tuple[int, ...]]]) -> Plan:

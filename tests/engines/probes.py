@@ -147,7 +147,9 @@ def _plans(
 
 
 def _solve(control: clingo.Control, note: Callable[[clingo.Model], None]) -> clingo.SolveResult:
-    control.configuration.solve.solve_limit = str(_MOST_CONFLICTS)  # type: ignore[union-attr]
+    solve = control.configuration.solve
+    assert isinstance(solve, clingo.Configuration)
+    solve.solve_limit = str(_MOST_CONFLICTS)
     return control.solve(on_model=note)
 
 

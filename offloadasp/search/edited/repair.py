@@ -9,8 +9,7 @@ import numpy as np
 from offloadasp.asp.overlay import Overlay, Reading
 from offloadasp.asp.window import Window, Windows
 from offloadasp.limits.clock import Clock
-from offloadasp.model.plan import Plan
-from offloadasp.search.overlap.split import without_empty_steps
+from offloadasp.model.plan import Plan, without_empty_steps
 
 # Steps and operations of a window at most, and conflicts of its search.
 _WIDEST, _OPERATIONS, _CONFLICTS = 6, 160, 4_000

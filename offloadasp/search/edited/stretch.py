@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from offloadasp.base.arrays import IntArray
-from offloadasp.model.plan import Plan
+from offloadasp.model.plan import Plan, renumbered
 
 _LOADS = ("load_kernels", "load_partial_sums", "load_pixels")
 _WRITES = ("write_partial_sums", "write_outputs")
@@ -104,10 +104,7 @@ class Stretch:
         for name in _FREES:
             tables[name] = base[getattr(plan, name)[:, 0]]
         tables["compute"] = (base + at_compute)[plan.compute[:, 0]]
-        return Plan(
-            plan.problem,
-            **{name: _renumbered(getattr(plan, name), steps) for name, steps in tables.items()},
-        )
+        return renumbered(plan, plan.problem, tables)
 
 
 def _steps(steps: int, places: dict[str, tuple[IntArray, IntArray]]) -> IntArray:
@@ -116,11 +113,6 @@ def _steps(steps: int, places: dict[str, tuple[IntArray, IntArray]]) -> IntArray
     for step, part in places.values():
         np.maximum.at(found, step, part + 1)
     return found
-
-
-def _renumbered(table: IntArray, steps: IntArray) -> IntArray:
-    rows = np.column_stack([steps, table[:, 1:]]) if len(table) else table
-    return rows[np.lexsort(rows.T[::-1])] if len(rows) else rows
 
 
 def stretches(numbers: set[int], plan: Plan) -> Iterator[Stretch]:

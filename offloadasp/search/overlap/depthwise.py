@@ -19,6 +19,7 @@ from offloadasp.search.construct.order import Order
 from offloadasp.search.construct.residency import plan_of, schedule
 from offloadasp.search.overlap.streaming import cut
 
+# Shares of a full compute action, the likely ones first, and channels of an operation.
 _SHARES = [Fraction(share, 20) for share in (20, 10, 5, 14, 3, 7, 2, 17, 4, 12)]
 _GROUPS = (1, 4, 16, 64)
 

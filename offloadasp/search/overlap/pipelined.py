@@ -15,9 +15,9 @@ from fractions import Fraction
 import numpy as np
 
 from offloadasp.base.arrays import BoolArray, IntArray
-from offloadasp.model.plan import Plan
+from offloadasp.model.plan import Plan, renumbered, steps_in
 from offloadasp.model.problem import Problem
-from offloadasp.search.overlap.split import renumbered, split_in_three, steps_in
+from offloadasp.search.overlap.split import split_in_three
 
 _BESIDE, _WRITE, _LOAD = 0, 1, 2
 # Shares of a load that are hidden at least where it is placed beside an action, and whether outputs
@@ -192,8 +192,8 @@ class _Pipeline:
     def _spread_writes(self, held: IntArray) -> None:
         """Write outputs, first in, first out, in the time that loads leave beside each action.
 
-        While they wait they take room. They use half of what there is; beyond, they are written
-        at once, and what finds no room at all right before the action. Partial sums do not wait.
+        Outputs that wait take room, at most half of what there is. Any more are written beside the
+        action, or right before it where they do not fit beside it. Partial sums do not wait.
         """
         spills, items = self.items["write_partial_sums"], self.items["write_outputs"]
         spills.time = 4 * spills.action + _WRITE

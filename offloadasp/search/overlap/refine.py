@@ -13,9 +13,8 @@ import numpy as np
 
 from offloadasp.base.arrays import IntArray
 from offloadasp.model.instance import Resolved, split_evenly
-from offloadasp.model.plan import TABLES, Plan
+from offloadasp.model.plan import TABLES, Plan, renumbered, steps_in
 from offloadasp.model.problem import Problem
-from offloadasp.search.overlap.split import renumbered, steps_in
 
 Cut = Literal["kernels", "positions"]
 # What has a part of its own where an action is cut, and the part of what none uses.

@@ -3,7 +3,7 @@
 First the channels of the layer are streamed, which feeds compute actions from the start. Then
 serial plans are made at several capacities and prices: a plan for less memory leaves room to load
 early, and what is cheap beside long compute actions is not what is cheap before them. All of these
-are pipelined and count by their overlapped duration. On small layers a complete search under the
+are pipelined, and their overlapped durations decide. On small layers a complete search under the
 rules follows. Bounds are those that are proved for the semantics; no serial bound is used.
 """
 
@@ -14,7 +14,7 @@ from fractions import Fraction
 from itertools import islice
 
 from offloadasp.asp.rules import Rules
-from offloadasp.asp.verifying import keep_to_verify, runs, seconds_to_verify
+from offloadasp.asp.verifying import keep_to_verify, to_verify
 from offloadasp.base.errors import NoStrategyError
 from offloadasp.bounds import least_memory, lower_bound
 from offloadasp.model.claim import Claim
@@ -57,9 +57,9 @@ _PARTS = (4, 16, 64)
 _ENDS = (2, 3, 4, 6)
 # Kernel groups that a plan has at least before its ends are cut, if that can be.
 _FEW = 8
-# Streams of different blocks that are tried, and all streams; of the time, what they may use.
-_SHAPES, _STREAMS, _STREAMING = 3, 40, 0.65
-_PASSES = 80
+# Streams of different blocks that are tried, all streams, and passes of depthwise layers; of the
+# time, what either may use.
+_SHAPES, _STREAMS, _PASSES, _STREAMING = 3, 40, 80, 0.65
 # Of the time, what serial searches may use, where a complete search follows and where none does; of
 # what is left of that, each of them.
 _SERIAL_FIRST, _SERIAL, _SHARE = 0.3, 0.85, 0.4
@@ -166,15 +166,11 @@ class OverlapSearch:
 
     def _stream(self, bound: Fraction) -> None:
         """Stream the channels of the layer, in the ways that look best and then in similar ones."""
-        clock, budget = self.effort.clock, self.effort.budget
-        serial = serial_instance(self.instance)
-        problem = problem_of(serial, undivided(serial.layer))
+        problem = self._undivided
         best: tuple[Fraction, Stream] | None = None
-        waiting, tried = (
-            streams(problem_of(self.instance, problem.decomposition), _SHAPES),
-            set[Stream](),
-        )
-        while waiting and len(tried) < (_STREAMS if budget is None else min(budget, _STREAMS)):
+        waiting = streams(problem_of(self.instance, problem.decomposition), _SHAPES)
+        tried: set[Stream] = set()
+        while waiting and len(tried) < self._at_most(_STREAMS):
             stream = waiting.pop(0)
             tried.add(stream)
             plan = streamed(problem, stream)
@@ -185,30 +181,41 @@ class OverlapSearch:
                     self._report(bound, "channels streamed")
             if not waiting and best is not None:
                 waiting = [one for one in variations(problem, best[1]) if one not in tried]
-            enough = best is not None and clock.elapsed >= clock.searching * _STREAMING
-            if clock.expired() or enough or (best is not None and best[0] <= bound):
-                break
+            if self._late or (best is not None and best[0] <= bound):
+                return
 
     def _pass(self, bound: Fraction) -> None:
         """Go through the channels of a depthwise layer, with first actions of several sizes."""
-        clock, budget = self.effort.clock, self.effort.budget
-        serial = serial_instance(self.instance)
-        problem = problem_of(serial, undivided(serial.layer))
-        most = _PASSES if budget is None else min(budget, _PASSES)
-        for way in islice(passes(serial.layer), most):
+        problem = self._undivided
+        for way in islice(passes(problem.layer), self._at_most(_PASSES)):
             plan = passed(problem, way)
             if plan is not None and self._verifiable(plan):
                 self._pipeline(plan, plan, Passed(way))
                 self._report(bound, "channels one by one")
-            enough = self.best is not None and clock.elapsed >= clock.searching * _STREAMING
-            if clock.expired() or enough:
+            if self._late:
                 return
+
+    @property
+    def _undivided(self) -> Problem:
+        """The serial problem in one kernel group and one channel group."""
+        serial = serial_instance(self.instance)
+        return problem_of(serial, undivided(serial.layer))
+
+    def _at_most(self, number: int) -> int:
+        """Return how many plans of some number are tried within the budget."""
+        budget = self.effort.budget
+        return number if budget is None else min(budget, number)
+
+    @property
+    def _late(self) -> bool:
+        """Whether the time for plans made for overlap is over; with none found it goes on."""
+        clock = self.effort.clock
+        over = self.best is not None and clock.elapsed >= clock.searching * _STREAMING
+        return clock.expired() or over
 
     def _verifiable(self, plan: Plan) -> bool:
         """Whether the clock leaves time to verify a plan."""
-        clock, (step, n, q, i, _) = self.effort.clock, plan.compute.T
-        count = runs(step, n, q, i)
-        return seconds_to_verify(plan.steps, count, len(step)) <= clock.seconds / 2
+        return to_verify(*plan.compute.T[:4]) <= self.effort.clock.most_kept
 
     def _take(self, pool: Pool) -> None:
         """Pipeline the best serial plan of a search, and the plain orders that it came across."""

@@ -6,14 +6,10 @@ before held; the second one holds no more than the compute action, which comes t
 for less than before, so the duration is the same (or less, where several lanes write and load).
 """
 
-from dataclasses import replace
 from typing import TypeVar
 
-import numpy as np
-
-from offloadasp.base.arrays import IntArray
 from offloadasp.model.instance import Described
-from offloadasp.model.plan import TABLES, Plan
+from offloadasp.model.plan import TABLES, Plan, renumbered, steps_in
 from offloadasp.model.problem import Problem, problem_of
 
 D = TypeVar("D", bound=Described)
@@ -41,35 +37,3 @@ def split_in_three(plan: Plan, problem: Problem) -> Plan:
         problem,
         {name: 3 * steps_in(plan, name) + part[name.split("_")[0]] for name in TABLES},
     )
-
-
-def steps_in(plan: Plan, name: str) -> IntArray:
-    """Return the step of each row of a table."""
-    rows: IntArray = getattr(plan, name)[:, 0]
-    return rows
-
-
-def without_empty_steps(plan: Plan) -> Plan:
-    """Return a plan whose steps all do something; the others go, and later ones move up."""
-    return renumbered(plan, plan.problem, {name: steps_in(plan, name) for name in TABLES})
-
-
-def renumbered(plan: Plan, problem: Problem, steps: dict[str, IntArray]) -> Plan:
-    """Return the actions of a plan at other times, counted anew from 1 without empty steps.
-
-    Parameters
-    ----------
-    plan
-        Gives the actions.
-    problem
-        What the result is a plan for.
-    steps
-        A time for each row of each table; any integers.
-    """
-    used = np.unique(np.concatenate([steps[name] for name in TABLES]))
-    tables = {}
-    for name in TABLES:
-        rows = getattr(plan, name).copy()
-        rows[:, 0] = np.searchsorted(used, steps[name]) + 1
-        tables[name] = rows[np.lexsort(rows.T[::-1])]
-    return replace(plan, problem=problem, **tables)

@@ -158,7 +158,13 @@ def _actions(macs: IntArray, limit: int, lacking: float) -> IntArray:
 
 
 def cut(total: IntArray, first: int, limit: int) -> IntArray:
-    """Cut operations, given by sums of their work, into actions of so much work at most."""
+    """Cut operations into actions that do at most ``limit`` work, the first one at most ``first``.
+
+    Parameters
+    ----------
+    total
+        Sums of the operations' work, in their order.
+    """
     step = np.empty(len(total), dtype=np.int64)
     begin, done, number, room = 0, 0, 1, first
     while begin < len(total):

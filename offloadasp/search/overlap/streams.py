@@ -85,7 +85,7 @@ class _Cost:
 
 
 def streams(problem: Problem, most: int) -> list[Stream]:
-    """Return up to so many streams of different blocks, the best ones by estimate first.
+    """Return at most ``most`` streams, each of other blocks, in the order of their estimates.
 
     Parameters
     ----------
@@ -183,10 +183,11 @@ def _bytes_a_channel(problem: Problem, stream: Stream) -> int:
 
 
 def _operations(problem: Problem, kernels: int) -> list[tuple[int, int]]:
-    """Return kernels and channels of an operation, the best first, for blocks of so many kernels.
+    """Return pairs of kernels and channels for an operation, the best pair first.
 
-    Actions consist of whole operations and should be full; operations should be small, so that
-    what is loaded for one hides beside an action; and there must not be too many.
+    ``kernels`` is the number of kernels in a block. Actions consist of whole operations and should
+    be full; operations should be small, so that what is loaded for one hides beside an action; and
+    there must not be too many.
     """
     layer, rates = problem.layer, problem.accelerator
     taps, channels = math.prod(layer.kernel_shape), layer.input[0]
