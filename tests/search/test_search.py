@@ -38,7 +38,7 @@ from offloadasp.search.pool import Pool, Status
 from offloadasp.search.question import Question, question_of
 from offloadasp.search.run import search
 from offloadasp.search.size_limits import fits, operations
-from offloadasp.search.workers import Construct, fallback
+from offloadasp.search.workers import Construct, fallback, fallback_costs
 from tests.engines import exhaustive
 from tests.support.layers import PRECISIONS, accelerator, layers
 
@@ -379,6 +379,19 @@ def test_the_last_resort_is_a_valid_plan_wherever_there_is_one(
     tight = drawn(least_memory(problem_of(tight, scope(tight))).value + memory, least_work + macs)
     plan = fallback(question(tight)).plan
     assert simulate(baselines.strategy_of(plan)).verified
+    assert fallback_costs(question(tight)) <= plan.cost
+
+
+@pytest.mark.parametrize(("known", "made"), [(None, True), (10**9, True), (0, False)])
+def test_the_last_resort_is_not_made_where_it_must_cost_more_than_a_known_plan(
+    known: int | None, made: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Constructor, "run", lambda self: self.best)  # no traversal fits
+    asked = question(instance(CASES["two rows"], 60))
+    pool = Pool(asked, lower_bound(asked.whole))
+    cost = None if known is None else Fraction(known)
+    Construct(cost).run(pool, Effort(Clock(evaluations=64), threads=1))
+    assert (pool.best is not None) == made
 
 
 RARE = ("1/999999937", "1/999999929", 10**9)
