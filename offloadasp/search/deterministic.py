@@ -136,7 +136,7 @@ class _Ladder:
             if clock.interrupted and pool.best is not None:
                 break
             clock.evaluations = budget
-            if pool.best is not None and self._decided(pool, capacity):
+            if pool.best is not None and (pool.closed or self._decided(pool, capacity)):
                 break
             construct, rung = Construct(), self._rung(capacity)
             construct.run(rung, self.effort)

@@ -269,6 +269,23 @@ def test_what_a_budget_tells_holds_for_the_instance_and_never_gets_worse(
     assert (values[-1], bounds[-1]) == (pool.found.cost, pool.bound)
 
 
+def test_under_a_budget_a_plan_that_is_proved_optimal_ends_the_search(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    searched: list[int] = []
+
+    def note(self: Construct, pool: Pool, effort: Effort) -> None:
+        searched.append(pool.question.whole.memory)
+        construct(self, pool, effort)
+
+    construct = Construct.run
+    monkeypatch.setattr(Construct, "run", note)
+    # All fits at once, into one compute action: with the most memory the bound is met.
+    case: dict[str, object] = {"layer": {"input": [2, 6, 6], "kernels": 3, "kernel_shape": [3, 3]}}
+    assert solve(instance(case, 10_000, macs_per_step=10_000), budget=64).closed
+    assert len(searched) == 1
+
+
 def test_the_same_budget_and_seed_give_the_same_plan() -> None:
     given_ = instance({"layer": {"input": [2, 5, 5], "kernels": 3, "kernel_shape": [3, 3]}}, 60)
     first, second = (solve(given_, budget=30).found for _ in range(2))
