@@ -77,7 +77,7 @@ class Game:
         found: list[tuple[list[Row], set[Row]]] = []
         for n, q in zip(*(group.tolist() for group in problem.exists.every()), strict=True):
             for tile in _tiles(problem):
-                used = {
+                used: set[Row] = {
                     (q, r, c) for i, j in tile for r in _lines(rows, i) for c in _lines(columns, j)
                 }
                 found.append(([(n, q, i, j) for i, j in tile], used))
@@ -87,9 +87,9 @@ class Game:
         self.outputs = sorted({(n, i, j) for rows_, _ in found for n, _, i, j in rows_})
         numbers = {row: b for b, row in enumerate([*self.pixels, *self.kernels])}
         places = {row: b for b, row in enumerate(self.outputs)}
-        for operation, used in found:
+        for operation, pixels in found:
             self.operations.append(operation)
-            self.needs.append(_set(numbers[row] for row in [*used, operation[0][:2]]))
+            self.needs.append(_set(numbers[row] for row in [*pixels, operation[0][:2]]))
             self.produces.append(_set(places[n, i, j] for n, _, i, j in operation))
         self.sizes = [int(problem.pixel_bytes[q]) for q, _, _ in self.pixels]
         self.sizes += [int(problem.kernel_bytes[n, q]) for n, q in self.kernels]
