@@ -232,7 +232,9 @@ INTERRUPTIONS = Suite(
     about=(
         "A run gets Ctrl-C, SIGTERM, SIGKILL or a short time limit at a random moment, with no "
         "file, another file or a better file in its place. Whole: the file that it left is "
-        "accepted by both readings. Slowest: seconds from the signal to the end."
+        "accepted by both readings. Slowest: seconds from the signal to the end, which may be two, "
+        "or one more than both readings take; a time limit does not count the start of a process, "
+        "for which two more are allowed."
     ),
     columns=(
         count("name", "trials"),

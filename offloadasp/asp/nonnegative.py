@@ -92,6 +92,11 @@ class Signs:
             if not self.holds(argument, safe):
                 self._doubtful.add((known, place))
 
+    @property
+    def never_negative(self) -> bool:
+        """Whether no argument of what the user's rules derive may be negative."""
+        return not self._doubtful
+
     def term(self, term: AST, body: Iterable[AST]) -> bool:
         """Whether a term cannot be negative where a body holds."""
         return self.holds(term, self.variables(body))

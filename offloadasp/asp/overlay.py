@@ -225,7 +225,7 @@ class Overlay:
             [*self.options, f"--seed={seed}"],
             logger=lambda code, text: messages.append(text) if code == _ERROR else None,
         )
-        sums = _Sums()
+        sums = Sums()
         control.register_observer(sums)
         watch, nodes_ = self._prepared
         texts = [facts(plan.problem, plan.steps, exact=True), Atoms(plan).text(self._facts)]
@@ -340,14 +340,31 @@ def require_waits_fit(symbols: Iterable[clingo.Symbol]) -> None:
         )
 
 
-class _Sums(clingo.Observer):
-    """Notes the largest amount that what is minimised can reach."""
+class Sums(clingo.Observer):
+    """Notes what is minimised, as it is grounded.
 
-    largest = 0
+    Attributes
+    ----------
+    priorities
+        All that there are: clingo drops those of which no term can hold.
+    pays
+        Whether some term is negative.
+    largest
+        The largest amount that a sum can reach.
+    """
 
-    def minimize(self, priority: int, literals: Sequence[tuple[int, int]]) -> None:  # noqa: ARG002
+    def __init__(self) -> None:
+        """Begin with nothing that is minimised."""
+        self.priorities: set[int] = set()
+        self.pays = False
+        self.largest = 0
+
+    def minimize(self, priority: int, literals: Sequence[tuple[int, int]]) -> None:
         """Note a sum; called once a priority."""
-        self.largest = max(self.largest, sum(abs(weight) for _, weight in literals))
+        weights = [weight for _, weight in literals]
+        self.priorities.add(priority)
+        self.pays |= any(weight < 0 for weight in weights)
+        self.largest = max(self.largest, sum(map(abs, weights)))
 
 
 def late(clock: Clock) -> bool:

@@ -1,4 +1,4 @@
-"""Plans under rules that redefine a step: whether one is a stable model of the program in force.
+"""Plans under rules that redefine a step: whether one is a stable model, and what it costs.
 
 Every choice of ``compute/2`` and ``on_chip/2`` is limited to the atoms of the plan, by one more
 condition in the syntax tree. If these predicates occur in heads of choices only, every stable model
@@ -6,6 +6,8 @@ of the limited program is one of the whole program.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import clingo
 import clingo.ast
@@ -14,16 +16,77 @@ from clingo.ast import AST, ASTType
 from offloadasp.asp.atoms import Atoms
 from offloadasp.asp.edit_kinds import DEFINITION
 from offloadasp.asp.facts import facts
+from offloadasp.asp.overlay import late
 from offloadasp.asp.rules import Rules
+from offloadasp.asp.solving import Solving, minimise
 from offloadasp.asp.statements import heads, is_choice, signature
 from offloadasp.asp.vetting.sources import unfold
 from offloadasp.asp.vetting.watched import RESERVED
+from offloadasp.limits.abandonable import LeftAloneError, aside
+from offloadasp.limits.clock import Clock
 from offloadasp.model.plan import Plan
 
 OPEN = f"_open{RESERVED}"
 """``OPEN(A)``: the atom A may be chosen."""
 
 _CHOSEN = (("compute", 2), ("on_chip", 2))
+# The rules may choose more than a plan says; so many conflicts are enough to find the best of it.
+_CONFLICTS = 20_000
+
+
+@dataclass(frozen=True)
+class StableModels:
+    """The program in force, prepared to read plans.
+
+    Attributes
+    ----------
+    names
+        The objectives, the one that matters most first.
+    """
+
+    rules: Rules
+    names: Sequence[str]
+
+    @cached_property
+    def _statements(self) -> list[AST]:
+        entry = [self.rules.path(name) for name in (DEFINITION, *map(_objective, self.names))]
+        found: list[AST] = []
+        for source in unfold([*entry, *self.rules.added], self.rules.read):
+            source.parse(found.append)
+        return found
+
+    @cached_property
+    def readable(self) -> bool:
+        """Whether plans can be read: the rules do not derive what a plan chooses."""
+        return not any(map(_derived, self._statements))
+
+    def cost(self, plan: Plan, clock: Clock) -> dict[int, int] | None:
+        """Return what a plan costs, by priority; None if it is no stable model.
+
+        None as well where that cannot be told, or not within the limit.
+        """
+        if not self.readable:
+            return None
+        options = [f"-c {name}_priority={-k}" for k, name in enumerate(self.names)]
+        control = clingo.Control(options, _quiet)
+        given = Atoms(plan).text(("compute", "on_chip"))
+        opened = [f"{OPEN}({line[:-1]})." for line in given.split("\n")]
+        # The plan's own atoms are wanted all: without one of them it would be another plan.
+        texts = [facts(plan.problem, plan.steps, exact=True), *opened]
+        texts += [f":- {OPEN}(compute(O, T)), not compute(O, T)."]
+        texts += [f":- {OPEN}(on_chip(B, T)), not on_chip(B, T)."]
+        control.add("base", [], "\n".join(texts))
+        with clingo.ast.ProgramBuilder(control) as builder:
+            for node in self._statements:
+                builder.add(_limited(node))
+        try:
+            aside(lambda: control.ground([("base", [])]), lambda: late(clock))
+        except LeftAloneError:
+            return None
+        found = minimise(control, clock, Solving(conflicts=_CONFLICTS))
+        if found.symbols is None:
+            return None
+        return dict(zip(found.priorities, found.costs or (), strict=False))
 
 
 def permitted(rules: Rules, names: Sequence[str], plan: Plan) -> bool | None:
@@ -34,25 +97,8 @@ def permitted(rules: Rules, names: Sequence[str], plan: Plan) -> bool | None:
     names
         The objectives that are loaded.
     """
-    entry = [rules.path(name) for name in (DEFINITION, *(_objective(name) for name in names))]
-    statements: list[AST] = []
-    for source in unfold([*entry, *rules.added], rules.read):
-        source.parse(statements.append)
-    if any(_derived(node) for node in statements):
-        return None
-    control = clingo.Control([f"-c {n}_priority={-k}" for k, n in enumerate(names)], _quiet)
-    given = Atoms(plan).text(("compute", "on_chip"))
-    opened = [f"{OPEN}({line[:-1]})." for line in given.split("\n")]
-    # The plan's own atoms are wanted all: without one of them it would be another plan.
-    texts = [facts(plan.problem, plan.steps, exact=True), *opened]
-    texts += [f":- {OPEN}(compute(O, T)), not compute(O, T)."]
-    texts += [f":- {OPEN}(on_chip(B, T)), not on_chip(B, T)."]
-    control.add("base", [], "\n".join(texts))
-    with clingo.ast.ProgramBuilder(control) as builder:
-        for node in statements:
-            builder.add(_limited(node))
-    control.ground([("base", [])])
-    return bool(control.solve().satisfiable)
+    models = StableModels(rules, names)
+    return models.cost(plan, Clock()) is not None if models.readable else None
 
 
 def _objective(name: str) -> str:

@@ -23,6 +23,8 @@ from offloadasp.asp.overlay import (
     STATIC,
     STEP_AT,
     Overlay,
+    Reading,
+    Sums,
     late,
     step_variables,
 )
@@ -93,17 +95,19 @@ class Windows:
     overlay: Overlay
 
     def improve(
-        self, window: Window, most: Sequence[int], conflicts: int, clock: Clock, seed: int
+        self, window: Window, before: Reading, conflicts: int, clock: Clock, seed: int
     ) -> Plan | None:
         """Return a plan that breaks and costs no more, as far as a search can tell; None if none.
 
         Parameters
         ----------
-        most
-            What is broken and what it costs at most, as `Reading.order` says it.
+        before
+            What is broken and what it costs at most.
         """
         options = ["--opt-strategy=usc,oll", "--heuristic=Domain", f"--seed={seed}"]
         control = clingo.Control([*self.overlay.options, *options], _quiet)
+        sums = Sums()
+        control.register_observer(sums)
         control.add("base", [], self._facts(window))
         with clingo.ast.ProgramBuilder(control) as builder:
             for node in (*self._limited(), *self.overlay.softened()):
@@ -115,7 +119,7 @@ class Windows:
         solve = control.configuration.solve
         assert isinstance(solve, clingo.Configuration)
         solve.solve_limit = str(conflicts)
-        solve.opt_mode = f"opt,{','.join(map(str, most))}"
+        solve.opt_mode = ",".join(["opt", *map(str, _bounds(before, sums))])
         best: list[Sequence[clingo.Symbol]] = []
 
         def keep(model: clingo.Model) -> None:
@@ -149,8 +153,7 @@ class Windows:
         texts += [f"{STAYS}({name})." for name in self._staying(window)]
         texts += [*self.overlay.shipped_objectives(), self.overlay.memory]
         texts.append(f"#minimize {{ 1@{BROKEN_PRIORITY}, K, X : {BROKEN}(K, X) }}.")
-        # An empty sum keeps the priority, so that the costs are as many as the bounds.
-        texts.append(f"#defined {BROKEN}/2. #show. {BROKEN}(-1, ()) :- #false.")
+        texts.append(f"#defined {BROKEN}/2. #show.")
         texts += [f"#defined {name}/{arity}." for name, arity in self.overlay.asked()]
         texts += [f"#defined {MOVING}/1. #defined {OPEN}/1. #defined {STAYS}/1."]
         return "\n".join(texts)
@@ -209,6 +212,17 @@ class Windows:
                 assert derived is not None
                 term = node.head.atom.symbol.arguments[STEP_AT[derived[0]]]
                 yield _at(node, term.name)
+
+
+def _bounds(before: Reading, sums: Sums) -> list[int]:
+    """Return what a window's plan may cost at most, a number for each priority that it has.
+
+    None where a term is negative: with bounds on such sums clingo 5.8 may run for ever.
+    """
+    if sums.pays:
+        return []
+    known = {**before.costs, BROKEN_PRIORITY: before.order()[0]}
+    return [known.get(priority, 0) for priority in sorted(sums.priorities, reverse=True)]
 
 
 def _quiet(*_: object) -> None:

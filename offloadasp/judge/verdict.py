@@ -10,6 +10,7 @@ from offloadasp.judge.by_rules import RuleReading, read_by_rules
 from offloadasp.judge.certificate import Proof, prove
 from offloadasp.judge.simulator import Replay, simulate
 from offloadasp.judge.users_rules import UsersReading, read_by_users_rules
+from offloadasp.limits.abandonable import both
 from offloadasp.model.objectives import DURATION
 from offloadasp.model.strategy import Strategy
 
@@ -36,25 +37,35 @@ class Readings:
 def read(
     strategy: Strategy, rules: Rules, seed: int, tell: Callable[[str], None] = lambda _: None
 ) -> Readings:
-    """Read a strategy by the rules, then by the simulator on tensors drawn from a seed.
+    """Read a strategy by the rules, and at the same time by the simulator.
 
     Parameters
     ----------
+    seed
+        Of the tensors that the simulator draws.
     tell
-        Told of the reading that begins.
+        Told of the reading that is waited for.
 
     Raises
     ------
     InputError
         A file of rules is wrong.
     """
-    tell("check.lp")
-    # Only a redefinition may mean another thing by a step than the shipped rules do.
-    by_rules = read_by_rules(strategy, rules.shipped if rules.kind.keeps_bounds else rules)
-    tell("simulator")
-    started = time.monotonic()
-    replay = simulate(strategy, seed=seed)
-    return Readings(strategy, by_rules, replay, time.monotonic() - started)
+
+    def by_rules() -> RuleReading:
+        tell("check.lp")
+        # Only a redefinition may mean another thing by a step than the shipped rules do.
+        reading = read_by_rules(strategy, rules.shipped if rules.kind.keeps_bounds else rules)
+        tell("simulator")
+        return reading
+
+    def by_simulator() -> tuple[Replay, float]:
+        started = time.monotonic()
+        return simulate(strategy, seed=seed), time.monotonic() - started
+
+    # clingo grounds without Python's lock, so each reading gets a core.
+    reading, (replay, seconds) = both(by_rules, by_simulator)
+    return Readings(strategy, reading, replay, seconds)
 
 
 def require_verified(readings: Readings, *, edited: bool) -> None:

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from offloadasp.base.errors import NoStrategyError
 
@@ -12,12 +12,36 @@ _POLL_SECONDS = 0.05
 _GRACE_SECONDS = 0.4
 
 Result = TypeVar("Result")
+Other = TypeVar("Other")
 _left: list[threading.Thread] = []
 _useful: list[threading.Thread] = []
 
 
 class LeftAloneError(NoStrategyError):
     """Work did not stop when it was told to, and was abandoned."""
+
+
+class _Running(Generic[Result]):
+    """Work in a thread of its own, with its result or its error once it ends."""
+
+    def __init__(self, work: Callable[[], Result]) -> None:
+        self._work = work
+        self._results: list[Result] = []
+        self._errors: list[BaseException] = []
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._results.append(self._work())
+        except BaseException as error:  # raised again where it is waited for
+            self._errors.append(error)
+
+    def result(self) -> Result:
+        """Return the result of work that has ended, or raise its error."""
+        if self._errors:
+            raise self._errors[0]
+        return self._results[0]
 
 
 def aside(work: Callable[[], Result], stop: Callable[[], bool]) -> Result:
@@ -35,28 +59,41 @@ def aside(work: Callable[[], Result], stop: Callable[[], bool]) -> Result:
     Exception
         Whatever the work raises.
     """
-    results: list[Result] = []
-    errors: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            results.append(work())
-        except BaseException as error:  # raised again where it is waited for
-            errors.append(error)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
+    running = _Running(work)
     stopped: float | None = None
-    while thread.is_alive():
-        thread.join(_POLL_SECONDS)
+    while running.thread.is_alive():
+        running.thread.join(_POLL_SECONDS)
         if stopped is None and stop():
             stopped = time.monotonic()
         if stopped is not None and time.monotonic() - stopped > _GRACE_SECONDS:
-            _left.append(thread)
+            _left.append(running.thread)
             raise LeftAloneError("the search did not end in time")
-    if errors:
-        raise errors[0]
-    return results[0]
+    return running.result()
+
+
+def both(here: Callable[[], Result], there: Callable[[], Other]) -> tuple[Result, Other]:
+    """Return the results of two pieces of work, done at the same time.
+
+    Parameters
+    ----------
+    here
+        Done in the thread that calls.
+    there
+        Done in a thread of its own, which is left alone if the other work fails.
+
+    Raises
+    ------
+    Exception
+        Whatever the work raises; the error of ``here`` if both do.
+    """
+    running = _Running(there)
+    try:
+        first = here()
+        running.thread.join()
+    except BaseException:
+        _left.append(running.thread)
+        raise
+    return first, running.result()
 
 
 def beside(work: Callable[[], None]) -> threading.Thread:

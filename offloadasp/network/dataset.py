@@ -14,6 +14,7 @@ from onnx import TensorProto, ValueInfoProto, helper, numpy_helper
 from offloadasp.base.errors import InputError
 from offloadasp.base.messages import plural, sizes
 from offloadasp.judge.simulator.tensors import Array
+from offloadasp.network.foreign import BEGINNING, is_instead
 from offloadasp.network.graphs import first_line
 from offloadasp.network.model import Model
 
@@ -121,16 +122,19 @@ def _tensors(folder: Path, kind: str) -> list[Array]:
 
 
 def _read(path: Path) -> Array:
-    tensor = TensorProto()
+    tensor, data = TensorProto(), b""
     try:
-        tensor.ParseFromString(path.read_bytes())
+        data = path.read_bytes()
+        tensor.ParseFromString(data)
         found: Array = numpy_helper.to_array(tensor)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
     except DecodeError:
-        raise InputError(f"{path}: is not an ONNX tensor, or is truncated") from None
+        foreign = is_instead(data[:BEGINNING])
+        raise InputError(f"{path}: is not an ONNX tensor, or is truncated{foreign}") from None
     except Exception as error:  # onnx documents no full list for malformed tensors
-        raise InputError(f"{path}: is not an ONNX tensor: {first_line(error)}") from None
+        foreign = is_instead(data[:BEGINNING]) or f": {first_line(error)}"
+        raise InputError(f"{path}: is not an ONNX tensor{foreign}") from None
     return found
 
 

@@ -55,8 +55,8 @@ def fill_batch(path: Path, graph: GraphProto, batch: int | None) -> Batch:
         dims = value.type.tensor_type.shape.dim
         if value.name in defaults or not dims:
             continue
-        # Some exporters write -1 for what is not known.
-        unknown = dims[0].dim_value < 0 and batch is not None
+        # Some exporters write -1 or 0 for what is not known.
+        unknown = batch is not None and dims[0].dim_value < (1 if len(dims) > 1 else 0)
         if unknown or not dims[0].HasField("dim_value"):
             names.add(dims[0].dim_param)
             dims[0].dim_value = size
@@ -69,7 +69,7 @@ def fill_batch(path: Path, graph: GraphProto, batch: int | None) -> Batch:
         if dim.dim_param and dim.dim_param in names:
             dim.dim_value = size
     for dim in _dimensions(*declared):
-        if dim.dim_value < 0:
+        if dim.dim_value < (0 if batch is None else 1):
             dim.ClearField("dim_value")
     return Batch(size, batch is not None, found, declared)
 

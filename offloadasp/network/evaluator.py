@@ -30,6 +30,7 @@ def evaluate(
     inputs: Mapping[str, Any],
     names: Sequence[str],
     execute: Execute | None = None,
+    clashes: Mapping[str, str] | None = None,
 ) -> list[Any]:
     """Run a model; return the tensors of these names.
 
@@ -40,6 +41,8 @@ def evaluate(
     execute
         Runs the nodes whose operator is `OWN_OPERATOR`: it gets the name of the node's first
         output, its inputs and its attributes, and returns that output.
+    clashes
+        By the first output of a node that is known to contradict itself: the reason.
 
     Raises
     ------
@@ -59,15 +62,11 @@ def evaluate(
         except OffloadError:
             raise
         except Exception as error:  # whatever an operator raises
-            failed = _failed(error)
-            words = (
-                "it"
-                if failed is None
-                else f"{failed.name or failed.output[0]} ({operator(failed)})"
-            )
-            raise InputError(
-                f"{path}: ONNX's evaluator cannot run {words}: {first_line(error)}"
-            ) from None
+            failed, words, reason = _failed(error), "it", first_line(error)
+            if failed is not None:
+                words = f"{failed.name or failed.output[0]} ({operator(failed)})"
+                reason = (clashes or {}).get(failed.output[0], reason)
+            raise InputError(f"{path}: ONNX's evaluator cannot run {words}: {reason}") from None
 
 
 def make_dense(proto: ModelProto) -> None:

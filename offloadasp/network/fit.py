@@ -53,18 +53,53 @@ def times(sizes: Iterable[int | None]) -> str:
     return "x".join(found) if found else "of a single number"
 
 
-def _convolution(weight: int, *each_kernel: tuple[int, str]) -> Callable[..., str | None]:
+def explicit_pads(given: Attributes, sizes: Sequence[int], kernel: Sequence[int]) -> list[int]:
+    """Return pads before and after each axis, as ONNX defines ``auto_pad``.
+
+    Parameters
+    ----------
+    given
+        Their lists are of the length that the axes demand.
+    sizes, kernel
+        Of the input's axes and of the window's.
+    """
+    axes = len(sizes)
+    if given.auto_pad in ("NOTSET", ""):
+        return list(given.pads or [0] * (2 * axes))
+    if given.auto_pad == "VALID":
+        return [0] * (2 * axes)
+    strides, holes = given.strides or [1] * axes, given.dilations or [1] * axes
+    before, after = [], []
+    for size, taps, stride, hole in zip(sizes, kernel, strides, holes, strict=True):
+        outputs = -(-size // stride)
+        total = max(0, (outputs - 1) * stride + hole * (taps - 1) + 1 - size)
+        less, more = total // 2, total - total // 2
+        before.append(less if given.auto_pad == "SAME_UPPER" else more)
+        after.append(more if given.auto_pad == "SAME_UPPER" else less)
+    return before + after
+
+
+def _convolution(
+    weight: int, each_kernel: Sequence[tuple[int, str]], single: Sequence[tuple[int, str]] = ()
+) -> Callable[..., str | None]:
     """Return the check of ``Conv`` and its kin.
 
     ``weight`` is the number of that input; ``each_kernel`` are number and name of inputs with one
     value a kernel. Of a bias there is one for every kernel; of others there may be one for all.
+    ``single`` are those of one value.
     """
 
     def check(given: Attributes, shapes: _Shapes) -> str | None:
         x, w = shapes[0], shapes[weight]
+        several = next(
+            (f"its {what} {times(shape)} is not a single number"
+             for shape, what in ((shapes[k], what) for k, what in single)
+             if shape is not None and any(_differ(size, 1) for size in shape)),
+            None,
+        )  # fmt: skip
         if w is None:
-            return None
-        wrong = _window_misfit(given, x, w)
+            return several
+        wrong = _window_misfit(given, x, w) or several
         return wrong or _each_kernel_misfit(w, [(shapes[k], what) for k, what in each_kernel])
 
     return check
@@ -86,7 +121,21 @@ def _window_misfit(given: Attributes, x: _Shape, w: tuple[int | None, ...]) -> s
         return f"its {w[0]} kernels do not divide into {given.group} groups"
     if given.kernel_shape is not None and any(map(_differ, given.kernel_shape, w[2:])):
         return f"its weight {times(w)} does not fit its kernel_shape {times(given.kernel_shape)}"
-    return None
+    return _pads_misfit(given, x, w)
+
+
+def _pads_misfit(given: Attributes, x: _Shape, w: tuple[int | None, ...]) -> str | None:
+    """Say whether pads are given in both ways, of which ONNX allows one, and differ."""
+    if given.pads is None or given.auto_pad in ("NOTSET", ""):
+        return None
+    sizes, kernel = [[n for n in shape[2:] if n is not None] for shape in (x or (), w)]
+    if given.auto_pad != "VALID" and (len(sizes), len(kernel)) != (len(w) - 2, len(w) - 2):
+        return None
+    meant = explicit_pads(given, sizes or [1] * (len(w) - 2), kernel)
+    if meant == list(given.pads):
+        return None
+    stated, demanded = (", ".join(map(str, pads)) for pads in (given.pads, meant))
+    return f"its pads {stated} contradict its auto_pad {given.auto_pad}, which demands {demanded}"
 
 
 def _each_kernel_misfit(
@@ -153,11 +202,22 @@ def _broadcasts(c: Sequence[int | None], to: Sequence[int | None]) -> bool:
 
 
 _CHECKS: dict[str, Callable[..., str | None]] = {
-    "Conv": _convolution(1, (2, "bias")),
-    "ConvInteger": _convolution(1, (3, "weight's zero point")),
+    "Conv": _convolution(1, [(2, "bias")]),
+    "ConvInteger": _convolution(
+        1, [(3, "weight's zero point")], single=[(2, "input's zero point")]
+    ),
     "Gemm": _gemm,
     "MatMul": _matmul(1),
     "MatMulInteger": _matmul(1),
-    "QLinearConv": _convolution(3, (8, "bias"), (4, "weight's scale"), (5, "weight's zero point")),
+    "QLinearConv": _convolution(
+        3,
+        [(8, "bias"), (4, "weight's scale"), (5, "weight's zero point")],
+        single=[
+            (1, "input's scale"),
+            (2, "input's zero point"),
+            (6, "output's scale"),
+            (7, "output's zero point"),
+        ],
+    ),
     "QLinearMatMul": _matmul(3),
 }

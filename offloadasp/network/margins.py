@@ -26,6 +26,12 @@ _ROUNDINGS = 4
 # A quantised sum may be rounded up or down; this is a step of 8 bits, of the largest magnitude.
 _STEP = 2.0**-7
 
+# The first two axes are of images and channels; of so many values the largest one is no accident.
+_IMAGE_AXES = 2
+_MANY = 16
+# A channel smaller than that part of the tensor may be what is left of sums of the others' size.
+_LEAST_CHANNEL = 2.0**-10
+
 # Their results are rounded to whole steps.
 _QUANTISING = ("QuantizeLinear", "DynamicQuantizeLinear", "QLinear", "QGemm")
 # Move or select values and change none, so that a step stays one.
@@ -81,7 +87,10 @@ class Margin:
     Attributes
     ----------
     relative
-        Of the largest finite magnitude that is expected.
+        Of the largest finite magnitude that is expected in the same channel, if this is an image:
+        channels may be of very different sizes. Else of that in the tensor.
+    whole
+        Besides, of the largest one in the tensor.
     absolute
         In any case.
     least
@@ -90,17 +99,31 @@ class Margin:
     """
 
     relative: float
-    absolute: float
+    whole: float = 0.0
+    absolute: float = 0.0
     least: int = 0
 
-    def of(self, expected: Array) -> float:
-        """Return it as a number for a tensor."""
+    def of(self, expected: Array) -> Array:
+        """Return it for a tensor: float64, one number, or a shape that broadcasts to its."""
         if expected.dtype.kind in "OSUTc":
-            return 0.0
+            return np.zeros(())
         values = np.abs(expected.astype(np.float64))
         smallest, _ = number_range(expected.dtype)
-        largest = float(values.max(initial=0.0, where=np.isfinite(values)))
-        return self.relative * largest + self.absolute + self.least * smallest
+        finite = np.where(np.isfinite(values), values, 0.0)
+        most = np.asarray(finite.max(initial=0.0))
+        each = most
+        if finite.ndim > _IMAGE_AXES and math.prod(finite.shape[_IMAGE_AXES:]) >= _MANY:
+            ones = [1] * (finite.ndim - _IMAGE_AXES)
+            each = largest(finite, np.empty((*finite.shape[:_IMAGE_AXES], *ones)))
+        result: Array = self.relative * np.maximum(each, _LEAST_CHANNEL * most)
+        return result + self.whole * most + self.absolute + self.least * smallest
+
+
+def largest(values: Array, like: Array) -> Array:
+    """Return the largest values over the axes that ``like`` does not have, in its shape."""
+    axes = tuple(k for k in range(values.ndim) if k >= like.ndim or like.shape[k] == 1)
+    found = values.max(axis=axes, initial=0.0, keepdims=True)
+    return np.asarray(found.reshape(like.shape))
 
 
 def output_margins(model: Model, offloaded: Mapping[str, Convolution]) -> dict[str, Margin]:
@@ -147,13 +170,13 @@ def _margin(
     while maker is not None and maker.op_type in _MOVING:
         maker = makers.get(maker.input[0])
     if maker is not None and maker.op_type.startswith(_QUANTISING):
-        return Margin(0.0, 1.0)
+        return Margin(0.0, absolute=1.0)
     if not _unit(model, name):
-        return Margin(0.0, 0.0)
+        return Margin(0.0)
     if name not in stepped:
-        return Margin(units, 0.0)
+        return Margin(units)
     scale = None if maker is None else _scale(model, maker)
-    return Margin(units + _STEP, 0.0) if scale is None else Margin(units, scale)
+    return Margin(0.0, whole=units + _STEP) if scale is None else Margin(units, absolute=scale)
 
 
 def _scale(model: Model, maker: NodeProto) -> float | None:

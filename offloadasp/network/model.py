@@ -20,10 +20,16 @@ from offloadasp.network.declared import (
     require_outputs,
     stale,
 )
+from offloadasp.network.foreign import BEGINNING, is_instead
 from offloadasp.network.graphs import RANDOM, STANDARD, Shape, first_line, shape_of, subgraphs
 from offloadasp.network.known import Inferred, small
 from offloadasp.network.shapes import infer, whole_types
-from offloadasp.network.tensor_data import every_tensor, read_external, require_data
+from offloadasp.network.tensor_data import (
+    every_tensor,
+    functions_tensors,
+    read_external,
+    require_data,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,21 +158,26 @@ def _infer(proto: ModelProto, batch: Batch) -> tuple[Inferred, list[str]]:
 
 
 def _check(path: Path, proto: ModelProto) -> None:
-    """Have ONNX's checker look at a model.
+    """Have ONNX's checker look at a model, in memory.
 
-    It demands shapes of inputs and outputs, which the format leaves optional. A model without
-    them is checked in memory, with a shape of no dimensions for each; what is in files of their
-    own, which the checker would look for, is then left out.
+    It demands shapes of inputs and outputs, which the format leaves optional; those without get one
+    of no dimensions. In a file of its own it refuses data that are links or have two names, as the
+    caches of downloads keep them. What is in such files has been looked at, and is left out.
     """
     bare = [v for v in (*proto.graph.input, *proto.graph.output) if _shapeless(v)]
-    checked: ModelProto | str = str(path)
-    if bare:
+    outside = map(uses_external_data, (*every_tensor(proto.graph), *functions_tensors(proto)))
+    checked = proto
+    if bare or any(outside):
         checked = ModelProto()
         checked.CopyFrom(proto)
         graph = checked.graph
         for value in filter(_shapeless, (*graph.input, *graph.output)):
             value.type.tensor_type.shape.SetInParent()
-        for tensor in filter(uses_external_data, every_tensor(graph)):
+        for sparse in graph.sparse_initializer:
+            for tensor in filter(uses_external_data, (sparse.values, sparse.indices)):
+                tensor.CopyFrom(read_external(path, tensor))
+        inner = (*every_tensor(graph), *functions_tensors(checked))
+        for tensor in filter(uses_external_data, inner):
             empty = TensorProto(name=tensor.name, data_type=tensor.data_type, dims=[0])
             tensor.CopyFrom(empty)
     try:
@@ -189,9 +200,11 @@ def _read(path: Path) -> ModelProto:
     try:
         proto.ParseFromString(data)
     except DecodeError:
-        raise InputError(f"{path}: is not an ONNX model, or is truncated") from None
+        foreign = is_instead(data[:BEGINNING])
+        raise InputError(f"{path}: is not an ONNX model, or is truncated{foreign}") from None
     if not proto.ir_version or not proto.HasField("graph"):
-        raise InputError(f"{path}: is not an ONNX model, or is truncated: it holds no graph")
+        foreign = is_instead(data[:BEGINNING]) or ": it holds no graph"
+        raise InputError(f"{path}: is not an ONNX model, or is truncated{foreign}")
     return proto
 
 

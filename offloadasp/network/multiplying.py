@@ -28,6 +28,12 @@ _SUMS = {
     "QLinearMatMul": "products of quantised matrices are not supported",
     "RNN": "recurrent layers are not supported",
 }
+# Of the domain com.microsoft, ONNX Runtime's: products of tensors, whether constant or not.
+_SUMS_FUSED = frozenset((
+    "DecoderMaskedMultiHeadAttention", "FusedMatMul", "FusedMatMulActivation",
+    "GroupQueryAttention", "LinearAttention", "MultiHeadAttention", "PackedMultiHeadAttention",
+    "PagedAttention", "SparseAttention", "TransposeMatMul",
+))  # fmt: skip
 # Of the domain ai.onnx.ml; their weights are lists in attributes.
 _LEARNED = ("LinearClassifier", "LinearRegressor", "SVMClassifier", "SVMRegressor")
 
@@ -105,6 +111,8 @@ def _own(node: NodeProto, constants: Collection[str], shapes: Mapping[str, Shape
     factor = _factor(node, constants, shapes)
     if node.domain in STANDARD:
         return None if factor is None else f"nothing here makes layers of it; its {factor}"
+    if factor is None and node.domain == "com.microsoft" and node.op_type in _SUMS_FUSED:
+        return "multiplies tensors that are computed at run time"
     if factor is None and node.op_type not in known:
         return None
     words = f"an operator of the domain {node.domain}, whose meaning is not known"

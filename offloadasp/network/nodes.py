@@ -7,7 +7,7 @@ from onnx import NodeProto, TensorProto
 
 from offloadasp.model.instance import Layer
 from offloadasp.network.attributes import Attributes, read_attributes
-from offloadasp.network.fit import times
+from offloadasp.network.fit import explicit_pads, times
 from offloadasp.network.graphs import Shape, operator
 from offloadasp.network.model import Model
 
@@ -59,10 +59,15 @@ class Node:
             raise Unfit(f"its {what} is computed at run time")
 
     def shape(self, number: int, what: str) -> Shape:
-        """Return its shape, of which the rank at least must be known."""
+        """Return its shape, of which the rank at least must be known, and which must hold data."""
         shape = self.model.shapes.get(self.node.input[number])
         if shape is None:
             raise self.unknown("shape", number, what)
+        if 0 in shape:
+            declared = ((v.name, self.model.shapes.get(v.name)) for v in self.model.inputs)
+            empty = next(((name, sizes) for name, sizes in declared if sizes and 0 in sizes), None)
+            cause = f": the input {empty[0]} is declared {times(empty[1])}" if empty else ""
+            raise Unfit(f"its {what} {times(shape)} is empty{cause}")
         return shape
 
     def unknown(self, feature: str, number: int, what: str) -> Unfit:
@@ -124,7 +129,7 @@ def convolution(node: Node, weight: int, bias: int | None) -> tuple[Layer, int]:
     at = node.attributes
     kernel = list(w[2:])
     strides, dilations = list(at.strides or [1] * axes), list(at.dilations or [1] * axes)
-    pads = _pads(at, sizes[2:], kernel, strides, dilations)
+    pads = explicit_pads(at, sizes[2:], kernel)
     # A 1-D convolution is one of height 1.
     flat = [1] * (2 - axes)
     layer = Layer(
@@ -137,27 +142,7 @@ def convolution(node: Node, weight: int, bias: int | None) -> tuple[Layer, int]:
         group=at.group,
         bias=bias is not None and node.given(bias),
     )
-    if sizes[0] < 1:
-        raise Unfit("its batch is empty")
     return layer, sizes[0]
-
-
-def _pads(
-    at: Attributes, sizes: list[int], kernel: list[int], strides: list[int], holes: list[int]
-) -> list[int]:
-    """Return pads before and after each axis, as ONNX defines ``auto_pad``."""
-    if at.auto_pad in ("NOTSET", ""):
-        return list(at.pads or [0] * (2 * len(sizes)))
-    if at.auto_pad == "VALID":
-        return [0] * (2 * len(sizes))
-    before, after = [], []
-    for size, taps, stride, hole in zip(sizes, kernel, strides, holes, strict=True):
-        outputs = -(-size // stride)
-        total = max(0, (outputs - 1) * stride + hole * (taps - 1) + 1 - size)
-        less, more = total // 2, total - total // 2
-        before.append(less if at.auto_pad == "SAME_UPPER" else more)
-        after.append(more if at.auto_pad == "SAME_UPPER" else less)
-    return before + after
 
 
 def _conv(node: Node) -> tuple[Layer, int]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from offloadasp.base.errors import InputError
 from offloadasp.judge.simulator.tensors import Array
 
 Attributes = Mapping[str, Any]
@@ -59,6 +60,11 @@ def operands(op: str, inputs: Inputs, attributes: Attributes, *, weights_left: b
         The node's, in their order; None or left out at the end where an optional one is missing.
     weights_left
         Whether the first factor of a matrix product is the constant one.
+
+    Raises
+    ------
+    InputError
+        Its scales cannot requantise.
     """
     padded = [*inputs, *[None] * (9 - len(inputs))]
     if op == "Gemm":
@@ -88,11 +94,14 @@ def _qlinear_conv(inputs: Inputs) -> Operands:
     assert w_scale is not None
     assert y_scale is not None
     kind = inputs[0].dtype if y_zero is None else y_zero.dtype
+    with np.errstate(all="ignore"):
+        factor = np.asarray(x_scale * w_scale / y_scale)
+    if not np.isfinite(factor).all():
+        raise InputError("its scales are not finite, or that of its output is 0")
 
     def convert(out: Array) -> Array:
         # One scale for all kernels, or one each.
-        scales = np.reshape(w_scale, (-1, *[1] * (out.ndim - 2)))
-        scaled = out.astype(np.int32) * (x_scale * scales / y_scale)
+        scaled = out.astype(np.int32) * np.reshape(factor, (-1, *[1] * (out.ndim - 2)))
         shifted = scaled if y_zero is None else scaled + y_zero
         limits = np.iinfo(kind)
         rounded: Array = np.round(np.clip(shifted, limits.min, limits.max)).astype(kind)

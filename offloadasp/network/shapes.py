@@ -187,6 +187,8 @@ def _contradiction(node: NodeProto, found: Inferred, error: Exception) -> str:
     shapes = [found.shape(name) for name in node.input if name]
     known = [times(shape) for shape in shapes if shape is not None]
     reason = re.sub(r"^\[\w+\]\s*", "", first_line(error)).rstrip(".")
+    if re.search(r"type", reason):
+        return f"the types of its inputs do not fit: {reason}"
     return f"its inputs {' and '.join(known)} do not fit: {reason}" if known else reason
 
 

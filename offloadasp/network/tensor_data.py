@@ -1,17 +1,26 @@
 """The data of a model's tensors, in the model or in files of their own: checked, and read."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
-from onnx import AttributeProto, GraphProto, ModelProto, TensorProto, helper, numpy_helper
+from onnx import (
+    AttributeProto,
+    GraphProto,
+    ModelProto,
+    NodeProto,
+    TensorProto,
+    helper,
+    numpy_helper,
+)
 from onnx.external_data_helper import uses_external_data
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from offloadasp.base.errors import InputError
 from offloadasp.base.messages import explain, plural
 from offloadasp.network.fit import times
+from offloadasp.network.foreign import BEGINNING, is_instead
 from offloadasp.network.graphs import first_line
 
 _Count = Annotated[int, Field(ge=0, le=2**62)]
@@ -32,7 +41,17 @@ def every_tensor(graph: GraphProto) -> Iterator[TensorProto]:
     yield from graph.initializer
     for sparse in graph.sparse_initializer:
         yield from (sparse.values, sparse.indices)
-    for node in graph.node:
+    yield from _in_attributes(graph.node)
+
+
+def functions_tensors(proto: ModelProto) -> Iterator[TensorProto]:
+    """Yield every tensor that the functions of a model hold."""
+    for function in proto.functions:
+        yield from _in_attributes(function.node)
+
+
+def _in_attributes(nodes: Iterable[NodeProto]) -> Iterator[TensorProto]:
+    for node in nodes:
         for entry in node.attribute:
             if entry.type == AttributeProto.TENSOR:
                 yield entry.t
@@ -53,12 +72,11 @@ def require_data(path: Path, proto: ModelProto) -> None:
     InputError
         They are not, or a tensor does not say where.
     """
-    for graph in (proto.graph, *(GraphProto(node=f.node) for f in proto.functions)):
-        for tensor in every_tensor(graph):
-            if uses_external_data(tensor):
-                _require_external(path, tensor)
-            elif tensor.HasField("raw_data") or tensor.data_type != TensorProto.STRING:
-                _require_own(path, tensor)
+    for tensor in (*every_tensor(proto.graph), *functions_tensors(proto)):
+        if uses_external_data(tensor):
+            _require_external(path, tensor)
+        elif tensor.HasField("raw_data") or tensor.data_type != TensorProto.STRING:
+            _require_own(path, tensor)
 
 
 def load_external(path: Path, proto: ModelProto) -> None:
@@ -129,11 +147,20 @@ def _require_external(path: Path, tensor: TensorProto) -> None:
             f"states {place.length}"
         )
     needed, there = place.offset + size, file.stat().st_size
-    if there < needed:
+    foreign = _foreign(file) if there < max(needed, _POINTER) else ""
+    if there < needed or "Git LFS" in foreign:
         raise InputError(
             f"{path}: its tensor {tensor.name} is in {file}, which has {plural(there, 'byte')}; "
-            f"at least {needed} are needed"
+            f"at least {needed} are needed{foreign}"
         )
+
+
+def _foreign(file: Path) -> str:
+    try:
+        with file.open("rb") as opened:
+            return is_instead(opened.read(BEGINNING))
+    except OSError:
+        return ""  # said where the data are read
 
 
 def _place(path: Path, tensor: TensorProto) -> _Place:
@@ -164,6 +191,9 @@ def _size(path: Path, tensor: TensorProto) -> int:
         )
     return elements * itemsize
 
+
+# More bytes than a pointer of Git LFS has, which may be enough for a small tensor.
+_POINTER = 1024
 
 # Elements that share a byte.
 _PACKED: dict[int, int] = {

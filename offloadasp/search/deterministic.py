@@ -136,21 +136,23 @@ class _Ladder:
             if clock.interrupted and pool.best is not None:
                 break
             clock.evaluations = budget
-            if pool.best is not None and self._decided(pool, capacity):
+            if pool.best is not None and (pool.closed or self._decided(pool, capacity)):
                 break
-            construct, rung = Construct(), self._rung(capacity)
+            known = None if pool.best is None else pool.best.cost
+            construct, rung = Construct(known), self._rung(capacity)
             construct.run(rung, self.effort)
             for candidate in self._worth_keeping(construct.best):
                 more = _again(candidate, whole.memory)
                 if more is not None:
                     again.add(more)
-            self._improve(rung, construct.best, budget)
-            Refute().run(rung, replace(self.effort, budget=budget))
+            if rung.best is not None:
+                self._improve(rung, construct.best, budget)
+                Refute().run(rung, replace(self.effort, budget=budget))
             if pool.best is None and dense:
                 # The highest rung is worth as much as the memory itself.
                 pool.prove(rung.bound, rung.certificate)
             again_nests = self.nests.offer(rung, budget)
-            if pool.offer(rung.found.plan, rung.found.source):
+            if rung.best is not None and pool.offer(rung.best.plan, rung.best.source):
                 pool.baselines, pool.unsearched = rung.baselines, rung.unsearched
             for nest in again_nests:
                 pool.offer(nest.plan, nest.source)

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Protocol
 
 from offloadasp.asp.facts import fits_clingo
@@ -58,10 +59,13 @@ class Construct:
 
     Attributes
     ----------
+    known
+        The cost of a plan that counts as well: a fallback that must cost as much is not made.
     best
         The candidates, after the run.
     """
 
+    known: Fraction | None = None
     best: Best = field(default_factory=Best)
 
     def fits(self, pool: Pool) -> bool:
@@ -86,6 +90,8 @@ class Construct:
         ).run()
         if self.best.overall is None:
             # Where no traversal fits, an output at a time is planned, in a loop over all of them.
+            if self.known is not None and fallback_costs(question) >= self.known:
+                return
             offered = aside(lambda: fallback(question), lambda: effort.clock.in_vain)
         else:
             offered = self.best.overall.offer()
@@ -123,14 +129,27 @@ def fallback(question: Question) -> Offer:
     NoStrategyError
         No plan was found.
     """
-    whole = question.whole
-    fitting = (p for p in question.problems if fits(p.within(whole.capacity)))
-    problem = min(fitting, key=operations, default=whole)
+    problem = _of_fallback(question)
     tiles = visits(problem.tile_grid, ROW_BY_ROW)
     made = schedule(problem, *careful_order(problem, tiles), residents=0)
     if made is None:
         raise NoStrategyError(f"{problem.name}: no strategy was found within the limits")
     return Offer(plan_of(problem, made), LeastMemory())
+
+
+def _of_fallback(question: Question) -> Problem:
+    """Return the problem, of those for which a strategy exists, with the fewest operations."""
+    whole = question.whole
+    fitting = (p for p in question.problems if fits(p.within(whole.capacity)))
+    return min(fitting, key=operations, default=whole)
+
+
+def fallback_costs(question: Question) -> Fraction:
+    """Return the least cost of a fallback: a compute action for each tile and kernel group."""
+    problem = _of_fallback(question)
+    rows, columns = problem.tile_grid
+    prices = problem.prices
+    return rows * columns * len(problem.kernel_sizes) * prices.compute + prices.fixed
 
 
 @dataclass

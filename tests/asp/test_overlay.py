@@ -93,18 +93,43 @@ def test_choices_of_the_user_s_own_are_made_for_the_plan(tmp_path: Path) -> None
     assert not read(tmp_path, text, a_plan(0)).obeys
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_what_clingo_changes_in_a_window_is_what_the_rules_read(tmp_path: Path, seed: int) -> None:
+RESTRICTION = ":- step(T), #count { B : load(B, T) } > 4.\n"
+REPRICING = "#minimize { 3@1, B, T : load(B, T) }.\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "seed"), [(RESTRICTION, 0), (RESTRICTION, 1), (RESTRICTION, 2), (REPRICING, 0)]
+)
+def test_what_clingo_changes_in_a_window_is_what_the_rules_read(
+    tmp_path: Path, text: str, seed: int
+) -> None:
     """The cost and the breaches within the bound are those of the plan that comes back."""
-    under = overlay(tmp_path, ":- step(T), #count { B : load(B, T) } > 4.\n")
+    under = overlay(tmp_path, text)
     plan = a_plan(seed)
     before = under.read(plan, Clock())
     assert before is not None
+    gains = 0
     for first in range(1, plan.steps):
         window = Window.of(plan, first, first + 1, 1)
-        found = Windows(under).improve(window, before.order(), 2000, Clock(), seed)
+        found = Windows(under).improve(window, before, 2000, Clock(), seed)
         if found is not None:
             after = under.read(found, Clock())
             assert after is not None
             assert after.order() <= before.order()
             assert found.counts.actions >= 1
+            gains += after.order() < before.order()
+    assert gains
+
+
+def test_windows_end_where_a_term_is_negative_and_a_later_level_cannot_be_kept(
+    tmp_path: Path,
+) -> None:
+    """With bounds on both levels clingo 5.8.3 never ended."""
+    under = overlay(tmp_path, "#maximize { T@2, O : compute(O, T) }.\n")
+    plan = a_plan(0)
+    before = under.read(plan, Clock())
+    assert before is not None
+    for more in (1, 2, -1):
+        window = Window.of(plan, 1, 2, more)
+        found = Windows(under).improve(window, before, 2000, Clock(), 0)
+        assert found is None or under.read(found, Clock()) is not None

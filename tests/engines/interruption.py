@@ -20,13 +20,13 @@ from pathlib import Path
 
 from offloadasp.asp.rules import shipped_rules
 from offloadasp.base.errors import InputError
-from offloadasp.judge.by_rules import read_by_rules
-from offloadasp.judge.simulator import simulate
+from offloadasp.judge.verdict import read
 from offloadasp.model.strategy import Strategy, load
 from tests.support.invoking import LARGE, TINY, start
 
-# The longest that a run may take from the signal to its end, or beyond its time limit.
-QUICK = 2.0
+# The longest that a run may take from the signal to its end, or beyond its time limit. A plan that
+# takes longer to verify may be verified, and a second goes to all else.
+QUICK, _BESIDE = 2.0, 1.0
 # The least share of a processor that a process is taken to get on a busy machine.
 _SHARE = 8
 # Processor seconds before which Python may not have begun to read this program at all.
@@ -168,9 +168,10 @@ def attempt(planned: Trial, folder: Path, patience: float = QUICK) -> Left:
     busy -= before_signal
     # Where others use the processors as well, the wall clock says little of this process.
     seconds = min(seconds, max(busy, seconds / _SHARE))
-    file, complaint = _file(path, before)
+    file, complaint, verifying = _file(path, before)
+    late = seconds - max(patience, _BESIDE + verifying)
     complaint = complaint or _end(
-        planned, process.returncode, error, seconds - patience, early=before_signal < _STARTUP
+        planned, process.returncode, error, late, early=before_signal < _STARTUP
     )
     hidden = [p.name for p in path.parent.glob(".*")] if path.parent.exists() else []
     # What is killed cannot clean up.
@@ -203,25 +204,28 @@ def _end(planned: Trial, code: int, error: str, late: float, *, early: bool) -> 
     return f"{late:.2f} s too late" if late > allowed else ""
 
 
-def _file(path: Path, before: bytes | None) -> tuple[str, str]:
-    """Return what is there now, and what is wrong with it."""
+def _file(path: Path, before: bytes | None) -> tuple[str, str, float]:
+    """Return what is there now, what is wrong with it, and the seconds that verifying it takes."""
     if not path.exists():
-        return "none", "" if before is None else "the file from before is gone"
+        return "none", "" if before is None else "the file from before is gone", 0
     if path.read_bytes() == before:
-        return "kept", ""
+        return "kept", "", 0
     try:
         found = load(path)
     except InputError as error:
-        return "broken", str(error)
-    if not read_by_rules(found, shipped_rules()).accepted or not simulate(found).verified:
-        return "broken", "refused"
+        return "broken", str(error), 0
+    started = time.monotonic()
+    readings = read(found, shipped_rules(), found.instance.search.seed)
+    seconds = time.monotonic() - started
+    if not readings.by_rules.accepted or not readings.replay.verified:
+        return "broken", "refused", seconds
     if before is not None and before != b"{}":
         earlier = Strategy.model_validate_json(before)
         if found.duration > earlier.duration:
-            return "worse", f"{found.duration} cycles over {earlier.duration}"
+            return "worse", f"{found.duration} cycles over {earlier.duration}", seconds
         if found.duration == earlier.duration:
-            return "kept", ""
-    return "whole", ""
+            return "kept", "", seconds
+    return "whole", "", seconds
 
 
 def main(first: int, count: int) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from offloadasp.limits.abandonable import LeftAloneError, aside, left_alone
+from offloadasp.limits.abandonable import LeftAloneError, aside, both, left_alone
 from tests.support.invoking import PATIENCE, UNTIL_PROVED, instance, start
 
 # Constructed in a moment and far from proved, so that the local search begins at once.
@@ -31,6 +31,28 @@ def test_work_s_result_is_returned_and_its_errors_are_raised() -> None:
     assert aside(lambda: 7, lambda: False) == 7
     with pytest.raises(ZeroDivisionError):
         aside(lambda: 1 // 0, lambda: False)
+
+
+def test_two_pieces_of_work_are_done_at_the_same_time_and_both_results_are_returned() -> None:
+    here, there = threading.Event(), threading.Event()
+
+    def meet(mine: threading.Event, other: threading.Event) -> bool:
+        mine.set()
+        return other.wait(PATIENCE)
+
+    assert both(lambda: meet(here, there), lambda: meet(there, here)) == (True, True)
+
+
+def test_of_two_pieces_of_work_the_error_of_either_is_raised() -> None:
+    with pytest.raises(ZeroDivisionError):
+        both(lambda: 7, lambda: 1 // 0)
+    end = threading.Event()
+    with pytest.raises(ZeroDivisionError):
+        both(lambda: 1 // 0, end.wait)
+    assert left_alone()
+    end.set()
+    while left_alone():
+        time.sleep(0.01)
 
 
 def test_work_that_ends_soon_after_it_was_to_stop_is_waited_for() -> None:

@@ -85,6 +85,29 @@ def test_a_padding_of_an_unknown_name_is_named(value: Any, tmp_path: Path) -> No
     assert "auto_pad" in skipped.reason
 
 
+@pytest.mark.parametrize(
+    ("way", "pads", "fits"),
+    [
+        ("VALID", (0, 0, 0, 0), True),
+        ("VALID", (1, 1, 1, 1), False),
+        ("SAME_UPPER", (1, 1, 1, 1), True),
+        ("SAME_UPPER", (0, 0, 0, 0), False),
+        ("SAME_LOWER", (1, 1, 2, 0), False),
+        ("NOTSET", (1, 1, 2, 0), True),
+    ],
+)
+def test_pads_given_in_both_ways_must_agree(
+    way: str, pads: tuple[int, ...], fits: bool, tmp_path: Path
+) -> None:
+    proto = odd_beside_fine(word(way), ints("pads", *pads))
+    for value in proto.graph.output:
+        value.type.tensor_type.ClearField("shape")
+    skipped = convolutions(load_model(saved(proto, tmp_path)), machine()).skipped
+    assert (skipped == ()) is fits
+    if not fits:
+        assert f"contradict its auto_pad {way}" in skipped[0].reason
+
+
 def test_an_attribute_given_twice_is_named() -> None:
     node = odd_beside_fine(ints("strides", 1, 1), ints("strides", 2, 2)).graph.node[1]
     with pytest.raises(BadAttributesError, match="strides is given twice"):

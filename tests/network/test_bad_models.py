@@ -132,12 +132,34 @@ def _external_truncated(folder: Path) -> Path:
     return external(folder, W.nbytes - 1)
 
 
+def _foreign(beginning: bytes) -> Callable[[Path], Path]:
+    def make(folder: Path) -> Path:
+        path = folder / "foreign.onnx"
+        path.write_bytes(beginning + bytes(200))
+        return path
+
+    return make
+
+
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 72\n"
+
+
+def _external_pointer(folder: Path) -> Path:
+    path = external(folder, W.nbytes)
+    (folder / "weights.bin").write_bytes(POINTER + b" " * 40)
+    return path
+
+
 BAD: list[tuple[Callable[[Path], Path], list[str]]] = [
     (_absent, ["absent.onnx", "cannot be read"]),
     (_folder, ["cannot be read"]),
     (_empty, ["empty.onnx", "not an ONNX model"]),
     (_text, ["text.onnx", "not an ONNX model"]),
     (_truncated, ["truncated.onnx", "truncated"]),
+    (_foreign(POINTER), ["foreign.onnx", "git lfs pull"]),
+    (_foreign(b"<!DOCTYPE html><html>"), ["foreign.onnx", "a web page"]),
+    (_foreign(b"PK\x03\x04"), ["foreign.onnx", "zip archive"]),
+    (_foreign(b"\x1c\0\0\0TFL3"), ["foreign.onnx", "TensorFlow Lite"]),
     (_tensor, ["tensor.onnx", "not an ONNX model"]),
     (_no_convolution, ["holds no convolution", "Conv"]),
     (_only_3d, ["no convolution that can be offloaded", "3-D"]),
@@ -148,6 +170,7 @@ BAD: list[tuple[Callable[[Path], Path], list[str]]] = [
     (_unknown_operator, ["NoSuchOperator"]),
     (_undefined_input, ["nowhere"]),
     (_wrong_attribute, ["strides"]),
+    (_external_pointer, ["weights.bin", "git lfs pull"]),
     (_external_missing, ["weights.bin", "missing", "w"]),
     (_external_truncated, ["weights.bin", "35 bytes" if W.nbytes == 36 else str(W.nbytes)]),
 ]
@@ -174,6 +197,19 @@ def test_a_model_cut_off_anywhere_is_refused(tmp_path: Path) -> None:
         assert str(path) in str(error.value)
     path.write_bytes(data)
     load_model(path)
+
+
+@pytest.mark.parametrize("link", [Path.symlink_to, Path.hardlink_to])
+def test_a_download_cache_s_links_are_followed(
+    link: Callable[[Path, Path], None], tmp_path: Path
+) -> None:
+    blobs, snapshot = tmp_path / "blobs", tmp_path / "snapshots" / "abc"
+    blobs.mkdir()
+    snapshot.mkdir(parents=True)
+    link(snapshot / "model.onnx", external(blobs, W.nbytes))
+    link(snapshot / "weights.bin", (blobs / "weights.bin").rename(blobs / "c6edb9"))
+    found = load_model(snapshot / "model.onnx")
+    assert found.shapes["w"] == W.shape
 
 
 def test_weights_in_a_file_of_their_own_are_used(tmp_path: Path) -> None:

@@ -222,3 +222,12 @@ def test_totals_count_what_is_not_offloaded(
     total = totals(found, outcomes, machine().accelerator)
     assert total.macs_left == 16 * 36 + (macs or 0)
     assert total.unknown == (macs is None)
+
+
+@pytest.mark.parametrize("op", ["FusedMatMul", "MultiHeadAttention", "GroupQueryAttention"])
+def test_fused_products_of_tensors_that_are_computed_are_listed(op: str, tmp_path: Path) -> None:
+    node = helper.make_node(op, ["v", "v", "v"], ["o"], "fused", domain="com.microsoft")
+    proto = beside_a_convolution(node, domains=("com.microsoft",))
+    (skipped,) = listed(proto, tmp_path).skipped
+    assert (skipped.node, skipped.macs) == ("fused", None)
+    assert "computed at run time" in skipped.reason

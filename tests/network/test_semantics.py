@@ -261,7 +261,7 @@ def conv(**changes: Any) -> ModelProto:
         (conv(shape=[1, 2, 5, "W"]), "not known before it runs"),
         (conv(constant=False), "weight is computed at run time"),
         (conv(pads=[-1, 0, 0, 0]), "negative pads"),
-        (conv(shape=[0, 2, 5, 5]), "batch is empty"),
+        (conv(shape=[0, 2, 5, 5]), "its input 0x2x5x5 is empty: the input x is declared 0x2x5x5"),
         (conv(shape=[1, 2, 20000, 5]), "16384"),
     ],
     ids=["3-D", "H-and-W", "W", "weight", "pads", "empty", "too-high"],

@@ -353,3 +353,68 @@ def test_an_input_that_contradicts_its_initializer_is_refused(tmp_path: Path) ->
     proto = made([node], inputs, [("y", F, None)], {"w": weights(1, 2, 3, 3)})
     with pytest.raises(InputError, match=r"input w is declared 1x2x5x5.*1x2x3x3"):
         read(proto, tmp_path)
+
+
+def quantised(**changes: Any) -> ModelProto:
+    """A QLinearConv of x with some of its constants changed, beside a convolution."""
+    one, zero = np.array(0.5, np.float32), np.array(3, np.uint8)
+    constants: dict[str, Array] = {
+        "xs": one, "xz": zero, "w": np.ones((2, 1, 3, 3), np.uint8), "ws": one, "wz": zero,
+        "ys": one, "yz": zero, "k": weights(1, 1, 3, 3), **changes,
+    }  # fmt: skip
+    names = ["x", "xs", "xz", "w", "ws", "wz", "ys", "yz", *(["b"] if "b" in changes else [])]
+    nodes = [
+        helper.make_node("QLinearConv", names, ["y"], "quantised"),
+        helper.make_node("Conv", ["f", "k"], ["z"], "fine"),
+    ]
+    shape: list[int | str | None] = [1, 1, 3, 3]
+    inputs: list[Value] = [("x", TensorProto.UINT8, shape), ("f", F, shape)]
+    return made(nodes, inputs, [("y", TensorProto.UINT8, None), ("z", F, None)], constants)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "what"),
+    [
+        ("xs", np.ones(3, np.float32), "input's scale 3 is not a single number"),
+        ("xz", np.ones(3, np.uint8), "input's zero point 3 is not a single number"),
+        ("ys", np.ones(2, np.float32), "output's scale 2 is not a single number"),
+        ("yz", np.ones(2, np.uint8), "output's zero point 2 is not a single number"),
+        ("wz", np.array(3, np.int8), "the types of its inputs do not fit"),
+        ("b", np.ones(2, np.float32), "the types of its inputs do not fit"),
+    ],
+)
+def test_scales_and_zero_points_must_fit(
+    name: str, value: Array, what: str, tmp_path: Path
+) -> None:
+    _, imported = read(quantised(**{name: value}), tmp_path)
+    (skipped,) = imported.skipped
+    assert what in skipped.reason
+
+
+@pytest.mark.parametrize("shape", [(), (1,)])
+def test_a_single_number_may_have_an_axis(shape: tuple[int, ...], tmp_path: Path) -> None:
+    zero = np.full(shape, 3, np.uint8)
+    _, imported = read(quantised(xz=zero, yz=zero), tmp_path)
+    assert imported.skipped == ()
+
+
+def test_a_batch_of_0_is_taken_as_one_that_is_not_known(tmp_path: Path) -> None:
+    proto = two_convolutions()
+    proto.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 0
+    _, imported = read(proto, tmp_path, batch=3)
+    assert [entry.images for entry in imported.convolutions] == [3, 3]
+    with pytest.raises(InputError, match="the input x is declared 0x2x6x6"):
+        read(proto, tmp_path)
+
+
+@pytest.mark.parametrize("sizes", [(0, 4), (3, 0)])
+def test_an_empty_factor_is_named(sizes: tuple[int, int], tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("MatMul", ["a", "b"], ["p"], "product"),
+        helper.make_node("Conv", ["x", "w"], ["y"], "fine"),
+    ]
+    inputs: list[Value] = [("x", F, [1, 2, 6, 6]), ("a", F, list(sizes))]
+    constants = {"w": weights(2, 2, 3, 3), "b": weights(sizes[1], 5)}
+    proto = made(nodes, inputs, [("p", F, None), ("y", F, None)], constants)
+    (skipped,) = read(proto, tmp_path)[1].skipped
+    assert "is empty" in skipped.reason

@@ -1,5 +1,6 @@
 """The check of a whole network: nodes on the evaluator's own inputs, outputs beside them."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -163,6 +164,56 @@ def test_an_output_that_differs_from_what_was_recorded_is_wrong(
     assert all(entry.equal for entry in shown.inner)
     right = verified(proto, tmp_path, recorded(proto))
     assert right.verified
+
+
+def test_a_small_channel_is_compared_by_its_own_size(tmp_path: Path) -> None:
+    w = normal(2, 4, 3, 3)
+    w[0] *= 10_000
+    node = helper.make_node("Conv", ["x", "w"], ["y"], "conv")
+    proto = model([node], {"x": normal(1, 4, 6, 6)}, ["y"], {"w": w})
+
+    def small_one(y: Array) -> Array:
+        y[:, 1] *= np.float32(1.002)
+        return y
+
+    assert verified(proto, tmp_path, recorded(proto)).verified
+    assert verified(proto, tmp_path, recorded(proto, change=small_one)).verified is False
+
+
+def test_a_record_that_the_evaluator_does_not_meet_either_is_said(tmp_path: Path) -> None:
+    proto = chain(1)
+    shown = verified(proto, tmp_path, recorded(proto, change=_slightly))
+    assert shown.verified is False
+    assert "ONNX's evaluator, without any plan, differs" in shown.outputs[0].note
+
+
+@pytest.mark.parametrize(("name", "value"), [("ys", 0.0), ("xs", math.nan), ("ws", math.inf)])
+def test_a_node_whose_scales_cannot_requantise_is_not_judged(
+    name: str, value: float, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    generator = np.random.default_rng(0)
+    names = ["x", "xs", "z", "w", "ws", "z", "ys", "z"]
+    constants: dict[str, Array] = {
+        **dict.fromkeys(("xs", "ws", "ys"), np.array(0.1, np.float32)),
+        "z": np.array(3, np.uint8),
+        "w": generator.integers(0, 256, (2, 1, 3, 3)).astype(np.uint8),
+    }
+    constants[name] = np.array(value, np.float32)
+    node = helper.make_node("QLinearConv", names, ["y"], "conv")
+    proto = model([node], {"x": (TensorProto.UINT8, [1, 1, 6, 6])}, ["y"], constants)
+    shown = verified(proto, tmp_path)
+    assert shown.verified is None
+    assert "its scales" in shown.inner[0].note
+    assert capfd.readouterr().err == ""
+
+
+def test_a_node_that_contradicts_itself_is_named_with_the_reason(tmp_path: Path) -> None:
+    proto = chain(1)
+    constant = numpy_helper.from_array(normal(1, 4, 5, 5), "other")
+    proto.graph.initializer.append(constant)
+    proto.graph.node.append(helper.make_node("Add", ["r0", "other"], ["s"], "adder"))
+    with pytest.raises(InputError, match=r"adder \(Add\): its inputs 1x4x6x6 and 1x4x5x5"):
+        verified(proto, tmp_path)
 
 
 def test_a_shape_that_is_the_evaluator_s_fault_is_not_judged(

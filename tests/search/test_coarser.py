@@ -37,7 +37,7 @@ def free_steps(tile: tuple[int, int] | str) -> Instance:
     ("text", "module", "limit"),
     [
         (":- write(B, T), not complete(B, T - 1).", edited, 500),
-        ("done(O, T) :- compute(O, T), step(T), T > 0.", complete, 20_000),
+        ("compute(O, T) :- compute(O, T), step(T).", complete, 20_000),
     ],
 )
 def test_tiles_get_larger_where_nothing_else_is_small_enough(

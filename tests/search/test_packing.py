@@ -1,7 +1,6 @@
 """Full compute actions: operations split and packed, against outside optima and by properties."""
 
 import itertools
-import math
 from collections import Counter
 from typing import Any
 
@@ -147,14 +146,17 @@ def test_with_all_memory_packed_plans_are_the_shortest_of_all(
     assert plan.duration == exhaustive.optimal_duration(problem_of(instance, scope(instance)))
 
 
-@pytest.mark.parametrize("seconds", [0.0, math.inf])
-def test_a_plan_that_is_verified_too_late_replaces_no_other(
-    seconds: float, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("first", "step", "alone"), [(0.0, 1.0, False), (1e9, 1.0, True), (1e9, 0.0, False)]
+)
+def test_a_plan_that_is_verified_too_late_and_later_than_another_does_not_replace_it(
+    first: float, step: float, alone: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(construct, "to_verify", lambda *_: seconds)
+    seconds = itertools.count(first, step)
+    monkeypatch.setattr(construct, "to_verify", lambda *_: next(seconds))
     instance = _instance({"input": [2, 5, 5], "kernels": 3, "kernel_shape": [3, 3]}, 60, 7)
     best = Constructor(_problems(instance), Clock(1e6), 0).run()
-    assert (len(best.history) == 1) == math.isinf(seconds)
+    assert (len(best.history) == 1) == alone
 
 
 def test_groups_that_the_instance_fixes_stay_whole() -> None:

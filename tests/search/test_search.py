@@ -38,7 +38,7 @@ from offloadasp.search.pool import Pool, Status
 from offloadasp.search.question import Question, question_of
 from offloadasp.search.run import search
 from offloadasp.search.size_limits import fits, operations
-from offloadasp.search.workers import Construct, fallback
+from offloadasp.search.workers import Construct, fallback, fallback_costs
 from tests.engines import exhaustive
 from tests.support.layers import PRECISIONS, accelerator, layers
 
@@ -269,6 +269,23 @@ def test_what_a_budget_tells_holds_for_the_instance_and_never_gets_worse(
     assert (values[-1], bounds[-1]) == (pool.found.cost, pool.bound)
 
 
+def test_under_a_budget_a_plan_that_is_proved_optimal_ends_the_search(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    searched: list[int] = []
+
+    def note(self: Construct, pool: Pool, effort: Effort) -> None:
+        searched.append(pool.question.whole.memory)
+        construct(self, pool, effort)
+
+    construct = Construct.run
+    monkeypatch.setattr(Construct, "run", note)
+    # All fits at once, into one compute action: with the most memory the bound is met.
+    case: dict[str, object] = {"layer": {"input": [2, 6, 6], "kernels": 3, "kernel_shape": [3, 3]}}
+    assert solve(instance(case, 10_000, macs_per_step=10_000), budget=64).closed
+    assert len(searched) == 1
+
+
 def test_the_same_budget_and_seed_give_the_same_plan() -> None:
     given_ = instance({"layer": {"input": [2, 5, 5], "kernels": 3, "kernel_shape": [3, 3]}}, 60)
     first, second = (solve(given_, budget=30).found for _ in range(2))
@@ -362,6 +379,19 @@ def test_the_last_resort_is_a_valid_plan_wherever_there_is_one(
     tight = drawn(least_memory(problem_of(tight, scope(tight))).value + memory, least_work + macs)
     plan = fallback(question(tight)).plan
     assert simulate(baselines.strategy_of(plan)).verified
+    assert fallback_costs(question(tight)) <= plan.cost
+
+
+@pytest.mark.parametrize(("known", "made"), [(None, True), (10**9, True), (0, False)])
+def test_the_last_resort_is_not_made_where_it_must_cost_more_than_a_known_plan(
+    known: int | None, made: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Constructor, "run", lambda self: self.best)  # no traversal fits
+    asked = question(instance(CASES["two rows"], 60))
+    pool = Pool(asked, lower_bound(asked.whole))
+    cost = None if known is None else Fraction(known)
+    Construct(cost).run(pool, Effort(Clock(evaluations=64), threads=1))
+    assert (pool.best is not None) == made
 
 
 RARE = ("1/999999937", "1/999999929", 10**9)

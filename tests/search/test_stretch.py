@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -14,6 +15,8 @@ from offloadasp.model.instance import Layer
 from offloadasp.model.plan import Plan
 from offloadasp.search.baselines import strategy_of
 from offloadasp.search.edited.stretch import Stretch, stretches
+from offloadasp.search.overlap.pipelined import pipelined
+from tests.engines.overlapped import overlapping
 from tests.engines.plans import problem, random_plan
 
 LAYER = Layer(input=(2, 4, 3), kernels=2, kernel_shape=(2, 2), bias=True)
@@ -34,6 +37,27 @@ def test_a_plan_taken_apart_is_valid_and_moves_the_same(seed: int) -> None:
             assert other.counts.written == plan.counts.written
             assert other.counts.actions == plan.counts.actions
             assert other.counts.peak <= plan.counts.peak
+
+
+@pytest.mark.parametrize("overlap", ["dma", "duplex"])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_plan_with_overlap_taken_apart_is_valid_and_its_steps_do_less(
+    overlap: Literal["dma", "duplex"], seed: int
+) -> None:
+    serial = random_plan(problem(LAYER, kernel_groups=2, channel_groups=2), seed)
+    plan = pipelined(serial, overlapping(serial.problem, overlap))
+    loads = ("load_pixels", "load_kernels", "load_partial_sums")
+    for stretch in stretches({2, 3}, plan):
+        for where in (None, frozenset({2, plan.steps})):
+            other = stretch.of(plan, where)
+            assert simulate(strategy_of(other)).verified
+            assert (other.counts.loaded, other.counts.written, other.counts.actions) == (
+                plan.counts.loaded,
+                plan.counts.written,
+                plan.counts.actions,
+            )
+            if where is None and stretch.chunk is not None:
+                assert max(moves(other, *loads).values()) <= stretch.chunk
 
 
 @pytest.mark.parametrize("seed", range(6))

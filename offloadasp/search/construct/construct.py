@@ -72,6 +72,8 @@ class Constructor:
     shares: tuple[float, float] = (0.7, 0.9)
     best: Best = field(default_factory=Best)
     tried: int = 0
+    # To verify the best plan so far.
+    _seconds: float = 0.0
 
     @property
     def share(self) -> float:
@@ -297,13 +299,16 @@ class Constructor:
         return found
 
     def _too_long(self, found: Candidate) -> bool:
-        """Return whether a plan would be verified too late, and another one would not."""
+        """Return whether a better plan would be verified too late, and later than the known one."""
         known = self.best.overall
-        if known is None or found.cost >= known.cost or math.isinf(self.clock.verifying):
+        if math.isinf(self.clock.verifying) or (known is not None and found.cost >= known.cost):
             return False
         order, step = found.schedule.order, found.schedule.step
         seconds = to_verify(step, order.n, order.q, order.i)
-        return seconds > self.clock.verifying
+        if known is not None and seconds > max(self.clock.verifying, self._seconds):
+            return True
+        self._seconds = seconds
+        return False
 
 
 def _different(ranked: Iterable[Ranked]) -> Iterator[Blocking]:

@@ -10,7 +10,7 @@ at: what is refuted here is so up to a number of steps.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -252,7 +252,8 @@ class CompleteSearch:
     def _answer(self, problem: Problem, best: Outcome, *, complete: bool) -> Answer:
         assert best.symbols is not None
         plan = plan_of_model(problem, best.symbols)
-        claims = self._claims(plan, best)
+        costs = dict(zip(best.priorities, best.costs or (), strict=True))
+        claims = self.claims(plan, costs, self.least)
         # Where something else comes first, nothing is known of the shortest strategy.
         first = claims[0]
         return Answer(
@@ -264,23 +265,40 @@ class CompleteSearch:
             f"{in_tiles(self.coarse)}",
         )
 
-    def _claims(self, plan: Plan, best: Outcome) -> tuple[Claim, ...]:
-        """Return all costs, highest priority first; under their names if these are what counts."""
-        assert best.costs is not None
-        costs = {-k: 0 for k in range(len(self.names))}
-        costs |= dict(zip(best.priorities, best.costs, strict=True))
+    def claims(
+        self, plan: Plan, costs: Mapping[int, int], least: Mapping[int, int] | None = None
+    ) -> tuple[Claim, ...]:
+        """Return all costs, highest priority first; under their names if these are what counts.
+
+        Parameters
+        ----------
+        costs
+            What the rules say that the plan costs, by priority.
+        least
+            What levels cost at least; None: nothing is known of negative terms.
+        """
+        levels = {-k: 0 for k in range(len(self.names))} | dict(costs)
         claims = []
-        for priority in sorted(costs, reverse=True):
+        for priority in sorted(levels, reverse=True):
             name, unit = self._named_at(priority), self._unit(plan.problem, priority)
-            value = costs[priority] * unit + self._fixed(priority)
-            bound = self.least.get(priority, 0) * unit + self._fixed(priority)
+            fixed = self._fixed(priority)
+            value = levels[priority] * unit + fixed
+            below = self._least(priority) if least is None else least.get(priority, 0)
             if name != EDITED and not self.rules.reprices(name):
                 measured = OBJECTIVES[name].value(self.instance, plan.counts)
                 name = name if value == measured else EDITED
             else:
                 name = EDITED
-            claims.append(Claim(name, value, bound))
+            claims.append(Claim(name, value, min(value, below * unit + fixed)))
         return tuple(claims)
+
+    def _least(self, priority: int) -> int:
+        """Return what a level costs at least, whatever the plan: costs are 32-bit integers."""
+        chosen = {name: -k for k, name in enumerate(self.names)}
+        name = self.names[-priority] if 0 <= -priority < len(self.names) else None
+        edit = self.rules.edit
+        pays = edit.pays(name, priority, chosen) or not edit.signs.never_negative
+        return -CLINGO_LIMIT if pays else 0
 
 
 def named(rules: Rules) -> str:

@@ -136,8 +136,6 @@ class Reader:
 
     def take_apart(self, offer: Offer, reading: Reading) -> None:
         """Read what a plan becomes when its steps are taken apart, as long as that helps."""
-        if self.overlay.overlaps:
-            return  # what a step loads is of use only to later ones
         for _ in range(_ROUNDS):
             found = self._taken_apart(offer, reading)
             if found is None or found[1].obeys or self.effort.clock.expired():

@@ -51,8 +51,8 @@ class Repair:
             if len(window.moving) > _OPERATIONS and last > first:
                 self._note(gained=False)
                 continue
-            most = self.reading.order()
-            found = search.improve(window, most, _CONFLICTS, self.clock, self.seed + opened)
+            seed = self.seed + opened
+            found = search.improve(window, self.reading, _CONFLICTS, self.clock, seed)
             self._note(gained=found is not None and self._take(found))
 
     def _take(self, found: Plan) -> bool:

@@ -30,6 +30,7 @@ from offloadasp.search.edited.coarser import READABLE, coarser, in_tiles
 from offloadasp.search.edited.complete import CompleteSearch, named
 from offloadasp.search.edited.impossible import impossible
 from offloadasp.search.edited.reader import Obedient, Reader
+from offloadasp.search.edited.redefined import RedefinedSearch
 from offloadasp.search.edited.repair import Repair
 from offloadasp.search.edited.starts import starts
 from offloadasp.search.effort import Effort
@@ -95,7 +96,7 @@ class EditedSearch:
         require_sound(self.rules, self.names)
         complete = CompleteSearch(self.instance, self.rules, self.effort, self.names, self.tell)
         if self.rules.kind == Kind.REDEFINITION:
-            return complete.run()
+            return RedefinedSearch(complete).run()
         self._require_possible()
         overlay = Overlay(self.rules.edit, self.names, self._overlaps)
         self.reader = Reader(named(self.rules), overlay, self.effort, self._report)

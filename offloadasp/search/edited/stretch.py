@@ -1,7 +1,8 @@
 """Plans with more steps for the same transfers: what one step does, several do one after the other.
 
 A step without a compute action costs nothing in the serial semantics, and holds no more than the
-step it was a part of. So a rule that limits what one step may do often costs nothing at all.
+step it was a part of. So a rule that limits what one step may do often costs nothing at all. With
+overlap it costs what is moved beside no compute action any more.
 """
 
 from collections.abc import Iterator
@@ -48,6 +49,8 @@ class Stretch:
             chosen[:] = False
             chosen[[t for t in where if 0 < t <= plan.steps]] = True
         loads, writes = (self._places(plan, names, chosen) for names in (_LOADS, _WRITES))
+        if plan.problem.semantics.overlaps:
+            return self._beside(plan, chosen, loads, writes)
         count_loads, count_writes = (_steps(plan.steps, places) for places in (loads, writes))
         leaving = count_writes.copy()
         for name in _FREES:
@@ -72,6 +75,33 @@ class Stretch:
             part = ranks // self.chunk if self.chunk else np.zeros_like(ranks)
             found[name] = step, np.where(chosen[step], part, 0)
         return found
+
+    def _beside(
+        self,
+        plan: Plan,
+        chosen: np.ndarray,
+        loads: dict[str, tuple[IntArray, IntArray]],
+        writes: dict[str, tuple[IntArray, IntArray]],
+    ) -> Plan:
+        """Take steps apart whose transfers go on beside their compute action.
+
+        The compute action is in the first part: what it needs was there before the step. What is
+        loaded or written later than it was takes no more room meanwhile.
+        """
+        computing = np.isin(np.arange(plan.steps + 1), plan.compute[:, 0])
+        first_write = np.where(computing & chosen, int(self.alone), 0)
+        behind = np.where(chosen & self.apart, _steps(plan.steps, writes), 0)
+        first_load = first_write + behind
+        lengths = np.ones(plan.steps + 1, dtype=np.int64)
+        for places, first in ((loads, first_load), (writes, first_write)):
+            for step, part in places.values():
+                np.maximum.at(lengths, step, first[step] + part + 1)
+        base = np.cumsum(lengths) - lengths
+        tables = {name: base[getattr(plan, name)[:, 0]] for name in (*_FREES, "compute")}
+        for places, first in ((loads, first_load), (writes, first_write)):
+            for name, (step, part) in places.items():
+                tables[name] = base[step] + first[step] + part
+        return renumbered(plan, plan.problem, tables)
 
     def _numbered(
         self,
