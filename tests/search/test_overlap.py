@@ -21,6 +21,7 @@ from offloadasp.model.plan import Plan
 from offloadasp.model.problem import Problem, finest
 from offloadasp.model.reference import read
 from offloadasp.model.strategy import Strategy, steps_of
+from offloadasp.search.overlap.best_first import BestFirst
 from offloadasp.search.overlap.pipelined import pipelined
 from offloadasp.search.overlap.refine import Cut, refined, with_small_ends
 from offloadasp.search.overlap.split import split_in_three
@@ -142,6 +143,28 @@ def test_the_optimum_lies_between_its_bounds(problems: tuple[Problem, Problem]) 
         assert verify_certificate(one, bound.certificate) == bound.value
 
 
+@settings(max_examples=60, deadline=None)
+@given(tiny(), st.integers(0, 5))
+def test_the_complete_search_finds_and_proves_the_exhaustive_optimum(
+    problems: tuple[Problem, Problem], states: int
+) -> None:
+    _, problem = problems
+    best = shortest(problem)
+    assert best is not None
+    search = BestFirst(problem, best + Fraction(1, 7), Clock(), 100_000)
+    found = search.run()
+    assert found is not None
+    assert valid(found)
+    assert found.duration == search.bound == best
+    search = BestFirst(problem, best, Clock(), 100_000)
+    assert search.run() is None
+    assert search.bound == best
+    # Stopped early, it still bounds.
+    search = BestFirst(problem, best + 100, Clock(), states)
+    search.run()
+    assert search.bound <= best
+
+
 @settings(max_examples=15, deadline=None)
 @given(tiny())
 def test_what_the_search_finds_is_valid_and_its_bound_true(
@@ -152,7 +175,8 @@ def test_what_the_search_finds_is_valid_and_its_bound_true(
     assert best is not None
     found = offloadasp.solve(as_instance(problem), budget=4)
     assert found.lower_bound <= best <= found.duration
-    assert found.status == "feasible" or found.duration == best
+    assert found.status == "optimal"
+    assert found.duration == best
     assert found.plan.duration == found.replay.duration == found.by_rules.duration
 
 

@@ -18,13 +18,15 @@ from offloadasp.asp.verifying import keep_to_verify, to_verify
 from offloadasp.base.errors import NoStrategyError
 from offloadasp.bounds import least_memory, lower_bound
 from offloadasp.model.claim import Claim
-from offloadasp.model.instance import Instance
+from offloadasp.model.instance import Instance, exact_number
 from offloadasp.model.objectives import DURATION, Prices, prices_of
 from offloadasp.model.plan import Plan
 from offloadasp.model.problem import Problem, problem_of, undivided
 from offloadasp.search.answer import Answer
 from offloadasp.search.effort import Effort
 from offloadasp.search.lexicographic.linear import Proven
+from offloadasp.search.overlap.best_first import BestFirst
+from offloadasp.search.overlap.best_first import in_reach as tiny
 from offloadasp.search.overlap.complete import Complete, in_reach
 from offloadasp.search.overlap.depthwise import is_depthwise, passed, passes
 from offloadasp.search.overlap.pipelined import pipelined
@@ -36,7 +38,7 @@ from offloadasp.search.pool import Listener, Pool, Status
 from offloadasp.search.question import Question, question_of
 from offloadasp.search.run import search
 from offloadasp.search.size_limits import most_tried
-from offloadasp.search.source import Passed, Pipelined, Source, Streamed
+from offloadasp.search.source import Passed, Pipelined, Refuted, Source, Streamed
 
 PIPELINED = "pipelined"
 """The name of a baseline: the best serial plan, pipelined as it is."""
@@ -63,6 +65,9 @@ _SHAPES, _STREAMS, _PASSES, _STREAMING = 3, 40, 80, 0.65
 # Of the time, what serial searches may use, where a complete search follows and where none does; of
 # what is left of that, each of them.
 _SERIAL_FIRST, _SERIAL, _SHARE = 0.3, 0.85, 0.4
+# States that the complete search of tiny layers goes through: in all, and for each unit of a
+# budget; of the time that is left, what it may use.
+_STATES, _STATES_EACH, _GOING_THROUGH = 200_000, 50, 0.6
 
 
 @dataclass
@@ -114,6 +119,8 @@ class OverlapSearch:
             self._shorten_ends()
         proved, certificate = bound.value, bound.certificate
         if self._cost > proved:
+            proved, certificate = self._go_through(question, proved, certificate)
+        if self._cost > proved:
             assert self.best is not None
             few = self.best[0].steps + 1
             complete = Complete(self.rules, whole, self.effort, self._cost, few, self.tell)
@@ -124,6 +131,26 @@ class OverlapSearch:
                 proved, certificate = self._cost, {**certificate, **complete.certificate}
         self.effort.seconds["solve"] += time.monotonic() - started
         return self._answer(proved, certificate)
+
+    def _go_through(
+        self, question: Question, proved: Fraction, certificate: dict[str, object]
+    ) -> tuple[Fraction, dict[str, object]]:
+        """Go through all states of a tiny layer; return the bound, and what proves it."""
+        whole, clock, budget = question.whole, self.effort.clock, self.effort.budget
+        if not tiny(whole):
+            return proved, certificate
+        timed = clock.timed and clock.seconds != float("inf")
+        most = _STATES if budget is None else min(_STATES, _STATES_EACH * budget)
+        part = clock.part(_GOING_THROUGH) if timed else clock
+        search_ = BestFirst(whole, self._cost, part, most)
+        found = search_.run()
+        if found is not None:
+            self.best = found, Refuted()
+            self._report(proved, "complete search")
+        if search_.bound <= proved or not question.contains_all:
+            return proved, certificate
+        at_least = exact_number(search_.bound)
+        return search_.bound, {**certificate, "complete_search": {"at_least": at_least}}
 
     @property
     def _free(self) -> bool:
