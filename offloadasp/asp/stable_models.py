@@ -65,8 +65,21 @@ class StableModels:
 
         None as well where that cannot be told, or not within the limit.
         """
-        if not self.readable:
+        control = self._grounded(plan, clock) if self.readable else None
+        if control is None:
             return None
+        found = minimise(control, clock, Solving(conflicts=_CONFLICTS))
+        if found.symbols is None:
+            return None
+        return dict(zip(found.priorities, found.costs or (), strict=False))
+
+    def permits(self, plan: Plan) -> bool | None:
+        """Whether a plan is a stable model, however long that takes; None if it cannot be told."""
+        control = self._grounded(plan, Clock()) if self.readable else None
+        return None if control is None else bool(control.solve().satisfiable)
+
+    def _grounded(self, plan: Plan, clock: Clock) -> clingo.Control | None:
+        """Return the program in force, limited to a plan; None if it does not ground in time."""
         options = [f"-c {name}_priority={-k}" for k, name in enumerate(self.names)]
         control = clingo.Control(options, _quiet)
         given = Atoms(plan).text(("compute", "on_chip"))
@@ -83,10 +96,7 @@ class StableModels:
             aside(lambda: control.ground([("base", [])]), lambda: late(clock))
         except LeftAloneError:
             return None
-        found = minimise(control, clock, Solving(conflicts=_CONFLICTS))
-        if found.symbols is None:
-            return None
-        return dict(zip(found.priorities, found.costs or (), strict=False))
+        return control
 
 
 def permitted(rules: Rules, names: Sequence[str], plan: Plan) -> bool | None:
@@ -97,8 +107,7 @@ def permitted(rules: Rules, names: Sequence[str], plan: Plan) -> bool | None:
     names
         The objectives that are loaded.
     """
-    models = StableModels(rules, names)
-    return models.cost(plan, Clock()) is not None if models.readable else None
+    return StableModels(rules, names).permits(plan)
 
 
 def _objective(name: str) -> str:
