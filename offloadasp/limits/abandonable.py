@@ -6,10 +6,13 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from offloadasp.base.errors import NoStrategyError
+from offloadasp.limits.process_memory import limited
 
 _POLL_SECONDS = 0.05
 # How long after it was to stop work may still end by itself.
 _GRACE_SECONDS = 0.4
+# Of a thread: its stack, and what it takes for its first steps.
+_THREAD_BYTES = 16 * 10**6
 
 Result = TypeVar("Result")
 Other = TypeVar("Other")
@@ -21,6 +24,22 @@ class LeftAloneError(NoStrategyError):
     """Work did not stop when it was told to, and was abandoned."""
 
 
+def begin(thread: threading.Thread) -> None:
+    """Start a thread.
+
+    Raises
+    ------
+    MemoryError
+        The system has no room for it. (Python raises another error, or waits for ever for a thread
+        that has no memory for its first steps.)
+    """
+    bytearray(_THREAD_BYTES)  # is given back at once
+    try:
+        thread.start()
+    except RuntimeError:
+        raise MemoryError("no room for a thread") from None
+
+
 class _Running(Generic[Result]):
     """Work in a thread of its own, with its result or its error once it ends."""
 
@@ -29,7 +48,7 @@ class _Running(Generic[Result]):
         self._results: list[Result] = []
         self._errors: list[BaseException] = []
         self.thread = threading.Thread(target=self._run, daemon=True)
-        self.thread.start()
+        begin(self.thread)
 
     def _run(self) -> None:
         try:
@@ -74,6 +93,8 @@ def aside(work: Callable[[], Result], stop: Callable[[], bool]) -> Result:
 def both(here: Callable[[], Result], there: Callable[[], Other]) -> tuple[Result, Other]:
     """Return the results of two pieces of work, done at the same time.
 
+    Under a limit on this process's memory they are done one after the other, which takes less.
+
     Parameters
     ----------
     here
@@ -86,6 +107,8 @@ def both(here: Callable[[], Result], there: Callable[[], Other]) -> tuple[Result
     Exception
         Whatever the work raises; the error of ``here`` if both do.
     """
+    if limited():
+        return here(), there()
     running = _Running(there)
     try:
         first = here()
@@ -99,7 +122,7 @@ def both(here: Callable[[], Result], there: Callable[[], Other]) -> tuple[Result
 def beside(work: Callable[[], None]) -> threading.Thread:
     """Begin work that later processes have a use for: this one ends after it, if it ends well."""
     thread = threading.Thread(target=work)
-    thread.start()
+    begin(thread)
     _useful.append(thread)
     return thread
 

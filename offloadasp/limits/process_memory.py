@@ -4,8 +4,6 @@ import threading
 from pathlib import Path
 from types import TracebackType
 
-import numpy as np
-
 from offloadasp.base.errors import InputError
 from offloadasp.limits.clock import Clock
 
@@ -74,6 +72,8 @@ class MemoryLimit:
 
 def _settle() -> None:
     """Make NumPy's BLAS allocate its buffers now: it ends the process if it cannot do so later."""
+    import numpy as np  # of no use to a command that only refuses its options
+
     for kind in (np.float32, np.float64):
         square = np.ones((512, 512), kind)
         square @ square
@@ -99,6 +99,13 @@ def require_memory(megabytes: int | None) -> None:
         raise InputError(
             f"--memory-limit: must be at least {least} megabytes here, not {megabytes}"
         )
+
+
+def limited() -> bool:
+    """Whether the system limits the data of this process."""
+    return resource is not None and (
+        resource.getrlimit(resource.RLIMIT_DATA)[0] != resource.RLIM_INFINITY
+    )
 
 
 def held() -> int:

@@ -55,6 +55,29 @@ def test_of_two_pieces_of_work_the_error_of_either_is_raised() -> None:
         time.sleep(0.01)
 
 
+def test_under_a_limit_on_memory_two_pieces_of_work_are_done_one_after_the_other() -> None:
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    hard = before[1] if before[1] != resource.RLIM_INFINITY else 2**50
+    resource.setrlimit(resource.RLIMIT_DATA, (hard, before[1]))
+    try:
+        threads = both(threading.current_thread, threading.current_thread)
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, before)
+    assert threads == (threading.current_thread(),) * 2
+
+
+def test_a_thread_that_finds_no_memory_is_a_lack_of_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(MemoryError):
+        aside(lambda: 7, lambda: False)
+
+
 def test_work_that_ends_soon_after_it_was_to_stop_is_waited_for() -> None:
     stop = threading.Event()
     stop.set()

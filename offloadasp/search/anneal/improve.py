@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
@@ -129,7 +130,11 @@ def preparation() -> threading.Thread:
             of_no_use()
         compile_all()
 
-    return beside(load)
+    def load_if_possible() -> None:
+        with suppress(MemoryError):  # raised again where the search is used
+            load()
+
+    return beside(load_if_possible)
 
 
 def _annealer(start: Offer, seed: int) -> "Annealer | None":
