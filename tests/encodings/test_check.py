@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import clingo.ast
 import pytest
@@ -390,7 +390,66 @@ def without_rows(first: int, last: int) -> Mutant:
     )
 
 
+def sweep(
+    taps: int,
+    *computed: list[list[int]],
+    late: int = -1,
+    arrival: int = 0,
+    never: int = -1,
+    freed: tuple[str, int] = ("", -1),
+) -> Strategy:
+    """Compute columns j0 to j1 - 1 of kernel group n, for each [n, j0, j1], step by step.
+
+    One pixel comes late, after all that or in the step of its arrival, or never; or what is named
+    goes in the second step already.
+    """
+    every = [box for boxes in computed for box in boxes]
+    groups, columns = max(box[0] for box in every) + 1, max(box[2] for box in every)
+    width = columns + taps - 1
+    first = [[0, 0, 1, p, p + 1] for p in range(width) if p not in (late, never)]
+    last = [[0, 0, 1, late, late + 1]] if late >= 0 else NOTHING
+    kernels = [[n, 0] for n in range(groups)]
+    early: Json = {"pixels": NOTHING, "kernels": NOTHING}
+    if freed[0]:
+        early[freed[0]] = [[0, 0, 1, freed[1], freed[1] + 1] if freed[0] == "pixels" else [0, 0]]
+    steps = [step(compute=[[n, 0, 0, 1, a, b] for n, a, b in boxes]) for boxes in computed]
+    steps[0]["load"] = {"pixels": first, "kernels": kernels}
+    steps[1]["free"] = early
+    left = {
+        "pixels": [box for box in [*first, *last] if box not in early["pixels"]],
+        "kernels": [pair for pair in kernels if pair not in early["kernels"]],
+    }
+    written = [[n, 0, 1, 0, columns] for n in range(groups)]
+    if late >= 0 and arrival:
+        steps[arrival - 1]["load"] = {"pixels": last}
+    elif late >= 0:
+        steps.append(step(load={"pixels": last}))
+    steps += [step(free=left, write={"outputs": written})]
+    layer = {"input": [1, 1, width], "kernels": groups, "kernel_shape": [1, taps]}
+    split: Any = [[n, n + 1] for n in range(groups)]
+    data = made(layer, (split, ONE), steps, 0)
+    return mutant(data, "", limit("memory", 99), limit("macs_per_step", 99)).strategy
+
+
+# What only the later of two steps reads: at its left, at its right, or far from the other.
+SWEPT = [
+    sweep(2, [[0, 1, 2]], [[0, 0, 1]], late=0),
+    sweep(2, [[0, 0, 1]], [[0, 1, 2]], late=2),
+    sweep(1, [[0, 2, 3]], [[0, 0, 1]], [[0, 1, 2]], late=0),
+    sweep(1, [[0, 0, 1]], [[0, 2, 3]], [[0, 1, 2]], late=2),
+    # The second cell of what the first step reads; what it reads beyond the last cell.
+    sweep(1, [[0, 0, 2]], [[0, 2, 3]], late=1),
+    sweep(1, [[0, 1, 3]], [[0, 0, 1]], never=2),
+    # What both steps read, and the second one frees.
+    sweep(2, [[0, 0, 1]], [[0, 1, 2]], freed=("pixels", 1)),
+    sweep(1, [[0, 0, 1]], [[0, 1, 2]], freed=("kernels", 0)),
+    # Two kernel groups in a step: one begins in the other, lies in it, or begins with it.
+    sweep(1, [[0, 0, 2], [1, 1, 3]], [[0, 2, 3], [1, 0, 1]], late=2, arrival=2),
+    sweep(1, [[0, 0, 3], [1, 1, 2]], [[1, 0, 1], [1, 2, 3]], late=2, arrival=2),
+    sweep(1, [[0, 0, 3], [1, 0, 1]], [[1, 1, 3]], late=2, arrival=2),
+]
 LONELY = [
+    *SWEPT,
     *map(Strategy.model_validate, (DILATED, TALL, PADDED)),
     *(
         broken.strategy
