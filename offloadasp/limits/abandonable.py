@@ -33,7 +33,8 @@ def begin(thread: threading.Thread) -> None:
         The system has no room for it. (Python raises another error, or waits for ever for a thread
         that has no memory for its first steps.)
     """
-    bytearray(_THREAD_BYTES)  # is given back at once
+    if limited():
+        bytearray(_THREAD_BYTES)  # is given back at once
     try:
         thread.start()
     except RuntimeError:
