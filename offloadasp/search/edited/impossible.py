@@ -17,8 +17,9 @@ from offloadasp.asp.facts import facts
 from offloadasp.asp.overlay import BROKEN, STATIC, soften
 from offloadasp.asp.shipped import shipped_source
 from offloadasp.asp.statements import is_constraint, nodes, signature
-from offloadasp.model.instance import Instance, Resolved
+from offloadasp.model.instance import Instance
 from offloadasp.model.problem import problem_of
+from offloadasp.search.construct.decompose import coarsest_in_scope
 
 # What is done to every block or operation, with the place of the step among its arguments.
 _CERTAIN = {
@@ -56,7 +57,7 @@ def impossible(instance: Instance, edit: Edit) -> Statement | None:
     if not wanted:
         return None
     control = clingo.Control(logger=lambda *_: None)
-    problem = problem_of(instance, coarsest(instance))
+    problem = problem_of(instance, coarsest_in_scope(instance))
     texts = [shipped_source(name).text for name in STATIC]
     control.add("base", [], "\n".join([facts(problem, 1, exact=True), *texts, _ACTIONS]))
     with clingo.ast.ProgramBuilder(control) as builder:
@@ -68,16 +69,6 @@ def impossible(instance: Instance, edit: Edit) -> Statement | None:
         return None
     broken = [atom.symbol for atom in control.symbolic_atoms.by_signature(BROKEN, 2)]
     return wanted[broken[0].arguments[0].number] if broken else None
-
-
-def coarsest(instance: Instance) -> Resolved:
-    """Return the decomposition whose blocks and operations all others have, by their names."""
-    layer, tile = instance.layer, instance.choice.tile
-    return Resolved(
-        tile=layer.output_shape[1:] if tile == "auto" else tile,
-        kernel_groups=instance.fixed_kernel_groups or ((0, layer.kernels),),
-        channel_groups=instance.fixed_channel_groups or ((0, layer.input[0]),),
-    )
 
 
 def _steps_apart(constraint: AST) -> bool:
