@@ -118,9 +118,12 @@ class EditedSearch:
     def _require_possible(self) -> None:
         """Refuse what no strategy can do, by arguments that hold for any number of steps."""
         require_feasible(problem_of(self.instance, scope(self.instance)))
-        culprit = impossible(self.instance, self.rules.edit)
-        if culprit is not None:
-            raise self._infeasible(f"{culprit.place} forbids what every strategy does")
+        culprits = impossible(self.instance, self.rules.edit)
+        if len(culprits) == 1:
+            raise self._infeasible(f"{culprits[0].place} forbids what every strategy does")
+        if culprits:
+            together = " and ".join(one.place for one in culprits)
+            raise self._infeasible(f"{together} forbid together what every strategy does")
         # With overlap, what a compute action needs was loaded in an earlier step.
         crowd = None if self._overlaps else at_once(self.instance, self.rules.edit)
         if crowd is not None:
