@@ -7,7 +7,7 @@ only the first one counts.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from clingo.ast import AST, ASTType, BinaryOperator, Sign
 
@@ -58,14 +58,31 @@ def priced(
     """
     statements = shipped_statements(f"model/objective/{objective}.lp") if objective else []
     shipped = [[one.weight, *one.terms] for one in statements if one.ast_type == ASTType.Minimize]
-    taken: list[Sequence[AST]] = []
-    found: Counter[str] = Counter()
+    terms = []
     for one in edit.added:
         term = _term(edit, one, objective, priority, chosen)
-        prices = {} if term is None else _prices(edit, term, one.node.body)
-        # A cost of a kind of its own is equal to no tuple of the shipped objective.
-        others = [*taken, *shipped] if one.node.ast_type == ASTType.Minimize else taken
-        if term and prices and all(_differ(edit, term, other) for other in others):
+        if term is not None:
+            # A cost of a kind of its own is equal to no tuple of the shipped objective.
+            others = shipped if one.node.ast_type == ASTType.Minimize else []
+            terms.append((term, one.node.body, others))
+    return prices_of_all(edit, terms)
+
+
+def prices_of_all(
+    edit: Edit, terms: Iterable[tuple[Sequence[AST], Sequence[AST], Sequence[Sequence[AST]]]]
+) -> dict[str, int]:
+    """Return the prices that terms of a sum put on what every strategy does, see `priced`.
+
+    Parameters
+    ----------
+    terms
+        Of each its tuple, weight first; its body; and tuples that pay in its place if equal.
+    """
+    taken: list[Sequence[AST]] = []
+    found: Counter[str] = Counter()
+    for term, body, others in terms:
+        prices = _prices(edit, term, body)
+        if prices and all(_differ(edit, term, other) for other in (*taken, *others)):
             taken.append(term)
             found.update(prices)
     return dict(found)

@@ -170,7 +170,7 @@ class Levels:
         return min(plan.duration, verify_certificate(whole.within(whole.memory), first.certificate))
 
     @cached_property
-    def _shipped_certificate(self) -> dict[str, Any]:
+    def shipped_certificate(self) -> dict[str, Any]:
         """What proves the shipped bounds without any search."""
         return self._certificate(DURATION, prices_of(DURATION, self.instance))
 
@@ -180,7 +180,7 @@ class Levels:
         The shipped search's own certificate is taken where there is one: another takes time.
         """
         if not any((*prices.each, prices.wait)):
-            return self._shipped_certificate
+            return self.shipped_certificate
         proof = self._searched(name)
         if proof and name and prices == prices_of(name, self.instance):
             return {str(q): proof.certificate[q] for q in Quantity if q in proof.certificate}
@@ -210,7 +210,7 @@ class Levels:
         if self._edit.pays(name, priority, self.priorities):
             # Costs are 32-bit integers: no program in which they could be less is accepted.
             least_cost = least.get(priority, -CLINGO_LIMIT)
-            return self.value(problem, priority, least_cost), self._shipped_certificate
+            return self.value(problem, priority, least_cost), self.shipped_certificate
         if priority not in self._unchanged:
             self._unchanged[priority] = self._bound_of(name, priority)
         return self._unchanged[priority]
@@ -222,7 +222,7 @@ class Levels:
         least = problem_of(self.instance, coarsest_in_scope(self.instance))
         said = self._said(whole, name, priority)
         if not said:
-            return Fraction(0), self._shipped_certificate
+            return Fraction(0), self.shipped_certificate
         prices = edited_prices(whole, said)
         entry = {**self._certificate(name, prices), **said}
         value = verify_edited(whole, least, entry)
