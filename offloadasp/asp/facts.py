@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-from offloadasp.model.objectives import OBJECTIVES, is_linear, prices_of
+from offloadasp.model.objectives import DURATION, OBJECTIVES, is_linear, prices_of
 from offloadasp.model.problem import CLINGO_LIMIT, Problem
 
 # All waits of a strategy, scaled, must stay well below clingo's 32 bits.
@@ -81,8 +81,8 @@ def facts(problem: Problem, steps: int, *, exact: bool = False) -> str:
     steps
         The number of steps that a strategy may take, the last write-back included.
     exact
-        Whether memory and work are the instance's own, as users' rules may ask for them, rather
-        than clipped to what the layer can use at all.
+        Whether memory, work and rates are the instance's own, as users' rules may ask for them,
+        rather than clipped to what the layer can use at all, and the problem's prices.
     """
     layer, precision = problem.layer, problem.precision
     taps = layer.kernel_shape[0] * layer.kernel_shape[1]
@@ -124,13 +124,14 @@ def facts(problem: Problem, steps: int, *, exact: bool = False) -> str:
 
 
 def _time_facts(problem: Problem, steps: int, *, exact: bool) -> Iterator[str]:
-    """Yield the rates; without overlap they are the prices, whatever those count.
+    """Yield the rates. Without overlap they are the prices, whatever those count, unless exact.
 
     With overlap, how long a step may wait: where rules may add to what transfers take, as long as
     32 bits hold the sum over all steps; else no longer than it takes to transfer all blocks.
     """
     if not problem.semantics.overlaps:
-        scale = scale_of(problem)
+        duration = prices_of(DURATION, problem.instance)
+        scale = scale_of(problem.at(duration) if exact else problem)
         yield _fact("load_cycles", min(scale.load, CLINGO_LIMIT))
         yield _fact("write_cycles", min(scale.write, CLINGO_LIMIT))
         yield _fact("compute_cycles", min(scale.compute, CLINGO_LIMIT))

@@ -22,7 +22,13 @@ def value_at(problem: Problem, names: Sequence[str], priority: int, cost: int) -
         The objectives asked for: the k-th has priority −k.
     """
     name = name_at(names, priority)
+    fixed = prices_of(name, problem.instance).fixed if name and is_linear(name) else Fraction(0)
+    return cost * unit_at(problem, names, priority) + fixed
+
+
+def unit_at(problem: Problem, names: Sequence[str], priority: int) -> Fraction:
+    """Return what a cost of 1 of the rules is worth at a priority."""
+    name = name_at(names, priority)
     if name is None or not is_linear(name):
-        return Fraction(cost)
-    prices = prices_of(name, problem.instance)
-    return cost * scale_of(problem.at(prices)).unit + prices.fixed
+        return Fraction(1)
+    return scale_of(problem.at(prices_of(name, problem.instance))).unit

@@ -6,6 +6,7 @@ other memories, orders and step sizes are read, and taken apart where they break
 changes a few steps at a time. Layers that are small enough are searched completely.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -33,6 +34,7 @@ from offloadasp.search.edited.reader import Obedient, Reader
 from offloadasp.search.edited.redefined import RedefinedSearch
 from offloadasp.search.edited.repair import Repair
 from offloadasp.search.edited.starts import starts
+from offloadasp.search.edited.unaffordable import unaffordable
 from offloadasp.search.effort import Effort
 from offloadasp.search.lexicographic.lexicographic import Lexicographic
 from offloadasp.search.overlap.pipelined import pipelined
@@ -101,6 +103,7 @@ class EditedSearch:
         overlay = Overlay(self.rules.edit, self.names, self._overlaps)
         self.reader = Reader(named(self.rules), overlay, self.effort, self._report)
         self._begin()
+        self._require_affordable()
         small = complete.in_reach
         if self._open and not self._loose:
             self._try_others(_OTHERS_SMALL if small else _OTHERS)
@@ -118,9 +121,12 @@ class EditedSearch:
     def _require_possible(self) -> None:
         """Refuse what no strategy can do, by arguments that hold for any number of steps."""
         require_feasible(problem_of(self.instance, scope(self.instance)))
-        culprit = impossible(self.instance, self.rules.edit)
-        if culprit is not None:
-            raise self._infeasible(f"{culprit.place} forbids what every strategy does")
+        culprits = impossible(self.instance, self.rules.edit)
+        if len(culprits) == 1:
+            raise self._infeasible(f"{culprits[0].place} forbids what every strategy does")
+        if culprits:
+            together = " and ".join(one.place for one in culprits)
+            raise self._infeasible(f"{together} forbid together what every strategy does")
         # With overlap, what a compute action needs was loaded in an earlier step.
         crowd = None if self._overlaps else at_once(self.instance, self.rules.edit)
         if crowd is not None:
@@ -128,6 +134,17 @@ class EditedSearch:
             raise self._infeasible(
                 f"{' and '.join(places)} {'asks' if len(places) == 1 else 'ask'} for more bytes on "
                 f"chip in the {crowd.which} compute action than the memory holds"
+            )
+
+    def _require_affordable(self) -> None:
+        """Refuse limits below what is proved of every strategy, where no plan obeys them."""
+        if self.best is not None and self.best.reading.obeys:
+            return
+        found = unaffordable(self.instance, self.rules.edit, self._levels().shipped_certificate)
+        if found is not None:
+            raise self._infeasible(
+                f"{found.statement.place} allows {found.most} at most, and no strategy takes less "
+                f"than {math.ceil(found.least)}"
             )
 
     def _infeasible(self, why: str) -> InfeasibleError:
