@@ -16,6 +16,7 @@ from clingo.ast import AST, ASTType
 from offloadasp.asp.atoms import Atoms
 from offloadasp.asp.edit_kinds import DEFINITION
 from offloadasp.asp.facts import facts
+from offloadasp.asp.levels import priority_options
 from offloadasp.asp.overlay import late
 from offloadasp.asp.rules import Rules
 from offloadasp.asp.solving import Solving, minimise
@@ -80,8 +81,7 @@ class StableModels:
 
     def _grounded(self, plan: Plan, clock: Clock) -> clingo.Control | None:
         """Return the program in force, limited to a plan; None if it does not ground in time."""
-        options = [f"-c {name}_priority={-k}" for k, name in enumerate(self.names)]
-        control = clingo.Control(options, _quiet)
+        control = clingo.Control(priority_options(self.names), _quiet)
         given = Atoms(plan).text(("compute", "on_chip"))
         opened = [f"{OPEN}({line[:-1]})." for line in given.split("\n")]
         # The plan's own atoms are wanted all: without one of them it would be another plan.
