@@ -21,15 +21,16 @@ SMALLER = "choose a coarser tile or fewer groups: fewer operations and steps"
 
 
 class Sums(clingo.Observer):
-    """Notes how large and how small the sums can be that a program minimises.
+    """Notes the range of the sums that a program minimises, as it is grounded.
 
     Attributes
     ----------
     largest
-        What no sum exceeds, whatever the signs of its terms.
+        The sum of all weights of a priority without their signs, of the priority with the most: no
+        cost is further from 0.
     least
-        By priority the sum of the terms below 0: no stable model costs less. clingo drops
-        priorities at which no term can hold.
+        For each priority the sum of its negative weights: no stable model costs less. A priority
+        at which no term can hold is missing, as clingo drops it.
     """
 
     def __init__(self) -> None:

@@ -1,8 +1,9 @@
-"""Plans under rules that redefine a step: whether one is a stable model, and what it costs.
+"""Plans under rules that redefine a step: whether a plan is a stable model, and what it costs.
 
-Every choice of ``compute/2`` and ``on_chip/2`` is limited to the atoms of the plan, by one more
-condition in the syntax tree. If these predicates occur in heads of choices only, every stable model
-of the limited program is one of the whole program.
+The whole program would be too large to ground. So each choice of ``compute/2`` and ``on_chip/2``
+gets one more condition in the syntax tree: it may choose an atom only if the plan has it. Where
+choices alone derive these two predicates, every stable model of the program with this condition is
+also one of the program without it.
 """
 
 from collections.abc import Sequence
