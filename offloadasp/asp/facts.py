@@ -1,11 +1,12 @@
 """An instance as ASP facts: what ``encodings/model`` takes as input."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from offloadasp.model.objectives import DURATION, OBJECTIVES, is_linear, prices_of
+from offloadasp.model.plan import Plan
 from offloadasp.model.problem import CLINGO_LIMIT, Problem
 
 # All waits of a strategy, scaled, must stay well below clingo's 32 bits.
@@ -183,3 +184,21 @@ def fits_clingo(problem: Problem, steps: int) -> bool:
         if 2 * lanes > 2**29 // steps:
             return False
     return max(worst + problem.all_bytes, problem.total_windows * steps) <= CLINGO_LIMIT
+
+
+def in_range(plan: Plan, names: Sequence[str]) -> bool:
+    """Whether what a plan costs by some objectives is within clingo's 32-bit integers."""
+    problem, counts = plan.problem, plan.counts
+    if problem.semantics.overlaps:
+        lanes = scaled_times(problem)
+        moved = lanes.load * counts.loaded + lanes.write * counts.written
+        if moved > CLINGO_LIMIT:
+            return False
+    for name in {"duration", *names}:
+        if is_linear(name):
+            scale = scale_of(problem.at(prices_of(name, problem.instance)))
+            parts = scale.load * counts.loaded, scale.write * counts.written
+            waiting = counts.waiting / scaled_times(problem).unit * scale.wait
+            if sum(parts) + scale.compute * counts.actions + waiting > CLINGO_LIMIT:
+                return False
+    return True

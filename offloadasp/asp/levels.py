@@ -13,6 +13,11 @@ def name_at(names: Sequence[str], priority: int) -> str | None:
     return names[-priority] if 0 <= -priority < len(names) else None
 
 
+def priority_options(names: Sequence[str]) -> list[str]:
+    """Return the options of clingo that put objectives in their order."""
+    return [f"-c {name}_priority={-k}" for k, name in enumerate(names)]
+
+
 def value_at(problem: Problem, names: Sequence[str], priority: int, cost: int) -> Fraction:
     """Return a cost of the rules in the unit of the objective at its priority.
 

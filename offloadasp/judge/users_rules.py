@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from offloadasp.asp.edit_kinds import Kind
+from offloadasp.asp.grounding import require_sound
 from offloadasp.asp.levels import name_at, unit_at, value_at
 from offloadasp.asp.overlay import Overlay, Reading
 from offloadasp.asp.priced import priced
-from offloadasp.asp.rules import Rules, require_sound
+from offloadasp.asp.rules import Rules
 from offloadasp.asp.stable_models import permitted
 from offloadasp.base.errors import InputError
 from offloadasp.bounds.edited import prices_in

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 import offloadasp
 from offloadasp.asp.edit_kinds import DEFINITION
 from offloadasp.asp.facts import facts, scale_of
-from offloadasp.asp.rules import ground, shipped_rules
+from offloadasp.asp.grounding import ground
+from offloadasp.asp.rules import shipped_rules
 from offloadasp.asp.solving import Solving, minimise, plan_of_model
 from offloadasp.base.errors import InputError
 from offloadasp.bounds import least_macs, least_memory, lower_bound, verify_certificate

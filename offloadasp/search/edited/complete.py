@@ -16,8 +16,10 @@ from fractions import Fraction
 
 from offloadasp.asp.edit_kinds import DEFINITION
 from offloadasp.asp.facts import facts, fits_clingo, scale_of
+from offloadasp.asp.grounding import GroundingStoppedError, Meter, ground
+from offloadasp.asp.levels import priority_options
 from offloadasp.asp.overlay import require_waits_fit
-from offloadasp.asp.rules import GroundingStoppedError, Meter, Rules, ground
+from offloadasp.asp.rules import Rules
 from offloadasp.asp.solving import Outcome, Progress, Solving, minimise, plan_of_model
 from offloadasp.base.errors import NoStrategyError
 from offloadasp.base.messages import plural
@@ -161,11 +163,6 @@ class CompleteSearch:
         """The rules in force, for messages."""
         return named(self.rules)
 
-    @property
-    def _priorities(self) -> list[str]:
-        """The constants that put the objectives in their order, as options of clingo."""
-        return [f"-c {name}_priority={-k}" for k, name in enumerate(self.names)]
-
     def _priced(self, problem: Problem, name: str) -> Problem:
         """Return a problem at the prices of a linear objective."""
         return problem.at(prices_of(name, self.instance))
@@ -235,7 +232,7 @@ class CompleteSearch:
                 self.rules,
                 [DEFINITION, *(f"model/objective/{name}.lp" for name in self.names)],
                 facts(problem, steps, exact=True),
-                arguments=[*effort.arguments, *self._priorities],
+                arguments=[*effort.arguments, *priority_options(self.names)],
                 meter=meter,
             )
         except GroundingStoppedError:

@@ -20,8 +20,8 @@ from clingo.ast import AST, ASTType, Sign
 
 from offloadasp.asp.edit_kinds import Edit, Statement, vocabulary
 from offloadasp.asp.facts import facts
+from offloadasp.asp.grounding import Meter
 from offloadasp.asp.overlay import STATIC
-from offloadasp.asp.rules import Meter
 from offloadasp.asp.shipped import shipped_source
 from offloadasp.asp.statements import Signature, nodes, signature
 from offloadasp.asp.vetting.watched import RESERVED

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 from clingo import SymbolType
 from clingo.ast import ASTType
 
-from offloadasp.asp.overlay import Overlay, Reading, in_range, late
-from offloadasp.asp.rules import SMALLER
+from offloadasp.asp.facts import in_range
+from offloadasp.asp.grounding import SMALLER
+from offloadasp.asp.overlay import Overlay, Reading, late
 from offloadasp.asp.statements import nodes
 from offloadasp.base.errors import NoStrategyError
 from offloadasp.model.plan import Plan

@@ -8,12 +8,13 @@ changes a few steps at a time. Layers that are small enough are searched complet
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from offloadasp.asp.edit_kinds import Kind
+from offloadasp.asp.grounding import require_sound
 from offloadasp.asp.overlay import Broken, Overlay, Reading
-from offloadasp.asp.rules import Rules, require_sound
+from offloadasp.asp.rules import Rules
 from offloadasp.asp.solving import Outcome, plan_of_model
 from offloadasp.base.errors import InfeasibleError, NoStrategyError
 from offloadasp.base.messages import in_steps, plural
@@ -36,12 +37,11 @@ from offloadasp.search.edited.repair import Repair
 from offloadasp.search.edited.starts import starts
 from offloadasp.search.edited.unaffordable import unaffordable
 from offloadasp.search.effort import Effort
-from offloadasp.search.lexicographic.lexicographic import Lexicographic
 from offloadasp.search.overlap.pipelined import pipelined
-from offloadasp.search.overlap.search import OverlapSearch
 from offloadasp.search.overlap.split import serial_instance, serial_of
 from offloadasp.search.pool import Listener, Offer, Status
 from offloadasp.search.question import question_of
+from offloadasp.search.shipped import before_the_users, shipped_answer
 from offloadasp.search.size_limits import require_feasible
 from offloadasp.search.source import Baseline, Obeying, Pipelined, UnderRules
 
@@ -170,12 +170,8 @@ class EditedSearch:
             self._take(self._search(effort.under(clock.part(_MORE))))
 
     def _search(self, effort: Effort, instance: Instance | None = None) -> Answer:
-        def tell(status: Status) -> None:
-            self.tell(replace(status, stage=f"shipped rules: {status.stage}"))
-
-        search = OverlapSearch if self._overlaps else Lexicographic
-        given = instance or self.instance
-        return search(given, self.rules.shipped, effort, self.names, tell).run()
+        tell = before_the_users(self.tell)
+        return shipped_answer(instance or self.instance, self.rules, effort, self.names, tell)
 
     def _readable(self, answer: Answer) -> Answer:
         """Return an answer whose plan the rules can read, with a coarser tile if need be."""
