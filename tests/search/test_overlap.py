@@ -19,13 +19,16 @@ from offloadasp.limits.clock import Clock
 from offloadasp.model.catalogue import find_instance
 from offloadasp.model.instance import Instance, Layer, load_instance
 from offloadasp.model.plan import Plan
-from offloadasp.model.problem import Problem, finest
+from offloadasp.model.problem import Problem, finest, problem_of, undivided
 from offloadasp.model.reference import read
 from offloadasp.model.strategy import Strategy, steps_of
 from offloadasp.search.overlap.best_first import BestFirst
+from offloadasp.search.overlap.game import Game, bits
 from offloadasp.search.overlap.pipelined import pipelined
 from offloadasp.search.overlap.refine import Cut, refined, with_small_ends
+from offloadasp.search.overlap.sides import Sides
 from offloadasp.search.overlap.split import split_in_three
+from offloadasp.search.overlap.symmetry import Symmetry
 from tests.engines.exhaustive import optimal_duration
 from tests.engines.mutation import layer_of
 from tests.engines.overlapped import OVERLAPS, overlapping, shortest
@@ -55,10 +58,12 @@ def valid(plan: Plan) -> bool:
 
 
 @st.composite
-def tiny(draw: st.DrawFn, operations: int = 4, blocks: int = 8) -> tuple[Problem, Problem]:
+def tiny(
+    draw: st.DrawFn, operations: int = 4, blocks: int = 8, *, tiles: bool = False
+) -> tuple[Problem, Problem]:
     """A tiny problem, serial and with overlap, that has a strategy."""
     serial = draw(tight_problems(operations, blocks, kernel=2))
-    assume(serial.decomposition.tile == (1, 1))
+    assume(tiles or serial.decomposition.tile == (1, 1))
     assume(least_memory(serial).value <= serial.accelerator.memory)
     assume(least_macs(serial).value <= serial.accelerator.macs_per_step)
     return serial, overlapping(serial, draw(st.sampled_from(OVERLAPS)))
@@ -145,7 +150,7 @@ def test_the_optimum_lies_between_its_bounds(problems: tuple[Problem, Problem]) 
 
 
 @settings(max_examples=60, deadline=None)
-@given(tiny(), st.integers(0, 5))
+@given(tiny(tiles=True), st.integers(0, 5))
 def test_the_complete_search_finds_and_proves_the_exhaustive_optimum(
     problems: tuple[Problem, Problem], states: int
 ) -> None:
@@ -164,6 +169,55 @@ def test_the_complete_search_finds_and_proves_the_exhaustive_optimum(
     search = BestFirst(problem, best + 100, Clock(), states)
     search.run()
     assert search.bound <= best
+
+
+def overlapped_finest(name: str, overlap: Overlap) -> Problem:
+    instance = with_overlap(name, overlap)
+    return problem_of(instance, finest(instance.layer))
+
+
+@overlaps
+def test_nine_operations_are_proved_in_a_thousand_states(overlap: Overlap) -> None:
+    problem = overlapped_finest("tiny-3x3", overlap)
+    search = BestFirst(problem, Fraction(64), Clock(), 1_000)
+    found = search.run()
+    assert found is not None
+    assert valid(found)
+    # A strategy of 49 cycles with one DMA was found by other means.
+    assert search.bound == found.duration <= 49
+
+
+@overlaps
+@pytest.mark.parametrize("pads", [(1, 0, 0, 0), (0, 1, 0, 0)])
+def test_the_optimum_of_a_mirrored_layer_is_the_same(
+    pads: tuple[int, int, int, int], overlap: Overlap
+) -> None:
+    found = []
+    for top, left, bottom, right in (pads, (*pads[2:], *pads[:2])):
+        layer = Layer(
+            input=(1, 3, 3), kernels=2, kernel_shape=(2, 2), pads=(top, left, bottom, right)
+        )
+        chip = accelerator(memory=15, compute=3, macs=12).model_copy(update={"overlap": overlap})
+        instance = Instance(name="mirrored", layer=layer, accelerator=chip)
+        problem = problem_of(instance, undivided(layer))
+        search = BestFirst(problem, Fraction(1000), Clock(), 100_000)
+        assert search.run() is not None
+        found.append(search.bound)
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "number"), [("tiny-3x3", 8), ("tiny-2x3", 2), ("tiny-kernels", 16)]
+)
+def test_a_square_layer_has_eight_mirror_images_and_twice_as_many_with_two_kernels(
+    name: str, number: int
+) -> None:
+    game = Game(overlapped_finest(name, "dma"))
+    found = Symmetry(game, Sides(game)).permutations
+    assert len(found) == number
+    for one in found:
+        for o, image in enumerate(one.operations):
+            assert {one.inputs[b] for b in bits(game.needs[o])} == set(bits(game.needs[image]))
 
 
 @settings(max_examples=15, deadline=None)

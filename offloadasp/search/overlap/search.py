@@ -67,7 +67,7 @@ _SHAPES, _STREAMS, _PASSES, _STREAMING = 3, 40, 80, 0.65
 _SERIAL_FIRST, _SERIAL, _SHARE = 0.3, 0.85, 0.4
 # States that the complete search of tiny layers goes through: in all, and for each unit of a
 # budget; of the time that is left, what it may use.
-_STATES, _STATES_EACH, _GOING_THROUGH = 200_000, 50, 0.6
+_STATES, _STATES_EACH, _GOING_THROUGH = 200_000, 200, 0.6
 
 
 @dataclass
