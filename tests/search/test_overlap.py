@@ -17,7 +17,7 @@ from offloadasp.bounds import least_macs, least_memory, lower_bound, verify_cert
 from offloadasp.limits.clock import Clock
 from offloadasp.model.catalogue import find_instance
 from offloadasp.model.instance import Instance, Layer, load_instance
-from offloadasp.model.plan import Plan
+from offloadasp.model.plan import Plan, without_reloads
 from offloadasp.model.problem import Problem, finest, problem_of, undivided
 from offloadasp.model.reference import read
 from offloadasp.model.strategy import Strategy, steps_of
@@ -88,6 +88,7 @@ def test_serial_plans_split_or_pipelined_are_valid_and_never_longer(
         assert piped.duration <= split.duration <= plan.duration
         assert split.duration == plan.duration or overlap == "duplex"
         assert piped.counts.loaded <= plan.counts.loaded
+        assert without_reloads(piped) is piped
 
 
 @pytest.mark.parametrize("number", [0, 1, 2, 6, 7, 8, 13, 14])
