@@ -1,6 +1,7 @@
 """Transfers beside the compute action: plans, bounds and optima against exhaustive search."""
 
 from fractions import Fraction
+from math import prod
 from typing import Any, Literal
 
 import pytest
@@ -17,8 +18,8 @@ from offloadasp.base.errors import InputError
 from offloadasp.bounds import least_macs, least_memory, lower_bound, verify_certificate
 from offloadasp.limits.clock import Clock
 from offloadasp.model.catalogue import find_instance
-from offloadasp.model.instance import Instance, Layer, load_instance
-from offloadasp.model.plan import Plan
+from offloadasp.model.instance import Instance, Layer, Precision, load_instance
+from offloadasp.model.plan import Plan, without_reloads
 from offloadasp.model.problem import Problem, finest, problem_of, undivided
 from offloadasp.model.reference import read
 from offloadasp.model.strategy import Strategy, steps_of
@@ -34,8 +35,8 @@ from tests.engines.mutation import layer_of
 from tests.engines.overlapped import OVERLAPS, overlapping, shortest
 from tests.engines.plans import HABITS, fitted, random_plan
 from tests.search.test_objectives import as_instance
-from tests.support.bounds_cases import tight_problems
-from tests.support.layers import accelerator, on_accelerator
+from tests.support.bounds_cases import small_layers, tight_problems
+from tests.support.layers import accelerator, on_accelerator, problem_with
 
 Overlap = Literal["dma", "duplex"]
 overlaps = pytest.mark.parametrize("overlap", OVERLAPS)
@@ -89,6 +90,7 @@ def test_serial_plans_split_or_pipelined_are_valid_and_never_longer(
         assert piped.duration <= split.duration <= plan.duration
         assert split.duration == plan.duration or overlap == "duplex"
         assert piped.counts.loaded <= plan.counts.loaded
+        assert without_reloads(piped) is piped
 
 
 @pytest.mark.parametrize("number", [0, 1, 2, 6, 7, 8, 13, 14])
@@ -247,6 +249,23 @@ def test_a_budget_gives_the_same_strategy_each_time(overlap: Overlap) -> None:
     assert first.strategy == again.strategy
     # Serially it takes 64 cycles at least.
     assert first.duration < 64
+
+
+@settings(max_examples=4, deadline=None)
+@given(small_layers(positions=4, kernel=2), st.sampled_from([1, 3, 9]), st.integers(0, 20))
+def test_what_is_found_with_overlap_is_never_longer_than_what_is_found_without(
+    layer: Layer, actions: int, compute: int
+) -> None:
+    macs = actions * (layer.input[0] // layer.group) * prod(layer.kernel_shape)
+    ample = accelerator(memory=10**6, compute=compute, macs=macs)
+    least = least_memory(problem_with(layer, ample, Precision(), finest(layer))).value
+    found = []
+    for overlap in ("none", "dma", "duplex"):
+        chip = ample.model_copy(update={"memory": least + 4, "overlap": overlap})
+        instance = Instance(name="beside", layer=layer, accelerator=chip)
+        found.append(offloadasp.solve(instance, budget=1).duration)
+    assert found[0] >= found[1]
+    assert found[0] >= found[2]
 
 
 @pytest.mark.parametrize(

@@ -224,7 +224,9 @@ class EditedSearch:
             return False
         assert self.shipped is not None
         values = {claim.objective: claim.value for claim in self._claims(self.best)}
-        return all(values.get(c.objective) == c.value for c in self.shipped.claims)
+        return all(
+            c.objective in values and values[c.objective] <= c.value for c in self.shipped.claims
+        )
 
     @property
     def _open(self) -> bool:

@@ -14,7 +14,8 @@ there is room.
 *Loading ahead.* What is loaded beside a compute action is named later: a state only counts these
 inputs by size. The first compute action that lacks an input of some size names one of them. Naming
 is always possible: an input that was on chip when the unnamed one was loaded, or that has come
-since, may as well have stayed from then on, in the room of the unnamed one.
+since, may as well have stayed from then on, in the room of the unnamed one. As inputs with names
+do, unnamed ones may leave for want of room: then nothing was loaded in truth.
 
 *Two DMAs.* The same holds of steps that only load and of steps that only write, of one block each.
 But loads may hide beside writes. A step of both is a move of its own, with all that fits beside
