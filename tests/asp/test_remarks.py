@@ -10,6 +10,7 @@ from offloadasp.asp.overlay import STEP_AT
 from offloadasp.asp.remarks import remarks
 from offloadasp.asp.rules import rules_in_force
 from offloadasp.asp.vetting.undefined import undefined_words
+from offloadasp.asp.vetting.watched import LOCAL
 from offloadasp.base.resources import encodings_folder
 from offloadasp.model.instance import Layer
 from tests.engines import random_rules
@@ -190,5 +191,9 @@ def test_an_atom_that_nothing_defines_is_named_plainly() -> None:
     )
     assert undefined_words(f"{note}moved(lod,#P0,#P1,3)", known) == (
         "a/b.lp:3: nothing derives an atom that looks like moved(lod, _, _, 3)"
+    )
+    # Variables of an aggregate have names of ours where its sum is watched.
+    assert undefined_words(f"{note}load(B{LOCAL},T)", known) == (
+        "a/b.lp:3: nothing derives an atom that looks like load(B, T)"
     )
     assert undefined_words("something else", known) == "something else"

@@ -222,7 +222,7 @@ def test_a_square_layer_has_eight_mirror_images_and_twice_as_many_with_two_kerne
             assert {one.inputs[b] for b in bits(game.needs[o])} == set(bits(game.needs[image]))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(tiny())
 def test_what_the_search_finds_is_valid_and_its_bound_true(
     problems: tuple[Problem, Problem],
@@ -245,10 +245,10 @@ def with_overlap(name: str, overlap: Overlap) -> Instance:
 
 @overlaps
 def test_a_budget_gives_the_same_strategy_each_time(overlap: Overlap) -> None:
-    first, again = (offloadasp.solve(with_overlap("tiny-3x3", overlap), budget=2) for _ in "ab")
+    first, again = (offloadasp.solve(with_overlap("tiny-kernels", overlap), budget=2) for _ in "ab")
     assert first.strategy == again.strategy
-    # Serially it takes 64 cycles at least.
-    assert first.duration < 64
+    # Nothing is proved, so the budget ended the search.
+    assert first.status == "feasible"
 
 
 @settings(max_examples=4, deadline=None)

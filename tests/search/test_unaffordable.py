@@ -29,8 +29,9 @@ def found(folder: Path, text: str) -> bool:
     path.write_text(f":- {text}.")
     instance = tiny(0)
     problem = problem_of(instance, scope(instance))
-    certificate = lower_bound(problem.within(problem.memory)).certificate
-    return unaffordable(instance, rules_in_force(None, [path]).edit, certificate) is not None
+    bound = lower_bound(problem.within(problem.memory))
+    edit = rules_in_force(None, [path]).edit
+    return unaffordable(instance, edit, lambda: bound.certificate) is not None
 
 
 @pytest.mark.parametrize("text", LEAST)

@@ -140,7 +140,8 @@ class EditedSearch:
         """Refuse limits below what is proved of every strategy, where no plan obeys them."""
         if self.best is not None and self.best.reading.obeys:
             return
-        found = unaffordable(self.instance, self.rules.edit, self._levels().shipped_certificate)
+        levels = self._levels()
+        found = unaffordable(self.instance, self.rules.edit, lambda: levels.shipped_certificate)
         if found is not None:
             raise self._infeasible(
                 f"{found.statement.place} allows {found.most} at most, and no strategy takes less "

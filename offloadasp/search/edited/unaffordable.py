@@ -3,7 +3,7 @@
 Such as ``:- #count { B, T : load(B, T) } > 20.``, or a deadline on the sum of all costs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -40,14 +40,14 @@ class Unaffordable:
 
 
 def unaffordable(
-    instance: Instance, edit: Edit, certificate: Mapping[str, Any]
+    instance: Instance, edit: Edit, certificate: Callable[[], Mapping[str, Any]]
 ) -> Unaffordable | None:
     """Return a constraint with a limit that no strategy keeps; None if none is known.
 
     Parameters
     ----------
     certificate
-        What proves the lower bounds of bytes moved and compute actions.
+        Returns what proves the lower bounds of bytes moved and compute actions; that may take time.
     """
     whole = whole_of(instance, FREE, instance.accelerator.memory)
     whole = whole.within(whole.memory)
@@ -59,7 +59,7 @@ def unaffordable(
         prices = _of_costs(edit, whole, aggregate) or _prices(edit, aggregate)
         if prices:
             coarse = problem_of(instance, coarsest_in_scope(instance))
-            least = verify_edited(whole, coarse, {**certificate, "priced": prices})
+            least = verify_edited(whole, coarse, {**certificate(), "priced": prices})
             if least > most:
                 return Unaffordable(one, most, least)
     return None
