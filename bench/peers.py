@@ -149,9 +149,7 @@ class Memory(Case):
         )
 
 
-def _mapped(
-    children: Children, case: Memory, limits: Limits, peer: str = "zigzag", *options: str
-) -> Row:
+def _mapped(children: Children, case: Memory, limits: Limits, peer: str, *options: str) -> Row:
     """Run another mapper, then ours in the time that it took."""
     ended = children.run(f"bench.{peer}_layer", case.name, python=python_of(peer))
     if ended.code:

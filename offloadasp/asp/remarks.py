@@ -236,7 +236,7 @@ def _told(atom: AST) -> str:
 
 
 def _too_few_places(statement: Statement, edit: Edit) -> Iterator[str]:
-    """Say of a shipped predicate's name in a head that nothing reads it with so many places."""
+    """Say where a head has the name of a shipped predicate, and too few places to be read."""
     asked = {
         signature(a)
         for s in edit.added

@@ -1,8 +1,8 @@
 """Bounds of an objective that a user's rules change: shipped terms that are left, prices added.
 
-An entry of a certificate says which: ``unchanged`` names the objective and those of its prices that
-are as they were, ``priced`` what else every strategy pays for. Derivation: docs/bounds.md,
-section 11.
+An entry of a certificate says which ones. Its table ``unchanged`` names the objective and the
+prices that are as shipped; its table ``priced`` names what else every strategy pays for.
+Derivation: docs/bounds.md, section 11.
 """
 
 import re

@@ -72,7 +72,6 @@ class Game:
         self.outputs_by_size = _counted(self.complete, self.output_sizes)
         self.bytes_of = _summed(self.sizes)
         self.partial_of = _summed(self.partial)
-        self.complete_of = _summed(self.complete)
         self.macs_of = _summed(self.macs)
         self.needed = _united(self.needs)
         self.touched = _united(self.produces)
@@ -103,10 +102,6 @@ class Game:
         self.sizes += [int(problem.kernel_bytes[n, q]) for n, q in self.kernels]
         self.partial = [int(problem.partial_bytes[n]) for n, _, _ in self.outputs]
         self.complete = [int(problem.output_bytes[n]) for n, _, _ in self.outputs]
-
-    def begun(self, done: int) -> int:
-        """Return the outputs that the operations done contribute to."""
-        return self.touched(done)
 
     def whole(self, done: int) -> int:
         """Return the outputs that are complete."""

@@ -117,7 +117,7 @@ class Moves:
         """Yield moves with a compute action."""
         game, rates = self.game, self.game.rates
         needs, touched = game.needed(group), game.touched(group)
-        begun, compute = game.begun(state.done), game.compute_time(group)
+        begun, compute = game.touched(state.done), game.compute_time(group)
         lacking = game.inputs_by_size(needs & ~state.chip)
         named = tuple(map(min, lacking, state.ahead))
         loads, ahead = minus(lacking, named), minus(state.ahead, named)
@@ -205,7 +205,7 @@ class Moves:
     def _beside_each_other(self, state: State, most: int) -> Iterator[tuple[int, State, Move]]:
         """Yield steps that load and write, without a compute action."""
         game, left = self.game, self.game.all & ~state.done
-        begun = game.begun(state.done) & ~game.whole(state.done)
+        begun = game.touched(state.done) & ~game.whole(state.done)
         taken = game.partial_of(state.sums) + self.waiting(state.pending)
         moment = Moment(
             left=left,

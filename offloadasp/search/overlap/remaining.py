@@ -82,7 +82,7 @@ class Remaining:
         waiting = self.moves.waiting(state.pending)
         if not left:
             return rates.write * waiting
-        spilled = game.begun(state.done) & ~game.whole(state.done) & ~state.sums
+        spilled = game.touched(state.done) & ~game.whole(state.done) & ~state.sums
         ahead = total(state.ahead, game.input_sizes)
         loads = game.bytes_of(game.needed(left) & ~state.chip) - ahead + game.partial_of(spilled)
         outputs, last = self.later(state.done)
