@@ -58,8 +58,8 @@ class Children:
         self._running: set[subprocess.Popen[bytes]] = set()
         self._stopped = False
 
-    def run(self, module: str, *arguments: str) -> Ended:
-        """Run ``python -m module`` to its end.
+    def run(self, module: str, *arguments: str, python: str | None = None) -> Ended:
+        """Run ``python -m module`` to its end, by this Python or another.
 
         Raises
         ------
@@ -67,7 +67,7 @@ class Children:
             It, or all, were ended from outside.
         """
         # Not from the current folder: it may hold other modules of the name.
-        return self._run([sys.executable, "-P", "-m", module, *arguments])
+        return self._run([python or sys.executable, "-P", "-m", module, *arguments])
 
     def _run(self, command: Sequence[str]) -> Ended:
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as error:

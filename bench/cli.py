@@ -42,6 +42,7 @@ SUITES = (
     whole.SUITE,
     peers.CPSAT,
     peers.ZIGZAG,
+    peers.ACCELFORGE,
     scale.SUITE,
     simulate.SUITE,
     ablation.SUITE,
@@ -54,7 +55,7 @@ SUITES = (
     trials.RULES,
     trials.QUICK,
 )
-PEERS = {"cpsat": peers.CPSAT, "zigzag": peers.ZIGZAG}
+PEERS = {"cpsat": peers.CPSAT, "zigzag": peers.ZIGZAG, "accelforge": peers.ACCELFORGE}
 
 app = typer.Typer(
     name=COMMAND,
@@ -146,7 +147,8 @@ def layers_(
 @app.command(name="peers")
 def peers_(
     peer: Annotated[
-        list[str] | None, typer.Option(help="cpsat or zigzag; may be repeated; default: both.")
+        list[str] | None,
+        typer.Option(help="cpsat, zigzag or accelforge; may be repeated; default: all."),
     ] = None,
     time_limit: _TimeLimit = 60,
     threads: _Threads = 2,
@@ -156,11 +158,11 @@ def peers_(
     out: _Out = _OUT,
     resume: _Resume = False,
 ) -> None:
-    """Compare with CP-SAT and ZigZag, as far as they are installed."""
+    """Compare with CP-SAT, ZigZag and AccelForge, as far as they are installed."""
     wanted = list(dict.fromkeys(peer or peers.PACKAGES))
     for name in wanted:
         if name not in peers.PACKAGES:
-            raise InputError(f"--peer: must be {' or '.join(peers.PACKAGES)}, not '{name}'")
+            raise InputError(f"--peer: must be one of {', '.join(peers.PACKAGES)}, not '{name}'")
     options = _options(time_limit, threads, seed, jobs, only, out, resume)
     missing = [name for name in wanted if not peers.installed(name)]
     for name in missing:

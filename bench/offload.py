@@ -78,12 +78,21 @@ class Run:
         """What every row has: an error; or status, time and memory."""
         if not self.report:
             return {"code": self.ended.code, "error": self.ended.last_error}
+        report = self.report
         return {
-            "status": self.report["status"],
+            "status": report["status"],
+            "inside": report["seconds"],
+            "method": report["method"],
+            **self.ending,
+        }
+
+    @property
+    def ending(self) -> Row:
+        """What is known of every run, one that failed included: exit code, time and memory."""
+        return {
+            "code": self.ended.code,
             "seconds": round(self.ended.seconds, 2),
-            "inside": self.report["seconds"],
             "peak_bytes": self.ended.peak_bytes,
-            "method": self.report["method"],
         }
 
 

@@ -1,6 +1,8 @@
-"""The suites of ``peers``: CP-SAT on the flat instances, ZigZag on one layer."""
+"""The suites of ``peers``: CP-SAT on the flat instances, ZigZag and AccelForge on one layer."""
 
 import json
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -19,7 +21,13 @@ from bench.scale import FIRST_PLAN
 from bench.suite import Column, Limits, Suite, cell, measured
 
 # The module whose presence says that a peer is installed, and the package that brings it.
-PACKAGES = {"cpsat": ("ortools", "ortools"), "zigzag": ("zigzag", "zigzag-dse")}
+PACKAGES = {
+    "cpsat": ("ortools", "ortools"),
+    "zigzag": ("zigzag", "zigzag-dse"),
+    "accelforge": ("accelforge", "accelforge, which needs Python 3.12,"),
+}
+# Where scripts/bench puts AccelForge if this Python is too old for it.
+_APART = Path(__file__).resolve().parents[1] / ".venv-accelforge" / "bin" / "python"
 
 # The least time that the command takes for a search.
 _LEAST_SECONDS = 0.01
@@ -27,7 +35,19 @@ _LEAST_SECONDS = 0.01
 
 def installed(peer: str) -> bool:
     """Return whether a peer can be run."""
-    return find_spec(PACKAGES[peer][0]) is not None
+    return python_of(peer) is not None
+
+
+def python_of(peer: str) -> str | None:
+    """Return a Python that has a peer: this one, or one apart; None: there is none."""
+    module = PACKAGES[peer][0]
+    if find_spec(module) is not None:
+        return sys.executable
+    if peer != "accelforge" or not _APART.exists():
+        return None
+    asked = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({module!r}) is None)"
+    there = subprocess.run([_APART, "-P", "-c", asked], check=False, capture_output=True)
+    return str(_APART) if there.returncode == 0 else None
 
 
 def _cpsat(children: Children, case: Flat, limits: Limits) -> Row:
@@ -101,10 +121,11 @@ CPSAT = Suite(
 
 
 class Memory(Case):
-    """Bytes of memory, and the elements that ZigZag 3.9.1 was reported to move."""
+    """Bytes of memory, and what ZigZag 3.9.1 and AccelForge 1.0.467 were reported to move."""
 
     memory: int
-    reported: int
+    zigzag: int
+    accelforge: int
 
     @property
     def name(self) -> str:
@@ -128,18 +149,18 @@ class Memory(Case):
         )
 
 
-def _zigzag(children: Children, case: Memory, limits: Limits) -> Row:
-    """Run ZigZag, then ours in the time that ZigZag took."""
-    ended = children.run("bench.zigzag_layer", case.name)
+def _mapped(children: Children, case: Memory, limits: Limits, peer: str, *options: str) -> Row:
+    """Run another mapper, then ours in the time that it took."""
+    ended = children.run(f"bench.{peer}_layer", case.name, python=python_of(peer))
     if ended.code:
-        return {"code": ended.code, "error": f"ZigZag: {ended.last_error}"}
+        return {"code": ended.code, "error": f"{peer}: {ended.last_error}"}
     theirs: dict[str, Any] = json.loads(ended.out)
     # What the first plan takes besides the search is left for checking the last one.
-    first = solve(children, case.text, replace(limits, time_limit=FIRST_PLAN))
+    first = solve(children, case.text, replace(limits, time_limit=FIRST_PLAN), *options)
     if not first.report:
         return first.row
     search = round(max(_LEAST_SECONDS, theirs["seconds"] - _besides(first)), 3)
-    run = solve(children, case.text, replace(limits, time_limit=search))
+    run = solve(children, case.text, replace(limits, time_limit=search), *options)
     if not run.report:
         return run.row
     return {
@@ -147,7 +168,7 @@ def _zigzag(children: Children, case: Memory, limits: Limits) -> Row:
         **_moved(case.text, run, first),
         "time_limit": search,
         "theirs": theirs | {"process_seconds": ended.seconds},
-        "reported": case.reported,
+        "reported": getattr(case, peer),
     }
 
 
@@ -171,45 +192,65 @@ def _moved(text: str, run: Run, first: Run) -> Row:
     }
 
 
-def _zigzag_summary(rows: Sequence[Row]) -> list[str]:
+def _mapped_summary(rows: Sequence[Row], peer: str) -> list[str]:
     found = measured(rows)
-    more = [str(row["name"]) for row in found if row["moved"] >= row["theirs"]["moved_net"]]
+    more = [str(row["name"]) for row in found if row["moved"] >= row["theirs"]["moved"]]
+    net = [str(row["name"]) for row in found if row["moved"] > row["theirs"]["moved_net"]]
     longer = [str(row["name"]) for row in found if row["total"] > row["theirs"]["seconds"]]
     other = [str(row["name"]) for row in found if row["theirs"]["moved"] != row["reported"]]
     return [
         f"Memories at which ours moves as many bytes or more: {', '.join(more) or 'none'}.",
+        f"Memories at which ours moves more than its net figure: {', '.join(net) or 'none'}.",
         f"Memories at which ours takes longer: {', '.join(longer) or 'none'}.",
-        f"Memories at which ZigZag's figure is not the one reported: {', '.join(other) or 'none'}.",
+        f"Memories at which {peer}'s figure is not the one reported: {', '.join(other) or 'none'}.",
     ]
 
 
-ZIGZAG = Suite(
-    name="zigzag",
-    title="Peers: ZigZag",
-    about=(
-        "Input 16x32x32, 16 kernels 3x3, pad 1, one byte an element; a step of ours does one "
-        "output position (2304 multiply-accumulates, 9 cycles). ZigZag: its processing array does "
-        "16 kernels x 16 channels at once, which fixes part of the mapping; one memory for all "
-        "operands under main memory; only accesses to main memory cost, and the cost is minimised. "
-        "Moved: elements, as its cost model charges them; net: without the first reading of "
-        "partial sums, which it also charges. Ours: bytes loaded and written, where a partial sum "
-        "takes four bytes and in ZigZag one; proven: no plan moves less, by the certificate. s: "
-        "ZigZag's call without the import of its modules; ours from the start of the "
-        "search to the verified file, with a time limit such that both take as long."
-    ),
-    columns=(
-        Column("memory", cell("name")),
-        Column("ZigZag", _theirs("moved")),
-        Column("net", _theirs("moved_net")),
-        Column("reported", cell("reported")),
-        Column("s", _theirs("seconds", "{:.2f}")),
-        Column("ours", cell("moved")),
-        Column("proven", cell("proven")),
-        Column("status", cell("status")),
-        Column("s", cell("total", "{:.2f}")),
-        Column("limit", cell("time_limit", "{:.2f}")),
-    ),
-    summary=_zigzag_summary,
-    cases=partial(load, "zigzag", Memory),
-    work=_zigzag,
+def _mapper(name: str, peer: str, about: str, *options: str) -> Suite:
+    return Suite(
+        name=name,
+        title=f"Peers: {peer}",
+        about=(
+            "Input 16x32x32, 16 kernels 3x3, pad 1, one byte an element; a step of ours does one "
+            f"output position (2304 multiply-accumulates, 9 cycles). {about} Ours: bytes loaded "
+            "and written; proven: no plan moves less, by the certificate. s: "
+            f"{peer}'s call without the import of its modules; ours from the start of the "
+            "search to the verified file, with a time limit such that both take as long."
+        ),
+        columns=(
+            Column("memory", cell("name")),
+            Column(peer, _theirs("moved")),
+            Column("net", _theirs("moved_net")),
+            Column("reported", cell("reported")),
+            Column("s", _theirs("seconds", "{:.2f}")),
+            Column("ours", cell("moved")),
+            Column("proven", cell("proven")),
+            Column("status", cell("status")),
+            Column("s", cell("total", "{:.2f}")),
+            Column("limit", cell("time_limit", "{:.2f}")),
+        ),
+        summary=partial(_mapped_summary, peer=peer),
+        cases=partial(load, "zigzag", Memory),
+        work=lambda children, case, limits: _mapped(children, case, limits, name, *options),
+    )
+
+
+ZIGZAG = _mapper(
+    "zigzag",
+    "ZigZag",
+    "ZigZag: its processing array does 16 kernels x 16 channels at once, which fixes part of the "
+    "mapping; one memory for all operands under main memory; only accesses to main memory cost, "
+    "and the cost is minimised. Moved: elements, as its cost model charges them; net: without the "
+    "first reading of partial sums, which it also charges. A partial sum takes four bytes in ours "
+    "and one in ZigZag.",
+)
+
+ACCELFORGE = _mapper(
+    "accelforge",
+    "AccelForge",
+    "AccelForge: the same memories, and its mapper, which is optimal over its mappings. A partial "
+    "sum takes four bytes in both. Moved: bytes, as it charges them, padding included, which it "
+    "loads; net: its mapping without the loads of padding. Ours minimises bytes too "
+    "(--objective traffic).",
+    "--objective=traffic",
 )

@@ -50,13 +50,7 @@ def _work(children: Children, case: Limit, limits: Limits) -> Row:
         rule = Path(folder) / "rule.lp"
         rule.write_text(f"{case.text}\n", encoding="utf-8")
         run = solve(children, layer, limits, f"--encoding={rule}")
-    row: Row = {
-        "rule": case.rule,
-        "operations": case.side**2,
-        "code": run.ended.code,
-        "seconds": round(run.ended.seconds, 2),
-        "peak_bytes": run.ended.peak_bytes,
-    }
+    row: Row = {"rule": case.rule, "operations": case.side**2, **run.ending}
     if not run.report:
         return {**row, "said": run.ended.last_error, "within": False}
     quick = run.ended.seconds <= _MOST_TIMES * limits.time_limit

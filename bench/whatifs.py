@@ -50,19 +50,16 @@ def _work(children: Children, case: WhatIf, limits: Limits) -> Row:
     known = {InfeasibleError.exit_code: "infeasible", NoStrategyError.exit_code: "none found"}
     if run.ended.code in known:
         return {
-            "code": run.ended.code,
+            **run.ending,
             "status": known[run.ended.code],
             # The file is a copy in a folder of its own.
             "said": run.ended.last_error.rpartition("/instance.toml: ")[2],
-            "seconds": round(run.ended.seconds, 2),
-            "peak_bytes": run.ended.peak_bytes,
         }
     if not run.report:
         return run.row
     report, objective = run.report, run.report["objective"]
     return {
         **run.row,
-        "code": run.ended.code,
         "duration": report["duration"],
         "shipped": report["baselines"].get("shipped"),
         "value": objective["value"],

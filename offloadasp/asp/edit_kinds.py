@@ -212,17 +212,18 @@ class Edit:
     def _terms(
         self, objective: str | None, priority: int, chosen: Mapping[str, int]
     ) -> Iterator[tuple[AST, AST]]:
-        known = dict(self.constants)
         for one in self.added:
             node = one.node
             if node.ast_type == ASTType.Minimize:
-                name = str(node.priority).removesuffix("_priority")
-                at = number(node.priority, known)
-                at = chosen.get(name, 0) if at is None and name in chosen else at
-                if at is None or at == priority:
+                if self.priority_of(node, chosen) in (None, priority):
                     yield node, node.weight
             elif set(heads(node)) == {COST} and objective == "duration":
                 yield node, node.head.atom.symbol.arguments[3]
+
+    def priority_of(self, node: AST, chosen: Mapping[str, int]) -> int | None:
+        """Return the priority of a statement that minimises; None if it is not known."""
+        by_name = {f"{name}_priority": at for name, at in chosen.items()}
+        return by_name.get(str(node.priority), number(node.priority, self.constants))
 
 
 def edit_of(program: Iterable[tuple[str, Source]], outside: Iterable[tuple[str, Source]]) -> Edit:

@@ -1,11 +1,12 @@
 """An instance as ASP facts: what ``encodings/model`` takes as input."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from offloadasp.model.objectives import OBJECTIVES, is_linear, prices_of
+from offloadasp.model.objectives import DURATION, OBJECTIVES, is_linear, prices_of
+from offloadasp.model.plan import Plan
 from offloadasp.model.problem import CLINGO_LIMIT, Problem
 
 # All waits of a strategy, scaled, must stay well below clingo's 32 bits.
@@ -81,8 +82,8 @@ def facts(problem: Problem, steps: int, *, exact: bool = False) -> str:
     steps
         The number of steps that a strategy may take, the last write-back included.
     exact
-        Whether memory and work are the instance's own, as users' rules may ask for them, rather
-        than clipped to what the layer can use at all.
+        Whether memory, work and rates are the instance's own, as users' rules may ask for them,
+        rather than clipped to what the layer can use at all, and the problem's prices.
     """
     layer, precision = problem.layer, problem.precision
     taps = layer.kernel_shape[0] * layer.kernel_shape[1]
@@ -124,13 +125,14 @@ def facts(problem: Problem, steps: int, *, exact: bool = False) -> str:
 
 
 def _time_facts(problem: Problem, steps: int, *, exact: bool) -> Iterator[str]:
-    """Yield the rates; without overlap they are the prices, whatever those count.
+    """Yield the rates. Without overlap they are the prices, whatever those count, unless exact.
 
     With overlap, how long a step may wait: where rules may add to what transfers take, as long as
     32 bits hold the sum over all steps; else no longer than it takes to transfer all blocks.
     """
     if not problem.semantics.overlaps:
-        scale = scale_of(problem)
+        duration = prices_of(DURATION, problem.instance)
+        scale = scale_of(problem.at(duration) if exact else problem)
         yield _fact("load_cycles", min(scale.load, CLINGO_LIMIT))
         yield _fact("write_cycles", min(scale.write, CLINGO_LIMIT))
         yield _fact("compute_cycles", min(scale.compute, CLINGO_LIMIT))
@@ -182,3 +184,21 @@ def fits_clingo(problem: Problem, steps: int) -> bool:
         if 2 * lanes > 2**29 // steps:
             return False
     return max(worst + problem.all_bytes, problem.total_windows * steps) <= CLINGO_LIMIT
+
+
+def in_range(plan: Plan, names: Sequence[str]) -> bool:
+    """Whether what a plan costs by some objectives is within clingo's 32-bit integers."""
+    problem, counts = plan.problem, plan.counts
+    if problem.semantics.overlaps:
+        lanes = scaled_times(problem)
+        moved = lanes.load * counts.loaded + lanes.write * counts.written
+        if moved > CLINGO_LIMIT:
+            return False
+    for name in {"duration", *names}:
+        if is_linear(name):
+            scale = scale_of(problem.at(prices_of(name, problem.instance)))
+            parts = scale.load * counts.loaded, scale.write * counts.written
+            waiting = counts.waiting / scaled_times(problem).unit * scale.wait
+            if sum(parts) + scale.compute * counts.actions + waiting > CLINGO_LIMIT:
+                return False
+    return True

@@ -124,7 +124,7 @@ class Signs:
         if guard is not None and guard.comparison == ComparisonOperator.Equal:
             total = atom.ast_type == ASTType.Aggregate or atom.function in _TOTALS
             if total or (atom.function in _ELEMENTWISE and self._elements(atom, safe)):
-                return _direct(guard.term)
+                return direct(guard.term)
         return set()
 
     def _elements(self, aggregate: AST, safe: set[str]) -> bool:
@@ -144,7 +144,7 @@ class Signs:
             if (known, place) not in self._doubtful:
                 # What a user's rules put inside of terms is not looked at.
                 nested = argument.ast_type != ASTType.Variable
-                found |= set() if derived and nested else _direct(argument)
+                found |= set() if derived and nested else direct(argument)
         return found
 
     def _of_comparison(self, comparison: AST, safe: set[str]) -> set[str]:
@@ -212,12 +212,12 @@ def number(term: AST, constants: Mapping[str, AST]) -> int | None:
     return _number(term)
 
 
-def _direct(term: AST) -> set[str]:
+def direct(term: AST) -> set[str]:
     """Return variables that are a term or arguments of it, arithmetic left out."""
     if term.ast_type == ASTType.Variable:
         return {term.name}
     if term.ast_type == ASTType.Function:
-        return {name for argument in term.arguments for name in _direct(argument)}
+        return {name for argument in term.arguments for name in direct(argument)}
     return set()
 
 

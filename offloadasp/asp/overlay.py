@@ -19,7 +19,9 @@ from clingo.ast import AST, ASTType, Sign
 
 from offloadasp.asp.atoms import Atoms
 from offloadasp.asp.edit_kinds import COST, Edit, Statement, shipped_statements
-from offloadasp.asp.facts import facts, scale_of, scaled_times
+from offloadasp.asp.facts import facts
+from offloadasp.asp.grounding import Sums
+from offloadasp.asp.levels import priority_options
 from offloadasp.asp.shipped import records, shipped_source
 from offloadasp.asp.statements import (
     Signature,
@@ -37,9 +39,7 @@ from offloadasp.asp.vetting.watched import RESERVED
 from offloadasp.base.errors import InputError
 from offloadasp.limits.abandonable import LeftAloneError, aside
 from offloadasp.limits.clock import Clock
-from offloadasp.model.objectives import is_linear, prices_of
 from offloadasp.model.plan import Plan
-from offloadasp.model.problem import CLINGO_LIMIT
 
 BROKEN = f"_broken{RESERVED}"
 """``BROKEN(K, (X, …))``: the K-th constraint is broken for values of its variables."""
@@ -179,11 +179,6 @@ class Overlay:
         touched = {one for statement in changed for one in predicates(statement.node)}
         return self.overlaps and (COST in touched or bool({name for name, _ in touched} & _WAITING))
 
-    @property
-    def options(self) -> list[str]:
-        """The constants that put the objectives in their order, as options of clingo."""
-        return [f"-c {name}_priority={-k}" for k, name in enumerate(self.names)]
-
     @cached_property
     def referenced(self) -> frozenset[str]:
         """The names of the predicates that the program asks about."""
@@ -222,7 +217,7 @@ class Overlay:
         """
         messages: list[str] = []
         control = clingo.Control(
-            [*self.options, f"--seed={seed}"],
+            [*priority_options(self.names), f"--seed={seed}"],
             logger=lambda code, text: messages.append(text) if code == _ERROR else None,
         )
         sums = Sums()
@@ -249,11 +244,7 @@ class Overlay:
                 return None
             raise InputError(one_line(messages[0] if messages else str(error))) from None
         watch.require_fit(control)
-        if sums.largest > CLINGO_LIMIT:
-            raise InputError(
-                f"what the rules minimise can reach {sums.largest}; clingo's integers end at "
-                f"{CLINGO_LIMIT}: use smaller weights"
-            )
+        sums.require_fit()
         return self._best(control, clock)
 
     @property
@@ -340,54 +331,9 @@ def require_waits_fit(symbols: Iterable[clingo.Symbol]) -> None:
         )
 
 
-class Sums(clingo.Observer):
-    """Notes what is minimised, as it is grounded.
-
-    Attributes
-    ----------
-    priorities
-        All that there are: clingo drops those of which no term can hold.
-    pays
-        Whether some term is negative.
-    largest
-        The largest amount that a sum can reach.
-    """
-
-    def __init__(self) -> None:
-        """Begin with nothing that is minimised."""
-        self.priorities: set[int] = set()
-        self.pays = False
-        self.largest = 0
-
-    def minimize(self, priority: int, literals: Sequence[tuple[int, int]]) -> None:
-        """Note a sum; called once a priority."""
-        weights = [weight for _, weight in literals]
-        self.priorities.add(priority)
-        self.pays |= any(weight < 0 for weight in weights)
-        self.largest = max(self.largest, sum(map(abs, weights)))
-
-
 def late(clock: Clock) -> bool:
     """Whether to leave work alone that cannot be interrupted."""
     return clock.halted or clock.elapsed > clock.seconds + _GRACE_SECONDS
-
-
-def in_range(plan: Plan, names: Sequence[str]) -> bool:
-    """Whether what a plan costs by some objectives is within clingo's 32-bit integers."""
-    problem, counts = plan.problem, plan.counts
-    if problem.semantics.overlaps:
-        lanes = scaled_times(problem)
-        moved = lanes.load * counts.loaded + lanes.write * counts.written
-        if moved > CLINGO_LIMIT:
-            return False
-    for name in {"duration", *names}:
-        if is_linear(name):
-            scale = scale_of(problem.at(prices_of(name, problem.instance)))
-            parts = scale.load * counts.loaded, scale.write * counts.written
-            waiting = counts.waiting / scaled_times(problem).unit * scale.wait
-            if sum(parts) + scale.compute * counts.actions + waiting > CLINGO_LIMIT:
-                return False
-    return True
 
 
 @cache

@@ -3,7 +3,8 @@
 Terms: no strategy has a block ``pixel(R, C)``, so a constraint on one never applies. Which terms
 there are is read off the ground definition of a small layer. Counts: without ``step(T)`` outside,
 an aggregate counts over all steps together. Names: every number is below every name, so a limit
-whose name is misspelt always holds, or never. Tuples: equal ones count once.
+whose name is misspelt always holds, or never. Tuples: equal ones count once. Places: a variable
+that is a block in one atom and a step in another one has its places mixed up.
 """
 
 from collections import defaultdict
@@ -15,10 +16,10 @@ import clingo
 import clingo.ast
 from clingo.ast import AST, ASTType, ComparisonOperator
 
-from offloadasp.asp.edit_kinds import Edit, Statement, model_names
+from offloadasp.asp.edit_kinds import Edit, Statement, model_names, vocabulary
 from offloadasp.asp.overlay import STEP_AT, global_variables
 from offloadasp.asp.shipped import shipped_source
-from offloadasp.asp.statements import Signature, is_constraint, nodes, signature
+from offloadasp.asp.statements import Signature, heads, is_constraint, nodes, signature
 from offloadasp.base.files import read_text
 from offloadasp.base.resources import encodings_folder
 
@@ -50,6 +51,8 @@ def remarks(edit: Edit) -> list[str]:
         found += _counted_together(statement)
         found += _ordered_by_a_name(statement, edit.constants)
         found += _counted_once(statement)
+        found += _misplaced(statement, edit.constants)
+        found += _too_few_places(statement, edit)
     return list(dict.fromkeys(found))
 
 
@@ -182,6 +185,70 @@ def _counted_once(statement: Statement) -> Iterator[str]:
 def _variables(parts: Sequence[AST]) -> Iterator[str]:
     for part in parts:
         yield from (v.name for v in nodes(part, ASTType.Variable) if v.name != "_")
+
+
+# --- Places mixed up ---
+
+_ORDERS = {
+    ("cost", 4): "cost(Kind, T, B, Cycles)",
+    ("moved", 4): "moved(Action, B, T, Bytes)",
+    ("occupies", 3): "occupies(B, T, Bytes)",
+}
+
+
+def _misplaced(statement: Statement, constants: Container[str]) -> Iterator[str]:
+    """Say of a variable or a word that it stands where something else belongs."""
+    things: dict[str, str] = {}
+    numbers: dict[str, tuple[str, AST]] = {}
+    for atom in nodes(statement.node, ASTType.SymbolicAtom):
+        known = signature(atom)
+        if known not in vocabulary() or atom.symbol.ast_type != ASTType.Function:
+            continue
+        for place, term in enumerate(atom.symbol.arguments):
+            noun, shape = _stands_for(known, place), _shape(term)
+            number = noun.startswith("number")
+            if term.ast_type == ASTType.Variable and number:
+                numbers.setdefault(term.name, (noun, atom))
+            elif term.ast_type == ASTType.Variable and noun:
+                things.setdefault(term.name, f"the {noun} of {_spaced(atom)}")
+            elif number and shape is not None and shape[0] not in constants:
+                yield f"{statement.place}: {_spaced(term)} is no {noun}, in {_told(atom)}"
+    for name in numbers.keys() & things.keys() - {"_"}:
+        noun, atom = numbers[name]
+        yield f"{statement.place}: {name} is {things[name]}, and no {noun}, in {_told(atom)}"
+
+
+def _stands_for(known: Signature, place: int) -> str:
+    """Return what is at a place of a shipped predicate; empty if it is neither of these."""
+    if STEP_AT.get(known[0]) == place:
+        return "number of a step"
+    if known in _ORDERS and place == known[1] - 1:
+        return "number of bytes or cycles"
+    shapes = _shapes().get((known, place), frozenset()) - {("all", 0)}
+    noun = _noun(shapes) if shapes else "term"
+    return "" if noun == "term" else noun
+
+
+def _told(atom: AST) -> str:
+    """Return an atom, with the order of its places where that is often mixed up."""
+    order = _ORDERS.get(signature(atom) or ("", 0))
+    return _spaced(atom) + (f"; write {order}" if order else "")
+
+
+def _too_few_places(statement: Statement, edit: Edit) -> Iterator[str]:
+    """Say where a head has the name of a shipped predicate, and too few places to be read."""
+    asked = {
+        signature(a)
+        for s in edit.added
+        for part in getattr(s.node, "body", ())
+        for a in nodes(part, ASTType.SymbolicAtom)
+    }
+    for known in heads(statement.node):
+        if known is None or known in vocabulary() or known in asked:
+            continue
+        order = next((words for key, words in _ORDERS.items() if key[0] == known[0]), "")
+        if order:
+            yield f"{statement.place}: nothing reads {known[0]}/{known[1]}; write {order}"
 
 
 # --- Aggregates over all steps ---

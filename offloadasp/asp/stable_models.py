@@ -1,8 +1,9 @@
-"""Plans under rules that redefine a step: whether one is a stable model, and what it costs.
+"""Plans under rules that redefine a step: whether a plan is a stable model, and what it costs.
 
-Every choice of ``compute/2`` and ``on_chip/2`` is limited to the atoms of the plan, by one more
-condition in the syntax tree. If these predicates occur in heads of choices only, every stable model
-of the limited program is one of the whole program.
+The whole program would be too large to ground. So each choice of ``compute/2`` and ``on_chip/2``
+gets one more condition in the syntax tree: it may choose an atom only if the plan has it. Where
+choices alone derive these two predicates, every stable model of the program with this condition is
+also one of the program without it.
 """
 
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from clingo.ast import AST, ASTType
 from offloadasp.asp.atoms import Atoms
 from offloadasp.asp.edit_kinds import DEFINITION
 from offloadasp.asp.facts import facts
+from offloadasp.asp.levels import priority_options
 from offloadasp.asp.overlay import late
 from offloadasp.asp.rules import Rules
 from offloadasp.asp.solving import Solving, minimise
@@ -80,8 +82,7 @@ class StableModels:
 
     def _grounded(self, plan: Plan, clock: Clock) -> clingo.Control | None:
         """Return the program in force, limited to a plan; None if it does not ground in time."""
-        options = [f"-c {name}_priority={-k}" for k, name in enumerate(self.names)]
-        control = clingo.Control(options, _quiet)
+        control = clingo.Control(priority_options(self.names), _quiet)
         given = Atoms(plan).text(("compute", "on_chip"))
         opened = [f"{OPEN}({line[:-1]})." for line in given.split("\n")]
         # The plan's own atoms are wanted all: without one of them it would be another plan.

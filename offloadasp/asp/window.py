@@ -17,6 +17,8 @@ from clingo.ast import AST, ASTType, Sign
 from offloadasp.asp.atoms import Atoms, Ranges
 from offloadasp.asp.edit_kinds import shipped_statements
 from offloadasp.asp.facts import facts
+from offloadasp.asp.grounding import Sums
+from offloadasp.asp.levels import priority_options
 from offloadasp.asp.overlay import (
     BROKEN,
     BROKEN_PRIORITY,
@@ -24,7 +26,6 @@ from offloadasp.asp.overlay import (
     STEP_AT,
     Overlay,
     Reading,
-    Sums,
     late,
     step_variables,
 )
@@ -105,7 +106,7 @@ class Windows:
             What is broken and what it costs at most.
         """
         options = ["--opt-strategy=usc,oll", "--heuristic=Domain", f"--seed={seed}"]
-        control = clingo.Control([*self.overlay.options, *options], _quiet)
+        control = clingo.Control([*priority_options(self.overlay.names), *options], _quiet)
         sums = Sums()
         control.register_observer(sums)
         control.add("base", [], self._facts(window))
@@ -219,10 +220,10 @@ def _bounds(before: Reading, sums: Sums) -> list[int]:
 
     None where a term is negative: with bounds on such sums clingo 5.8 may run for ever.
     """
-    if sums.pays:
+    if any(least < 0 for least in sums.least.values()):
         return []
     known = {**before.costs, BROKEN_PRIORITY: before.order()[0]}
-    return [known.get(priority, 0) for priority in sorted(sums.priorities, reverse=True)]
+    return [known.get(priority, 0) for priority in sorted(sums.least, reverse=True)]
 
 
 def _quiet(*_: object) -> None:

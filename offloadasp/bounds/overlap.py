@@ -1,7 +1,7 @@
-"""The least duration where transfers go on beside the compute action.
+"""Lower bounds on the duration where transfers go on beside the compute action.
 
-Derivation: docs/bounds.md, "Overlap". It rests on what is proved of bytes loaded, bytes written and
-compute actions: an overlapped strategy, read serially, is a valid one of the same transfers.
+Derivation: docs/bounds.md, "Overlap". An overlapped strategy, read serially, is a valid serial one
+with the same transfers and compute actions, so bounds on their numbers hold for it too.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from offloadasp.model.problem import Problem
 
 @dataclass(frozen=True, eq=False)
 class Lanes:
-    """What lies at both ends of every overlapped strategy, found once for any number of bounds.
+    """Bounds on overlapped strategies; what all of them share is computed once.
 
     Attributes
     ----------
@@ -44,10 +44,10 @@ class Lanes:
         )
 
     def wait(self, loads: int, writes: int, steps: int) -> Fraction:
-        """Return a lower bound on the cycles beyond the compute actions of every such strategy.
+        """Return a lower bound on the cycles that steps wait beyond their compute actions.
 
-        The parameters are those of `duration`. The strategies have exactly ``steps`` compute
-        actions; they may have more where only the multiply-accumulates take time.
+        It holds for strategies with exactly ``steps`` compute actions. Where a compute action takes
+        no fixed time, it holds for those with more as well. The parameters are those of `duration`.
         """
         return self.duration(loads, writes, steps) - self._busy(steps)
 

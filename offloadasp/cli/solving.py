@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from offloadasp.asp.rules import SMALLER, Rules, shipped_rules
+from offloadasp.asp.grounding import SMALLER
+from offloadasp.asp.rules import Rules, shipped_rules
 from offloadasp.base.errors import InfeasibleError, InterruptedEarly, NoStrategyError
 from offloadasp.limits.clock import Clock
 from offloadasp.limits.given import Limits

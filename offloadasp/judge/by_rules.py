@@ -8,7 +8,8 @@ from fractions import Fraction
 import clingo
 
 from offloadasp.asp.facts import facts
-from offloadasp.asp.rules import Rules, ground
+from offloadasp.asp.grounding import ground
+from offloadasp.asp.rules import Rules
 from offloadasp.model.instance import ResolvedInstance
 from offloadasp.model.objectives import DURATION, Counts, measured
 from offloadasp.model.problem import Problem

@@ -1,7 +1,6 @@
 """What a strategy file proves of its lower bounds, found anew without any solver."""
 
 import itertools
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -9,7 +8,7 @@ from typing import Any
 
 from offloadasp.base.errors import InputError
 from offloadasp.bounds import least_memory, verify_certificate
-from offloadasp.model.instance import Resolved
+from offloadasp.bounds.edited import read_price, verify_edited
 from offloadasp.model.objectives import (
     DURATION,
     EDITED,
@@ -18,7 +17,7 @@ from offloadasp.model.objectives import (
     is_linear,
     prices_of,
 )
-from offloadasp.model.problem import Problem, finest, granularity
+from offloadasp.model.problem import Problem, coarsest, finest, granularity
 from offloadasp.model.strategy import Ranked, Strategy
 
 _PARTS = {
@@ -75,6 +74,21 @@ class Proof:
         return self.verified or self.complete_search or self.assumed
 
 
+@dataclass(frozen=True)
+class Scope:
+    """Decompositions for which something may be proved, with words for them.
+
+    Attributes
+    ----------
+    finest, coarsest
+        The problem in the one that divides most, and in the one that divides least.
+    """
+
+    words: str
+    finest: Problem
+    coarsest: Problem
+
+
 def prove(strategy: Strategy) -> tuple[Proof, ...]:
     """Verify the bound on the duration, then that of each objective in order.
 
@@ -88,15 +102,17 @@ def prove(strategy: Strategy) -> tuple[Proof, ...]:
     shortest = _prove(
         strategy,
         duration,
-        lambda problem: _proved(problem, (duration,), 0, certificate),
+        lambda scope: _proved(scope.finest, (duration,), 0, certificate),
         searched=ranking[0].name == DURATION and _searched(certificate),
     )
     proofs = [shortest]
     for k, part in enumerate(ranking):
         entry = entries[k] if k < len(entries) and isinstance(entries[k], Mapping) else {}
 
-        def value(problem: Problem, k: int = k, entry: Mapping[str, Any] = entry) -> Fraction:
-            return _proved(problem, ranking, k, entry)
+        def value(scope: Scope, k: int = k, entry: Mapping[str, Any] = entry) -> Fraction:
+            if ranking[k].name == EDITED:
+                return verify_edited(scope.finest, scope.coarsest, entry)
+            return _proved(scope.finest, ranking, k, entry)
 
         proofs.append(_prove(strategy, part, value, searched=_searched(entry), given=ranking[:k]))
     return tuple(proofs)
@@ -109,7 +125,7 @@ def _searched(entry: Mapping[str, Any]) -> bool:
 def _prove(
     strategy: Strategy,
     part: Ranked,
-    value: Callable[[Problem], Fraction],
+    value: Callable[[Scope], Fraction],
     *,
     searched: bool,
     given: tuple[Ranked, ...] = (),
@@ -119,13 +135,13 @@ def _prove(
     The finest decomposition is tried first, and the strategy's own last.
     """
     best = Proof(part.name, part.lower_bound, None, "", searched, given)
-    for scope, problem in _levels(strategy.problem):
+    for scope in _scopes(strategy.problem, counted=part.name == EDITED):
         try:
-            proved = value(problem)
+            proved = value(scope)
         except InputError:
             continue
         if best.proved is None or proved > best.proved:
-            best = Proof(part.name, part.lower_bound, proved, scope, searched, given)
+            best = Proof(part.name, part.lower_bound, proved, scope.words, searched, given)
         if best.verified:
             break
     return best
@@ -144,8 +160,6 @@ def _proved(
     part, given = ranking[k], ranking[:k]
     if part.name == PEAK:
         return Fraction(max(least_memory(problem).value, _excluded(problem, given, entry)))
-    if part.name == EDITED:
-        return _unchanged(problem, entry)
     if part.name not in OBJECTIVES:
         raise InputError(f"certificate: nothing is known of the objective {part.name!r}")
     # An earlier peak is a memory that the strategies in question do with.
@@ -163,34 +177,12 @@ def _proved(
     return verify_certificate(at.at(prices), entry) - share
 
 
-def _unchanged(problem: Problem, entry: Mapping[str, Any]) -> Fraction:
-    """Compute what the terms cost at least that edited rules left as they were.
-
-    That they did, and that no other term is negative, is for who reads the rules.
-    """
-    said = entry.get("unchanged")
-    name = said.get("objective") if isinstance(said, Mapping) else None
-    kept = said.get("prices") if isinstance(said, Mapping) else None
-    if not isinstance(name, str) or not is_linear(name) or not isinstance(kept, list):
-        raise InputError("certificate.unchanged: must name an objective and its prices")
-    if not OBJECTIVES[name].defined(problem.instance):
-        raise InputError(f"certificate.unchanged: {name} is not defined for the instance")
-    prices = prices_of(name, problem.instance)
-    return verify_certificate(problem.at(prices.only(frozenset(map(str, kept)))), entry)
-
-
 def _weights(given: object, count: int) -> list[Fraction]:
     """Read the weights of earlier objectives: a number for one, a list for several."""
     several = given if isinstance(given, list) and count > 1 else [given]
     if len(several) != count:
         raise InputError("certificate.weight: must be one for each earlier linear objective")
-    return [_weight(one) for one in several]
-
-
-def _weight(given: object) -> Fraction:
-    if isinstance(given, bool) or not re.fullmatch(r"[0-9]{1,30}(/[1-9][0-9]{0,29})?", str(given)):
-        raise InputError("certificate.weight: must be a number of at least 0, such as 16 or '1/2'")
-    return Fraction(str(given))
+    return [read_price("weight", one) for one in several]
 
 
 def _linear(parts: Sequence[Ranked]) -> list[Ranked]:
@@ -220,16 +212,24 @@ def _excluded(problem: Problem, given: tuple[Ranked, ...], entry: Mapping[str, A
     return 0
 
 
-def _levels(problem: Problem) -> Iterator[tuple[str, Problem]]:
-    """Yield the decompositions between the finest and the problem's own, with words for each."""
+def _scopes(problem: Problem, *, counted: bool) -> Iterator[Scope]:
+    """Yield the decompositions that share ever more with the problem's own.
+
+    The coarsest one matters where blocks and operations are counted.
+    """
     # More memory than all blocks take changes no strategy; certificates are made for that much.
     problem = problem.within(problem.memory)
-    fine, own = finest(problem.layer), problem.decomposition
-    differ = [part for part in _PARTS if getattr(fine, part) != getattr(own, part)]
+    fine, own, coarse = finest(problem.layer), problem.decomposition, coarsest(problem.layer)
+    ends = (fine, coarse) if counted else (fine,)
+    differ = [p for p in _PARTS if any(getattr(own, p) != getattr(end, p) for end in ends)]
     for count in range(len(differ) + 1):
         for kept in itertools.combinations(differ, count):
-            values = {part: getattr(own if part in kept else fine, part) for part in _PARTS}
-            yield _words(kept), problem.with_decomposition(Resolved(**values))
+            as_own = {part: getattr(own, part) for part in kept}
+            yield Scope(
+                _words(kept),
+                problem.with_decomposition(fine.model_copy(update=as_own)),
+                problem.with_decomposition(coarse.model_copy(update=as_own)),
+            )
 
 
 def _words(kept: tuple[str, ...]) -> str:

@@ -2,16 +2,20 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 from offloadasp.asp.edit_kinds import Kind
-from offloadasp.asp.levels import value_at
+from offloadasp.asp.grounding import require_sound
+from offloadasp.asp.levels import name_at, unit_at, value_at
 from offloadasp.asp.overlay import Overlay, Reading
-from offloadasp.asp.rules import Rules, require_sound
+from offloadasp.asp.priced import priced
+from offloadasp.asp.rules import Rules
 from offloadasp.asp.stable_models import permitted
+from offloadasp.base.errors import InputError
+from offloadasp.bounds.edited import prices_in
 from offloadasp.limits.clock import Clock
 from offloadasp.model.objectives import DURATION, EDITED, OBJECTIVES
+from offloadasp.model.problem import Problem
 from offloadasp.model.strategy import Strategy, plan_of
 
 _REDEFINITION = "the edited rules as a whole"
@@ -68,7 +72,7 @@ def read_by_users_rules(strategy: Strategy, rules: Rules) -> UsersReading:
     if reading is None:
         return UsersReading(False, ((_REDEFINITION, 0),), unchecked=unchecked)
     false = tuple(_contradicted(strategy, names, reading)) if reading.obeys else ()
-    unproved = tuple(_unproved(strategy, rules, names))
+    unproved = tuple(_unproved(strategy, rules, names, reading))
     return UsersReading(reading.obeys, tuple(_broken(reading)), false, unproved, unchecked)
 
 
@@ -97,10 +101,14 @@ def _broken(reading: Reading) -> Iterator[tuple[str, int]]:
         yield from ((one.place, step) for step in one.steps or (0,))
 
 
+def _levels(names: tuple[str, ...], reading: Reading) -> list[int]:
+    """Return the priorities of what is minimised, the highest one first."""
+    return sorted({-k for k in range(len(names))} | set(reading.costs), reverse=True)
+
+
 def _contradicted(strategy: Strategy, names: tuple[str, ...], reading: Reading) -> Iterator[str]:
     """Yield the objectives of which the file states another value than the rules."""
-    costs = {-k: 0 for k in range(len(names))} | reading.costs
-    levels = sorted(costs, reverse=True)
+    costs = dict.fromkeys(levels := _levels(names, reading), 0) | reading.costs
     if len(levels) != len(strategy.ranking):
         yield strategy.ranking[0].name
         return
@@ -109,15 +117,40 @@ def _contradicted(strategy: Strategy, names: tuple[str, ...], reading: Reading) 
             yield part.name
 
 
-def _unproved(strategy: Strategy, rules: Rules, names: tuple[str, ...]) -> Iterator[str]:
-    """Yield edited objectives with bounds above 0 that rest on terms that are not as shipped."""
-    priorities = {name: -k for k, name in enumerate(names)}
-    for part, entry in zip(strategy.ranking, _entries(strategy), strict=True):
-        said = entry.get("unchanged")
-        if part.name != EDITED or not isinstance(said, Mapping) or part.lower_bound <= Fraction(0):
-            continue
-        name, kept = str(said.get("objective")), said.get("prices")
-        left = rules.edit.kept(name)
-        whole = left is not None and isinstance(kept, list) and left >= set(map(str, kept))
-        if not whole or rules.edit.pays(name, priorities.get(name, 0), priorities):
-            yield part.name
+def _unproved(
+    strategy: Strategy, rules: Rules, names: tuple[str, ...], reading: Reading
+) -> Iterator[str]:
+    """Yield edited objectives with bounds above 0 that rest on what the rules do not say."""
+    chosen = {name: -k for k, name in enumerate(names)}
+    entries = _entries(strategy)
+    for part, entry, priority in zip(
+        strategy.ranking, entries, _levels(names, reading), strict=False
+    ):
+        rests = {"unchanged", "priced"} & set(entry)
+        if part.name == EDITED and rests and part.lower_bound > 0:
+            name = name_at(names, priority)
+            pays = rules.edit.pays(name, priority, chosen)
+            if pays or not _said_by(rules, strategy.problem, names, priority, entry):
+                yield part.name
+
+
+def _said_by(
+    rules: Rules, problem: Problem, names: tuple[str, ...], priority: int, entry: Mapping[str, Any]
+) -> bool:
+    """Whether rules leave the terms as they were that an entry names, and put its prices."""
+    name, chosen = name_at(names, priority), {name: -k for k, name in enumerate(names)}
+    said = entry.get("unchanged")
+    if isinstance(said, Mapping):
+        left = (rules.edit.kept(name) if name else None) or frozenset()
+        prices = said.get("prices")
+        if said.get("objective") != name or not isinstance(prices, list):
+            return False
+        if not left >= set(map(str, prices)):
+            return False
+    try:
+        stated = prices_in(entry)
+    except InputError:
+        return False
+    there = priced(rules.edit, name, priority, chosen)
+    unit = unit_at(problem, names, priority)
+    return all(price <= unit * there.get(kind, 0) for kind, price in stated.items())

@@ -11,7 +11,7 @@ from offloadasp.limits.process_memory import limited
 _POLL_SECONDS = 0.05
 # How long after it was to stop work may still end by itself.
 _GRACE_SECONDS = 0.4
-# Of a thread: its stack, and what it takes for its first steps.
+# Memory of a thread: its stack, and the bytes that its first steps take.
 _THREAD_BYTES = 16 * 10**6
 
 Result = TypeVar("Result")
@@ -33,7 +33,8 @@ def begin(thread: threading.Thread) -> None:
         The system has no room for it. (Python raises another error, or waits for ever for a thread
         that has no memory for its first steps.)
     """
-    bytearray(_THREAD_BYTES)  # is given back at once
+    if limited():
+        bytearray(_THREAD_BYTES)  # is given back at once
     try:
         thread.start()
     except RuntimeError:

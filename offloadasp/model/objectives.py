@@ -102,6 +102,10 @@ class Prices:
         )
 
 
+FREE = Prices(Fraction(0), Fraction(0), Fraction(0))
+"""Nothing costs anything."""
+
+
 @dataclass(frozen=True)
 class Objective:
     """Something to minimise.

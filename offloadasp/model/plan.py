@@ -194,6 +194,26 @@ def renumbered(plan: Plan, problem: Problem, steps: dict[str, IntArray]) -> Plan
     return replace(plan, problem=problem, **tables)
 
 
+def without_reloads(plan: Plan) -> Plan:
+    """Return a plan in which input blocks stay that a step frees and loads again.
+
+    The definition knows no such step: what is on chip before and after a step stays.
+    """
+    tables: dict[str, IntArray] = {name: getattr(plan, name) for name in TABLES}
+    changed = False
+    for kind in ("pixels", "kernels"):
+        names = f"free_{kind}", f"load_{kind}"
+        free, load = (getattr(plan, name) for name in names)
+        shape = tuple(np.concatenate([free, load]).max(axis=0, initial=0) + 1)
+        keys = [np.ravel_multi_index(tuple(rows.T), shape) for rows in (free, load)]
+        _, freed, loaded = np.intersect1d(*keys, return_indices=True)
+        if len(freed):
+            tables[names[0]] = np.delete(free, freed, axis=0)
+            tables[names[1]] = np.delete(load, loaded, axis=0)
+            changed = True
+    return without_empty_steps(Plan(plan.problem, **tables)) if changed else plan
+
+
 def plan_from_rows(problem: Problem, rows: dict[str, list[tuple[int, ...]]]) -> Plan:
     """Return a plan from rows of actions by table, in any order."""
     return Plan(problem, **{name: table(rows[name], WIDTHS.get(name, 4)) for name in TABLES})

@@ -285,6 +285,11 @@ def finest(layer: Layer) -> Resolved:
     )
 
 
+def coarsest(layer: Layer) -> Resolved:
+    """Return the decomposition that all others divide: one tile, and one group of either kind."""
+    return undivided(layer).model_copy(update={"tile": layer.output_shape[1:]})
+
+
 def granularity(problem: Problem) -> int:
     """Return the greatest number of bytes of which every block's size is a multiple."""
     sizes = (problem.pixel_bytes, problem.output_bytes, problem.partial_bytes)

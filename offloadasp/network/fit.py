@@ -82,11 +82,17 @@ def explicit_pads(given: Attributes, sizes: Sequence[int], kernel: Sequence[int]
 def _convolution(
     weight: int, each_kernel: Sequence[tuple[int, str]], single: Sequence[tuple[int, str]] = ()
 ) -> Callable[..., str | None]:
-    """Return the check of ``Conv`` and its kin.
+    """Return the check of ``Conv`` or of an operator like it.
 
-    ``weight`` is the number of that input; ``each_kernel`` are number and name of inputs with one
-    value a kernel. Of a bias there is one for every kernel; of others there may be one for all.
-    ``single`` are those of one value.
+    Parameters
+    ----------
+    weight
+        The place of the weights among the inputs.
+    each_kernel
+        Place and name of each input with one value for every kernel. All but the bias may have one
+        value for all kernels instead.
+    single
+        Place and name of each input that must be a single number.
     """
 
     def check(given: Attributes, shapes: _Shapes) -> str | None:

@@ -1,6 +1,6 @@
-"""Says what a file is that lies in the place of another one, as after a download that failed."""
+"""Recognises a file that is not what it should be, such as a web page after a failed download."""
 
-# Where the bytes are, which they are in lower case, and what they tell.
+# Where a kind of file has its mark, the mark in lower case, and what such a file is.
 _KINDS = (
     (0, b"version https://git-lfs", "a pointer of Git LFS; git lfs pull fetches the file itself"),
     (0, b"<!doctype html", "a web page"),
@@ -13,11 +13,11 @@ _KINDS = (
 )
 
 BEGINNING = 64
-"""Bytes of a file that are enough to tell."""
+"""How many bytes from the start of a file are enough to recognise it."""
 
 
 def is_instead(beginning: bytes) -> str:
-    """Return the end of a message, such as ``": it is a web page"``; empty if nobody knows."""
+    """Return the end of a message, such as ``": it is a web page"``; empty if it is unknown."""
     text = beginning.lower()
     for start, mark, kind in _KINDS:
         if text.startswith(mark, start):

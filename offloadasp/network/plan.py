@@ -10,7 +10,8 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from offloadasp.asp.rules import SMALLER, shipped_rules
+from offloadasp.asp.grounding import SMALLER
+from offloadasp.asp.rules import shipped_rules
 from offloadasp.base.errors import InputError, NoStrategyError, OffloadError
 from offloadasp.limits.clock import Clock
 from offloadasp.limits.process_memory import MemoryLimit

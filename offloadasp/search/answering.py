@@ -1,15 +1,15 @@
 """Which search answers: it depends on the rules, and on whether transfers overlap."""
 
-from offloadasp.asp.rules import Rules, require_sound
+from offloadasp.asp.grounding import require_sound
+from offloadasp.asp.rules import Rules
 from offloadasp.base.errors import InputError
 from offloadasp.model.instance import Instance
 from offloadasp.model.objectives import DURATION
 from offloadasp.search.answer import Answer
 from offloadasp.search.edited.search import EditedSearch
 from offloadasp.search.effort import Effort
-from offloadasp.search.lexicographic.lexicographic import Lexicographic
-from offloadasp.search.overlap.search import OverlapSearch
 from offloadasp.search.pool import Listener
+from offloadasp.search.shipped import shipped_answer
 
 
 def answer_of(
@@ -21,8 +21,7 @@ def answer_of(
     ------
     InputError, InfeasibleError, NoStrategyError
     """
-    overlaps = instance.accelerator.overlaps
-    if overlaps and names != (DURATION,):
+    if instance.accelerator.overlaps and names != (DURATION,):
         raise InputError(
             f"--objective: with overlap only {DURATION} alone is minimised, not '{','.join(names)}'"
         )
@@ -30,5 +29,4 @@ def answer_of(
         return EditedSearch(instance, rules, effort, names, tell).run()
     if rules.added:
         require_sound(rules, names)
-    search = OverlapSearch if overlaps else Lexicographic
-    return search(instance, rules.shipped, effort, names, tell).run()
+    return shipped_answer(instance, rules, effort, names, tell)

@@ -8,8 +8,8 @@ from offloadasp.search.construct.blocking import Blocking
 from offloadasp.search.construct.traversal import Traversal
 from offloadasp.search.nests.family import Mapping
 from offloadasp.search.nests.family import words as nest_words
-from offloadasp.search.overlap.depthwise import Pass
-from offloadasp.search.overlap.depthwise import words as pass_words
+from offloadasp.search.overlap.passes import Pass
+from offloadasp.search.overlap.passes import words as pass_words
 from offloadasp.search.overlap.streams import Stream
 from offloadasp.search.overlap.streams import words as stream_words
 
@@ -45,7 +45,7 @@ class Streamed:
 
 @dataclass(frozen=True)
 class Passed:
-    """A depthwise layer, channel by channel or position by position."""
+    """Kernel groups one after the other, or positions."""
 
     way: Pass
 

@@ -10,7 +10,8 @@ import pytest
 from offloadasp.asp.atoms import Atoms
 from offloadasp.asp.edit_kinds import DEFINITION
 from offloadasp.asp.facts import facts
-from offloadasp.asp.rules import ground, shipped_rules
+from offloadasp.asp.grounding import ground
+from offloadasp.asp.rules import shipped_rules
 from offloadasp.model.instance import Layer, Precision
 from offloadasp.model.plan import Plan
 from offloadasp.search.overlap.pipelined import pipelined

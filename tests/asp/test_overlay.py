@@ -13,6 +13,7 @@ from offloadasp.asp.window import Window, Windows
 from offloadasp.base.errors import InputError
 from offloadasp.limits.clock import Clock
 from offloadasp.model.instance import Accelerator, Layer
+from offloadasp.model.objectives import prices_of
 from offloadasp.model.plan import Plan
 from offloadasp.search.overlap.pipelined import pipelined
 from tests.engines.overlapped import overlapping
@@ -55,6 +56,15 @@ def test_costs_are_the_shipped_ones_and_those_of_the_rules(tmp_path: Path, seed:
     loads = len(plan.load_pixels) + len(plan.load_kernels) + len(plan.load_partial_sums)
     assert found.obeys
     assert found.costs == {1: 3 * loads, 0: plan.duration}
+
+
+def test_costs_are_cycles_whatever_the_plan_was_found_for(tmp_path: Path) -> None:
+    plan = a_plan(1)
+    for prices in (prices_of("traffic", plan.problem.instance), plan.problem.prices):
+        found = replace(plan, problem=plan.problem.at(prices))
+        for most, obeyed in ((plan.duration - 1, False), (plan.duration, True)):
+            limit = f":- #sum {{ X, A, T, B : cost(A, T, B, X) }} > {most}.\n"
+            assert read(tmp_path, limit, found).obeys == obeyed
 
 
 @pytest.mark.parametrize("overlap", ["dma", "duplex"])

@@ -10,6 +10,7 @@ from offloadasp.asp.overlay import STEP_AT
 from offloadasp.asp.remarks import remarks
 from offloadasp.asp.rules import rules_in_force
 from offloadasp.asp.vetting.undefined import undefined_words
+from offloadasp.asp.vetting.watched import LOCAL
 from offloadasp.base.resources import encodings_folder
 from offloadasp.model.instance import Layer
 from tests.engines import random_rules
@@ -51,6 +52,46 @@ def test_the_remark_says_what_there_is(tmp_path: Path) -> None:
     assert remark.endswith("operations there are op(I, J, N, Q)")
 
 
+@pytest.mark.parametrize(
+    ("rule", "remark"),
+    [
+        (
+            "cost(setup, B, T, 2) :- load(B, T).",
+            "B is the block of load(B, T), and no number of a step, in cost(setup, B, T, 2); "
+            "write cost(Kind, T, B, Cycles)",
+        ),
+        (
+            "cost(T, setup, B, 2) :- load(B, T).",
+            "setup is no number of a step, in cost(T, setup, B, 2); write cost(Kind, T, B, Cycles)",
+        ),
+        (
+            "cost(setup, T, 2, B) :- load(B, T).",
+            "B is the block of load(B, T), and no number of bytes or cycles, in "
+            "cost(setup, T, 2, B); write cost(Kind, T, B, Cycles)",
+        ),
+        (
+            "cost(setup, T, 2) :- load(_, T).",
+            "nothing reads cost/3; write cost(Kind, T, B, Cycles)",
+        ),
+        (
+            ":- moved(load, T, B, X), load(B, T), X > 4.",
+            "B is the block of load(B, T), and no number of a step, in moved(load, T, B, X); "
+            "write moved(Action, B, T, Bytes)",
+        ),
+        (
+            ":- load(T, B), step(T).",
+            "T is the block of load(T, B), and no number of a step, in step(T)",
+        ),
+        (
+            ":- compute(T, O), step(T).",
+            "T is the operation of compute(T, O), and no number of a step, in step(T)",
+        ),
+    ],
+)
+def test_places_that_are_mixed_up_are_remarked_on(tmp_path: Path, rule: str, remark: str) -> None:
+    assert f"rule.lp:1: {remark}" in said(tmp_path, rule)
+
+
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_the_examples_are_not_remarked_on(path: Path) -> None:
     if path.stem != "tiny.facts":
@@ -68,6 +109,8 @@ def test_terms_of_predicates_and_constants_of_the_user_are_free(tmp_path: Path) 
     text = "#const first = 0. mine(pixel(1)). :- mine(pixel(X)), load(first, X)."
     assert said(tmp_path, text) == []
     assert said(tmp_path, "cost(setup, T, B, 2) :- moved(_, B, T, _).") == []
+    assert said(tmp_path, "#const s = 1. cost(late, s, all, T) :- active(T).") == []
+    assert said(tmp_path, "cost(1). :- cost(X), X > 2.") == []
 
 
 @pytest.mark.parametrize("rule", [f":- {PIXELS}.", f":- memory(M), M > 3, {PIXELS}."])
@@ -148,5 +191,9 @@ def test_an_atom_that_nothing_defines_is_named_plainly() -> None:
     )
     assert undefined_words(f"{note}moved(lod,#P0,#P1,3)", known) == (
         "a/b.lp:3: nothing derives an atom that looks like moved(lod, _, _, 3)"
+    )
+    # Variables of an aggregate have names of ours where its sum is watched.
+    assert undefined_words(f"{note}load(B{LOCAL},T)", known) == (
+        "a/b.lp:3: nothing derives an atom that looks like load(B, T)"
     )
     assert undefined_words("something else", known) == "something else"

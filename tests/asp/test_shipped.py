@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from offloadasp.asp import shipped
-from offloadasp.asp.rules import ground, rules_in_force, shipped_rules
+from offloadasp.asp.grounding import ground
+from offloadasp.asp.rules import rules_in_force, shipped_rules
 from offloadasp.asp.shipped import is_shipped, recorded_in, shipped_names
 from offloadasp.asp.vetting.sources import read_source, unfold
 from offloadasp.base.errors import InputError

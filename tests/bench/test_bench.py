@@ -117,6 +117,16 @@ def test_zigzag_is_compared_where_it_is_installed(tmp_path: Path) -> None:
     assert row["moved"] == row["proven"] == 35072
 
 
+def test_accelforge_is_compared_where_it_is_installed(tmp_path: Path) -> None:
+    if not peers.installed("accelforge"):
+        pytest.skip("not installed")
+    code, _, error = bench("peers", "--peer=accelforge", "--only", "^8192$", "--out", tmp_path)
+    assert code == 0, error
+    (row,) = rows_of(tmp_path / "accelforge.json").values()
+    assert row["theirs"]["moved"] == row["reported"] == 37184
+    assert row["moved"] == row["proven"] == row["theirs"]["moved_net"] == 35072
+
+
 def test_without_any_peer_the_suite_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -126,6 +136,7 @@ def test_without_any_peer_the_suite_says_what_to_install(
     assert out == ""
     assert "cpsat: ortools is not installed" in error
     assert "zigzag: zigzag-dse is not installed" in error
+    assert "accelforge: accelforge, which needs Python 3.12, is not installed" in error
 
 
 @pytest.mark.parametrize("size", [(3, 3, 2, 5), (3, 4, 1, 4), (3, 4, 2, 6), (4, 3, 3, 8)])
@@ -153,7 +164,10 @@ def test_cp_sat_is_given_the_same_problem(size: tuple[int, int, int, int]) -> No
     [
         (["flat", "--only", "("], "--only: must be a regular expression"),
         (["flat", "--only", "nothing"], "no row of flat matches 'nothing'"),
-        (["peers", "--peer", "nobody"], "--peer: must be cpsat or zigzag, not 'nobody'"),
+        (
+            ["peers", "--peer", "nobody"],
+            "--peer: must be one of cpsat, zigzag, accelforge, not 'nobody'",
+        ),
         (["results", "--from", "nowhere"], "holds no results of any suite"),
         (["flat", "--jobs", "0"], "--jobs"),
     ],

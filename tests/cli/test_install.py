@@ -25,7 +25,8 @@ SHIPPED = ("encodings", "instances")
 PROGRAM = """
 from offloadasp.base.resources import encodings_folder, instances_folder
 from offloadasp.asp.facts import facts
-from offloadasp.asp.rules import ground, shipped_rules
+from offloadasp.asp.grounding import ground
+from offloadasp.asp.rules import shipped_rules
 from offloadasp.model.catalogue import find_accelerator
 from offloadasp.model.instance import Resolved, load_instance
 from offloadasp.model.problem import problem_of

@@ -232,8 +232,9 @@ def test_an_edited_objective_is_reported_as_such(tmp_path: Path) -> None:
     assert ran.code == 0
     assert found["objective"]["name"] == "edited"
     assert found["objective"]["value"] == 4 * 1000 + found["duration"]
-    # The duration's own terms are as they were: no strategy is shorter.
-    assert found["lower_bound"] == found["objective"]["lower_bound"] == found["duration"]
+    # The duration's own terms are as they were, and every strategy has four compute actions.
+    assert found["lower_bound"] == found["duration"]
+    assert found["objective"]["lower_bound"] == found["objective"]["value"]
 
 
 def test_objectives_count_at_their_priorities_under_added_rules(tmp_path: Path) -> None:
@@ -501,11 +502,29 @@ def test_check_recomputes_what_a_strategy_costs_under_the_rules(tmp_path: Path) 
     assert offload_asp("check", strategy, "--encoding", rule).code == 0
     stored = json.loads(strategy.read_text())
     stored["objective"]["value"] += 1
+    stored["status"] = "feasible"
     strategy.write_text(json.dumps(stored))
     assert offload_asp("check", strategy).code == 0
     ran = offload_asp("check", strategy, "--encoding", rule, "--json")
     assert ran.code == 5
     assert [entry["rule"] for entry in ran.json["violations"]] == ["objective"]
+
+
+@pytest.mark.parametrize("forged", [{"pixels": 3}, {"compute": 1}, {"pixels": "much"}])
+def test_check_credits_no_price_that_the_rules_do_not_put(
+    tmp_path: Path, forged: dict[str, object]
+) -> None:
+    rule = added(tmp_path, "cost(setup, T, B, 2) :- moved(_, B, T, _).\n")
+    assert run(instance(tmp_path, APART), "--encoding", rule).code == 0
+    strategy = tmp_path / "out" / "tiny.strategy.json"
+    stored = json.loads(strategy.read_text())
+    assert stored["certificate"]["priced"] == {"pixels": 2, "kernels": 2, "outputs": 2}
+    assert stored["objective"]["lower_bound"] == stored["objective"]["value"]
+    stored["certificate"]["priced"] |= forged
+    strategy.write_text(json.dumps(stored))
+    ran = offload_asp("check", strategy, "--encoding", rule, "--json")
+    assert ran.code == 5
+    assert [entry["rule"] for entry in ran.json["violations"]] == ["bound"]
 
 
 @pytest.mark.parametrize("text", ["% a comment\n", "#show step/1.\n", "#defined mine/1.\n"])

@@ -29,7 +29,7 @@ from typing import Any
 
 import clingo.ast
 
-from offloadasp.asp.rules import GroundingStoppedError
+from offloadasp.asp.grounding import GroundingStoppedError
 from offloadasp.asp.shipped import shipped_names
 from offloadasp.base.errors import OffloadError
 from offloadasp.limits.process_memory import held

@@ -19,7 +19,7 @@ from offloadasp.model.problem import Problem
 from offloadasp.model.reference import read
 from offloadasp.model.strategy import Step, Strategy, steps_of
 from offloadasp.search.overlap.split import split_in_three
-from tests.engines.exhaustive import bits, game_of
+from tests.engines.exhaustive import Block, bits, game_of
 from tests.engines.mutants import SPILL, Json, step
 from tests.support.layers import on_accelerator
 
@@ -49,18 +49,22 @@ class _Overlapped:
         rates = (chip.load_cycles, chip.write_cycles, chip.compute_cycles, chip.mac_cycles)
         self.parts = lcm(*(rate.denominator for rate in rates))
         self.load, self.write, self.compute, self.mac = (int(rate * self.parts) for rate in rates)
-        blocks = [*game.input_bytes, *game.output_bytes]
-        number = {block: b for b, block in enumerate(blocks)}
+        number = {block: b for b, block in enumerate(game.input_bytes)}
         self.inputs = (1 << len(game.input_bytes)) - 1
-        self.outputs = range(len(game.input_bytes), len(blocks))
         self.sizes = [(size, size) for size in game.input_bytes.values()]
-        self.sizes += list(game.output_bytes.values())
+        # A tile's outputs are written one by one.
+        places: dict[Block, int] = {}
+        for block, (partial, complete) in game.output_bytes.items():
+            parts = _positions(problem, block)
+            places[block] = sum(1 << len(self.sizes) + part for part in range(parts))
+            self.sizes += [(partial // parts, complete // parts)] * parts
+        self.outputs = range(len(game.input_bytes), len(self.sizes))
         self.needs = [sum(1 << number[b] for b in one.inputs) for one in game.operations]
-        self.output = [1 << number[one.output] for one in game.operations]
+        self.output = [places[one.output] for one in game.operations]
         self.macs = [one.macs for one in game.operations]
         self.all = (1 << len(game.operations)) - 1
         self.share = {
-            b: sum(1 << o for o, out in enumerate(self.output) if out == 1 << b)
+            b: sum(1 << o for o, out in enumerate(self.output) if out >> b & 1)
             for b in self.outputs
         }
 
@@ -144,6 +148,13 @@ class _Overlapped:
             return max(compute, load + write)
         assert self.chip.overlap == "duplex"
         return max(compute, load, write)
+
+
+def _positions(problem: Problem, block: Block) -> int:
+    """Output positions of a tile, ``("output", first row, first column, kernel group)``."""
+    sides = zip(block[1:3], problem.decomposition.tile, problem.layer.output_shape[1:], strict=True)
+    rows, columns = (min(side, total - int(str(first))) for first, side, total in sides)
+    return rows * columns
 
 
 def _union(masks: Iterator[int]) -> int:

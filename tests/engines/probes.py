@@ -10,7 +10,8 @@ import clingo
 import clingo.ast
 
 from offloadasp.asp.facts import facts
-from offloadasp.asp.rules import Meter, Rules, ground
+from offloadasp.asp.grounding import Meter, ground
+from offloadasp.asp.rules import Rules
 from offloadasp.base.resources import encodings_folder
 from offloadasp.judge.by_rules import read_by_lines, read_by_positions, read_by_rules
 from offloadasp.model.instance import Energy, Layer, Precision, Resolved

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from offloadasp.asp.edit_kinds import DEFINITION
 from offloadasp.asp.facts import facts
-from offloadasp.asp.rules import Rules, ground, rules_in_force
+from offloadasp.asp.grounding import ground
+from offloadasp.asp.rules import Rules, rules_in_force
 from offloadasp.base.errors import InfeasibleError, NoStrategyError
 from offloadasp.model.instance import Accelerator, Choice, Instance, Layer, SearchOptions
 from offloadasp.model.problem import Problem, problem_of

@@ -13,8 +13,10 @@ from offloadasp.search.answer import Answer
 from tests.support.invoking import PATIENCE, UNTIL_PROVED, Ran, instance, offload_asp, start
 
 NAME = "tiny.strategy.json"
+# Modules are compiled into files as well, which would end after so many bytes and break later runs.
 LIMITED = """
 import resource, sys
+sys.dont_write_bytecode = True
 resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))
 from offloadasp.cli.main import main
 main()

@@ -8,7 +8,8 @@ import clingo
 from hypothesis import given, settings
 
 from offloadasp.asp.facts import facts
-from offloadasp.asp.rules import ground, shipped_rules
+from offloadasp.asp.grounding import ground
+from offloadasp.asp.rules import shipped_rules
 from offloadasp.model.problem import Problem
 from offloadasp.model.reads import Reads
 from tests.support.layers import problems

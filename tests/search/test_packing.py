@@ -76,14 +76,21 @@ def test_of_64_kernels_and_room_for_107_all_compute_actions_are_full() -> None:
     assert len(steps) <= -(-64 * 400 // 107) + 1
 
 
-LAYERS = st.fixed_dictionaries(
-    {
-        "input": st.tuples(st.integers(1, 6), st.integers(3, 8), st.integers(3, 8)).map(list),
-        "kernels": st.integers(1, 9),
-        "kernel_shape": st.sampled_from([[1, 1], [3, 3], [2, 3]]),
-        "strides": st.sampled_from([[1, 1], [2, 1]]),
-        "pads": st.sampled_from([[0, 0, 0, 0], [1, 1, 1, 1]]),
-    }
+LAYERS = st.builds(
+    lambda group, channels, kernels, rows, columns, **others: {
+        "input": [group * channels, rows, columns],
+        "kernels": group * kernels,
+        "group": group,
+        **others,
+    },
+    group=st.sampled_from([1, 1, 2, 4]),
+    channels=st.integers(1, 6),
+    kernels=st.integers(1, 9),
+    rows=st.integers(3, 8),
+    columns=st.integers(3, 8),
+    kernel_shape=st.sampled_from([[1, 1], [3, 3], [2, 3]]),
+    strides=st.sampled_from([[1, 1], [2, 1]]),
+    pads=st.sampled_from([[0, 0, 0, 0], [1, 1, 1, 1]]),
 )
 
 
@@ -103,7 +110,7 @@ def _problems(instance: Instance) -> list[Problem]:
     return [problem_of(instance, found) for found in decompositions(instance)]
 
 
-@given(LAYERS, st.integers(200, 900), st.integers(7, 40))
+@given(LAYERS, st.integers(200, 900), st.integers(3, 40))
 @settings(max_examples=25, deadline=None)
 def test_packed_plans_keep_within_memory_and_the_limit_of_a_step(
     layer: dict[str, Any], memory: int, windows: int
@@ -144,6 +151,15 @@ def test_with_all_memory_packed_plans_are_the_shortest_of_all(
     assert best.best.overall is not None
     plan = best.best.overall.offer().plan
     assert plan.duration == exhaustive.optimal_duration(problem_of(instance, scope(instance)))
+
+
+def test_groups_of_a_convolution_that_a_step_has_no_room_for_are_not_kept_whole() -> None:
+    # ShuffleNet on gap8: a step has room for 992 of the 1,156 pairs of a group.
+    layer = {"input": [8, 3, 3], "kernels": 8, "kernel_shape": [1, 1], "group": 2}
+    problems = _problems(_instance(layer, 400, 15))
+    fine = [found.problem for _, blocking in packable(problems) for _, found in split(blocking, 99)]
+    assert fine
+    assert all(problem.operation_macs.max() <= 15 for problem in fine)
 
 
 @pytest.mark.parametrize(

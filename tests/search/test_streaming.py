@@ -12,7 +12,7 @@ from offloadasp.model.instance import Layer, Precision
 from offloadasp.model.plan import Plan
 from offloadasp.model.problem import Problem, finest, undivided
 from offloadasp.model.reference import read
-from offloadasp.search.overlap.depthwise import is_depthwise, passed, passes
+from offloadasp.search.overlap.passes import can_pass, passed, passes
 from offloadasp.search.overlap.pipelined import pipelined
 from offloadasp.search.overlap.streaming import streamed
 from offloadasp.search.overlap.streams import streams, variations
@@ -95,16 +95,14 @@ def test_a_balanced_layer_hardly_waits_where_its_partial_sums_fit(
 
 @settings(max_examples=15, deadline=None)
 @given(small_layers(positions=9), st.sampled_from(OVERLAPS), st.data())
-def test_passes_of_depthwise_layers_are_valid_serially_and_with_overlap(
+def test_passes_are_valid_serially_and_with_overlap(
     layer: Layer, overlap: Overlap, data: st.DataObject
 ) -> None:
     channels = data.draw(st.integers(1, 6))
+    depthwise, dense = (channels, channels), (data.draw(st.integers(1, 6)), 1)
+    kernels, group = data.draw(st.sampled_from([depthwise, dense]))
     layer = layer.model_copy(
-        update={
-            "input": (channels, *layer.input[1:]),
-            "kernels": channels,
-            "group": channels,
-        }
+        update={"input": (channels, *layer.input[1:]), "kernels": kernels, "group": group}
     )
     taps = layer.kernel_shape[0] * layer.kernel_shape[1]
     chip = accelerator(
@@ -112,7 +110,7 @@ def test_passes_of_depthwise_layers_are_valid_serially_and_with_overlap(
     )
     serial = problem_with(layer, chip, Precision(output=1, partial_sum=4), undivided(layer))
     problem = overlapping(serial, overlap)
-    assert is_depthwise(layer)
+    assert can_pass(layer)
     for way in data.draw(st.lists(st.sampled_from(list(passes(layer))), min_size=1, max_size=3)):
         plan = passed(serial, way)
         if plan is not None:

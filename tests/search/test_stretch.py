@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import pytest
 
 from offloadasp.asp.overlay import Overlay
@@ -12,7 +13,7 @@ from offloadasp.asp.rules import rules_in_force
 from offloadasp.judge.simulator import simulate
 from offloadasp.limits.clock import Clock
 from offloadasp.model.instance import Layer
-from offloadasp.model.plan import Plan
+from offloadasp.model.plan import TABLES, Plan, table, without_reloads
 from offloadasp.search.baselines import strategy_of
 from offloadasp.search.edited.stretch import Stretch, stretches
 from offloadasp.search.overlap.pipelined import pipelined
@@ -92,3 +93,21 @@ def test_what_is_loaded_a_step_ahead_finds_room_where_all_steps_are_taken_apart(
         assert apart.obeys
         broken += not as_it_is.obeys
     assert broken > 2
+
+
+def test_an_input_that_a_step_frees_and_loads_again_stays() -> None:
+    plan = random_plan(problem(LAYER), 0)
+    loads, frees = plan.load_pixels.tolist(), plan.free_pixels.tolist()
+    step, *pixel = next(
+        [t + 1, *one]
+        for t, *one in loads
+        if all(other[0] > t + 1 for other in frees if other[1:] == one and other[0] > t)
+    )
+    again = replace(
+        plan,
+        load_pixels=table([*map(tuple, loads), (step, *pixel)], 4),
+        free_pixels=table([*map(tuple, frees), (step, *pixel)], 4),
+    )
+    assert again.duration > plan.duration
+    found = without_reloads(again)
+    assert all(np.array_equal(getattr(found, name), getattr(plan, name)) for name in TABLES)

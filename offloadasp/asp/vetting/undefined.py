@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection
 
 from offloadasp.asp.statements import Signature
+from offloadasp.asp.vetting.watched import LOCAL
 from offloadasp.base.messages import nearest
 
 _NOTE = re.compile(
@@ -25,7 +26,7 @@ def undefined_words(message: str, known: Collection[Signature]) -> str:
     found = _NOTE.match(message)
     if found is None:
         return message
-    name, terms = found["name"], found["terms"]
+    name, terms = found["name"], found["terms"] and found["terms"].replace(LOCAL, "")
     if (name, _arity(terms)) in known:
         # Variables have names of clingo's own here, such as #P0.
         shown = re.sub(r"#\w+", "_", f"{name}({terms})").replace(",", ", ")

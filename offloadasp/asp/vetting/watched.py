@@ -26,7 +26,7 @@ RESERVED = "_32_bits"
 """Is in all names that rules of ours have beside the user's, whose rules have none with it."""
 
 # Ends the names of variables that belong to an element of an aggregate alone.
-_LOCAL = f"_local{RESERVED}"
+LOCAL = f"_local{RESERVED}"
 
 _Context = tuple[AST, ...]
 
@@ -185,7 +185,7 @@ class _Reader:
 
 def _text(node: AST) -> str:
     """Return a node as the user wrote it."""
-    text = str(node).replace(_LOCAL, "")
+    text = str(node).replace(LOCAL, "")
     return text[1:-1] if node.ast_type == ASTType.BinaryOperation else text
 
 
@@ -286,7 +286,7 @@ class _Renamed(clingo.ast.Transformer):
 
     def visit_Variable(self, node: AST) -> AST:  # noqa: N802 (clingo's name)
         own = node.name != "_" and node.name not in self.shared
-        return node.update(name=node.name.removesuffix(_LOCAL) + _LOCAL) if own else node
+        return node.update(name=node.name.removesuffix(LOCAL) + LOCAL) if own else node
 
 
 def _variables(node: AST, *, elements: bool = True) -> Iterator[str]:

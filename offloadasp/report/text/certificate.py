@@ -16,6 +16,17 @@ _TITLES = {
     Quantity.TOGETHER: "Loads and compute actions together",
 }
 
+# What a user's prices are paid for; offloadasp/asp/priced.py.
+_PAID = {
+    "pixels": "pixel block",
+    "kernels": "kernel block",
+    "outputs": "output block",
+    "operations": "operation",
+    "load": "byte loaded",
+    "write": "byte written",
+    "compute": "compute action",
+}
+
 
 def proof_sentences(
     described: Described, proof: Proof, certificate: Mapping[str, Any]
@@ -35,6 +46,10 @@ def _arguments(certificate: Mapping[str, Any]) -> list[str]:
         entry = certificate.get(quantity)
         if isinstance(entry, Mapping) and isinstance(name := entry.get("bound"), str):
             found.append(f"{title}: {sentence(quantity, entry) or name} (bound “{name}”).")
+    priced = certificate.get("priced")
+    if isinstance(priced, Mapping):
+        paid = [f"{price} for each {_PAID.get(kind, kind)}" for kind, price in priced.items()]
+        found.append(f"Prices of the edited rules: {', '.join(paid)}.")
     weight = certificate.get("weight")
     if isinstance(weight, list):
         found.append(

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 
 from offloadasp.model.instance import Instance, Layer, Resolved, split_evenly
-from offloadasp.model.problem import finest
+from offloadasp.model.problem import coarsest, finest
 
 Groups = tuple[tuple[int, int], ...]
 
@@ -25,6 +25,19 @@ def scope(instance: Instance) -> Resolved:
         tile=(1, 1) if tile == "auto" else tile,
         kernel_groups=instance.fixed_kernel_groups or fine.kernel_groups,
         channel_groups=instance.fixed_channel_groups or fine.channel_groups,
+    )
+
+
+def coarsest_in_scope(instance: Instance) -> Resolved:
+    """Return the decomposition that divides least: as fixed, and the coarsest where ``auto``.
+
+    Its blocks and operations are unions of those of every other in `scope`.
+    """
+    coarse, tile = coarsest(instance.layer), instance.choice.tile
+    return Resolved(
+        tile=coarse.tile if tile == "auto" else tile,
+        kernel_groups=instance.fixed_kernel_groups or coarse.kernel_groups,
+        channel_groups=instance.fixed_channel_groups or coarse.channel_groups,
     )
 
 

@@ -27,7 +27,7 @@ from offloadasp.asp.shipped import shipped_source
 from offloadasp.asp.statements import is_constraint, nodes, signature
 from offloadasp.model.instance import Instance
 from offloadasp.model.problem import CLINGO_LIMIT, Problem, problem_of
-from offloadasp.search.edited.impossible import coarsest
+from offloadasp.search.construct.decompose import coarsest_in_scope
 
 # What is known of a step that computes, and of the bytes that are on chip in it.
 _ALWAYS = """
@@ -83,7 +83,7 @@ def at_once(instance: Instance, edit: Edit) -> AtOnce | None:
         for number, one in enumerate(edit.added)
         if is_constraint(one.node) and (found := list(_copies(one.node)))
     }
-    problem = problem_of(instance, coarsest(instance))
+    problem = problem_of(instance, coarsest_in_scope(instance))
     if not copies or problem.all_bytes > CLINGO_LIMIT:
         return None
     for which, known in (("first", _FIRST), ("last", _LAST)):

@@ -8,15 +8,26 @@ from functools import cached_property
 from typing import Any
 
 from offloadasp.asp.edit_kinds import Edit
-from offloadasp.asp.levels import name_at, value_at
+from offloadasp.asp.levels import name_at, unit_at, value_at
+from offloadasp.asp.priced import priced
 from offloadasp.asp.rules import Rules
 from offloadasp.bounds import lower_bound, verify_certificate
 from offloadasp.bounds.argument import Quantity
+from offloadasp.bounds.edited import blocks_paid, edited_prices, verify_edited
 from offloadasp.model.claim import Claim
-from offloadasp.model.instance import Instance
-from offloadasp.model.objectives import DURATION, EDITED, PEAK, Prices, is_linear, prices_of
+from offloadasp.model.instance import Instance, exact_number
+from offloadasp.model.objectives import (
+    DURATION,
+    EDITED,
+    FREE,
+    PEAK,
+    Prices,
+    is_linear,
+    prices_of,
+)
 from offloadasp.model.plan import Plan
-from offloadasp.model.problem import CLINGO_LIMIT, Problem
+from offloadasp.model.problem import CLINGO_LIMIT, Problem, problem_of
+from offloadasp.search.construct.decompose import coarsest_in_scope
 from offloadasp.search.lexicographic.linear import Proven
 from offloadasp.search.question import whole_of
 from offloadasp.search.size_limits import operations
@@ -159,17 +170,19 @@ class Levels:
         return min(plan.duration, verify_certificate(whole.within(whole.memory), first.certificate))
 
     @cached_property
-    def _shipped_certificate(self) -> dict[str, Any]:
+    def shipped_certificate(self) -> dict[str, Any]:
         """What proves the shipped bounds without any search."""
         return self._certificate(DURATION, prices_of(DURATION, self.instance))
 
-    def _certificate(self, name: str, prices: Prices) -> dict[str, Any]:
-        """Return what proves a bound of an objective at its prices, or at some of them.
+    def _certificate(self, name: str | None, prices: Prices) -> dict[str, Any]:
+        """Return what proves a bound of an objective at its prices, or at others.
 
         The shipped search's own certificate is taken where there is one: another takes time.
         """
+        if not any((*prices.each, prices.wait)):
+            return self.shipped_certificate
         proof = self._searched(name)
-        if proof is not None and prices == prices_of(name, self.instance):
+        if proof and name and prices == prices_of(name, self.instance):
             return {str(q): proof.certificate[q] for q in Quantity if q in proof.certificate}
         whole = whole_of(self.instance, prices, self.instance.accelerator.memory)
         return lower_bound(whole.within(whole.memory)).certificate
@@ -197,29 +210,44 @@ class Levels:
         if self._edit.pays(name, priority, self.priorities):
             # Costs are 32-bit integers: no program in which they could be less is accepted.
             least_cost = least.get(priority, -CLINGO_LIMIT)
-            return self.value(problem, priority, least_cost), self._shipped_certificate
-        kept = None if name is None or not is_linear(name) else self._edit.kept(name)
-        if name is None or not kept:
-            return self.fixed(priority), self._shipped_certificate
+            return self.value(problem, priority, least_cost), self.shipped_certificate
         if priority not in self._unchanged:
-            self._unchanged[priority] = self._bound_of(name, kept)
+            self._unchanged[priority] = self._bound_of(name, priority)
         return self._unchanged[priority]
 
-    def _bound_of(self, name: str, kept: frozenset[str]) -> tuple[Fraction, dict[str, Any]]:
-        """Bound an objective by those of its terms that are left."""
-        prices = prices_of(name, self.instance).only(kept)
-        certificate = self._certificate(name, prices)
-        whole = whole_of(self.instance, prices, self.instance.accelerator.memory)
-        unchanged = {"objective": name, "prices": sorted(kept)}
-        value = verify_certificate(whole.within(whole.memory), certificate)
-        searched = self._searched(name) if prices == prices_of(name, self.instance) else None
-        if searched is not None and searched.value > value:
-            value, certificate = searched.value, searched.certificate
-        return value, {**certificate, "unchanged": unchanged}
+    def _bound_of(self, name: str | None, priority: int) -> tuple[Fraction, dict[str, Any]]:
+        """Bound a level by its terms that are left, and by prices that every strategy pays."""
+        whole = whole_of(self.instance, FREE, self.instance.accelerator.memory)
+        whole = whole.within(whole.memory)
+        least = problem_of(self.instance, coarsest_in_scope(self.instance))
+        said = self._said(whole, name, priority)
+        if not said:
+            return Fraction(0), self.shipped_certificate
+        prices = edited_prices(whole, said)
+        entry = {**self._certificate(name, prices), **said}
+        value = verify_edited(whole, least, entry)
+        searched = self._searched(name)
+        if searched is not None and name is not None and prices == prices_of(name, self.instance):
+            more = searched.value + blocks_paid(least, said)
+            if more > value:
+                return more, {**searched.certificate, **said}
+        return value, entry
 
-    def _searched(self, name: str) -> Proven | None:
+    def _said(self, whole: Problem, name: str | None, priority: int) -> dict[str, Any]:
+        """Say which terms are left, and what every strategy pays beside them."""
+        said: dict[str, Any] = {}
+        if name is not None and is_linear(name):
+            kept = self._edit.kept(name) or frozenset()
+            said["unchanged"] = {"objective": name, "prices": sorted(kept)}
+        added = priced(self._edit, name, priority, self.priorities)
+        unit = unit_at(whole, self.names, priority)
+        if added:
+            said["priced"] = {kind: exact_number(unit * price) for kind, price in added.items()}
+        return said
+
+    def _searched(self, name: str | None) -> Proven | None:
         """Return what the shipped search proved of an objective, whatever the earlier ones are."""
-        if name not in self.names:
+        if name is None or name not in self.names:
             return None
         proof = self._unconditional(self.proofs[self.names.index(name)])
         return None if proof.given else proof

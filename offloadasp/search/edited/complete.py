@@ -15,9 +15,11 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from offloadasp.asp.edit_kinds import DEFINITION
-from offloadasp.asp.facts import facts, fits_clingo, scale_of
+from offloadasp.asp.facts import facts, fits_clingo
+from offloadasp.asp.grounding import GroundingStoppedError, Meter, ground
+from offloadasp.asp.levels import name_at, priority_options, value_at
 from offloadasp.asp.overlay import require_waits_fit
-from offloadasp.asp.rules import GroundingStoppedError, Meter, Rules, ground
+from offloadasp.asp.rules import Rules
 from offloadasp.asp.solving import Outcome, Progress, Solving, minimise, plan_of_model
 from offloadasp.base.errors import NoStrategyError
 from offloadasp.base.messages import plural
@@ -161,11 +163,6 @@ class CompleteSearch:
         """The rules in force, for messages."""
         return named(self.rules)
 
-    @property
-    def _priorities(self) -> list[str]:
-        """The constants that put the objectives in their order, as options of clingo."""
-        return [f"-c {name}_priority={-k}" for k, name in enumerate(self.names)]
-
     def _priced(self, problem: Problem, name: str) -> Problem:
         """Return a problem at the prices of a linear objective."""
         return problem.at(prices_of(name, self.instance))
@@ -177,21 +174,6 @@ class CompleteSearch:
         return 4 * problem.all_bytes <= CLINGO_LIMIT and all(
             fits_clingo(self._priced(problem, name), steps) for name in linear
         )
-
-    def _unit(self, problem: Problem, priority: int) -> Fraction:
-        """Return what one unit of the rules' cost at a priority is worth."""
-        name = self._named_at(priority)
-        return scale_of(self._priced(problem, name)).unit if is_linear(name) else Fraction(1)
-
-    def _fixed(self, priority: int) -> Fraction:
-        """Return what every plan pays beside the rules' cost at a priority."""
-        name = self._named_at(priority)
-        return prices_of(name, self.instance).fixed if is_linear(name) else Fraction(0)
-
-    def _named_at(self, priority: int) -> str:
-        """Return the objective at a priority, or that it is one of the rules' own."""
-        chosen = 0 <= -priority < len(self.names)
-        return self.names[-priority] if chosen else EDITED
 
     def _choose(self) -> Problem:
         """Take the finest decomposition if its rules ground, else the coarsest one that does.
@@ -219,12 +201,13 @@ class CompleteSearch:
 
     def _at(self, problem: Problem, steps: int) -> Outcome | None:
         """Solve the definition with so many steps; None if it does not ground."""
-        unit = self._unit(problem, 0)
         if not self._fits(problem, steps):
             return None
 
         def tell(progress: Progress) -> None:
-            incumbent = None if progress.cost is None else progress.cost * unit + self._fixed(0)
+            incumbent = (
+                None if progress.cost is None else value_at(problem, self.names, 0, progress.cost)
+            )
             self.tell(Status(incumbent, Fraction(0), f"at most {plural(steps, 'step')}"))
 
         effort = Solving(self.effort.threads, self.effort.seed, self.effort.budget)
@@ -235,7 +218,7 @@ class CompleteSearch:
                 self.rules,
                 [DEFINITION, *(f"model/objective/{name}.lp" for name in self.names)],
                 facts(problem, steps, exact=True),
-                arguments=[*effort.arguments, *self._priorities],
+                arguments=[*effort.arguments, *priority_options(self.names)],
                 meter=meter,
             )
         except GroundingStoppedError:
@@ -280,22 +263,24 @@ class CompleteSearch:
         levels = {-k: 0 for k in range(len(self.names))} | dict(costs)
         claims = []
         for priority in sorted(levels, reverse=True):
-            name, unit = self._named_at(priority), self._unit(plan.problem, priority)
-            fixed = self._fixed(priority)
-            value = levels[priority] * unit + fixed
             below = self._least(priority) if least is None else least.get(priority, 0)
+            value, bound = (
+                value_at(plan.problem, self.names, priority, cost)
+                for cost in (levels[priority], below)
+            )
+            name = name_at(self.names, priority) or EDITED
             if name != EDITED and not self.rules.reprices(name):
                 measured = OBJECTIVES[name].value(self.instance, plan.counts)
                 name = name if value == measured else EDITED
             else:
                 name = EDITED
-            claims.append(Claim(name, value, min(value, below * unit + fixed)))
+            claims.append(Claim(name, value, min(value, bound)))
         return tuple(claims)
 
     def _least(self, priority: int) -> int:
         """Return what a level costs at least, whatever the plan: costs are 32-bit integers."""
         chosen = {name: -k for k, name in enumerate(self.names)}
-        name = self.names[-priority] if 0 <= -priority < len(self.names) else None
+        name = name_at(self.names, priority)
         edit = self.rules.edit
         pays = edit.pays(name, priority, chosen) or not edit.signs.never_negative
         return -CLINGO_LIMIT if pays else 0

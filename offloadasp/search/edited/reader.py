@@ -6,11 +6,12 @@ from dataclasses import dataclass, field, replace
 from clingo import SymbolType
 from clingo.ast import ASTType
 
-from offloadasp.asp.overlay import Overlay, Reading, in_range, late
-from offloadasp.asp.rules import SMALLER
+from offloadasp.asp.facts import in_range
+from offloadasp.asp.grounding import SMALLER
+from offloadasp.asp.overlay import Overlay, Reading, late
 from offloadasp.asp.statements import nodes
 from offloadasp.base.errors import NoStrategyError
-from offloadasp.model.plan import Plan
+from offloadasp.model.plan import Plan, without_reloads
 from offloadasp.search.edited.reorder import reordered
 from offloadasp.search.edited.stretch import Stretch, stretches
 from offloadasp.search.effort import Effort
@@ -91,6 +92,7 @@ class Reader:
         InputError
             A rule is wrong.
         """
+        offer = replace(offer, plan=without_reloads(offer.plan))
         if not in_range(offer.plan, self.overlay.names):
             raise NoStrategyError(
                 f"{offer.plan.problem.instance.name}: too large to solve under the {self.named}: "

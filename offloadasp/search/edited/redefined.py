@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 
-from offloadasp.asp.overlay import in_range
+from offloadasp.asp.facts import in_range
 from offloadasp.asp.stable_models import StableModels
 from offloadasp.base.errors import InfeasibleError, NoStrategyError
 from offloadasp.model.instance import Instance
@@ -21,9 +21,8 @@ from offloadasp.search.construct.decompose import decompositions
 from offloadasp.search.edited.coarser import coarser_tiles, in_tiles
 from offloadasp.search.edited.complete import CompleteSearch
 from offloadasp.search.effort import Effort
-from offloadasp.search.lexicographic.lexicographic import Lexicographic
-from offloadasp.search.overlap.search import OverlapSearch
 from offloadasp.search.pool import Status
+from offloadasp.search.shipped import before_the_users, shipped_answer
 from offloadasp.search.size_limits import operations
 from offloadasp.search.source import Obeying, Source
 
@@ -151,14 +150,15 @@ class RedefinedSearch:
 
     def _searched(self, instance: Instance, effort: Effort) -> tuple[Plan, Source] | None:
         """Return the plan of the shipped search, as one of the layer that is asked about."""
+        complete = self.complete
 
         def tell(status: Status) -> None:
-            self.complete.tell(Status(None, Fraction(0), f"shipped rules: {status.stage}"))
+            # Of what the rules in force count nothing is known yet.
+            complete.tell(Status(None, Fraction(0), status.stage))
 
-        search = OverlapSearch if instance.accelerator.overlaps else Lexicographic
-        complete = self.complete
+        say = before_the_users(tell)
         try:
-            answer = search(instance, complete.rules.shipped, effort, complete.names, tell).run()
+            answer = shipped_answer(instance, complete.rules, effort, complete.names, say)
         except (InfeasibleError, NoStrategyError):
             return None
         problem = problem_of(complete.instance, answer.plan.problem.decomposition)

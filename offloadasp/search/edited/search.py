@@ -6,13 +6,15 @@ other memories, orders and step sizes are read, and taken apart where they break
 changes a few steps at a time. Layers that are small enough are searched completely.
 """
 
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from offloadasp.asp.edit_kinds import Kind
+from offloadasp.asp.grounding import require_sound
 from offloadasp.asp.overlay import Broken, Overlay, Reading
-from offloadasp.asp.rules import Rules, require_sound
+from offloadasp.asp.rules import Rules
 from offloadasp.asp.solving import Outcome, plan_of_model
 from offloadasp.base.errors import InfeasibleError, NoStrategyError
 from offloadasp.base.messages import in_steps, plural
@@ -33,13 +35,13 @@ from offloadasp.search.edited.reader import Obedient, Reader
 from offloadasp.search.edited.redefined import RedefinedSearch
 from offloadasp.search.edited.repair import Repair
 from offloadasp.search.edited.starts import starts
+from offloadasp.search.edited.unaffordable import unaffordable
 from offloadasp.search.effort import Effort
-from offloadasp.search.lexicographic.lexicographic import Lexicographic
 from offloadasp.search.overlap.pipelined import pipelined
-from offloadasp.search.overlap.search import OverlapSearch
 from offloadasp.search.overlap.split import serial_instance, serial_of
 from offloadasp.search.pool import Listener, Offer, Status
 from offloadasp.search.question import question_of
+from offloadasp.search.shipped import before_the_users, shipped_answer
 from offloadasp.search.size_limits import require_feasible
 from offloadasp.search.source import Baseline, Obeying, Pipelined, UnderRules
 
@@ -101,6 +103,7 @@ class EditedSearch:
         overlay = Overlay(self.rules.edit, self.names, self._overlaps)
         self.reader = Reader(named(self.rules), overlay, self.effort, self._report)
         self._begin()
+        self._require_affordable()
         small = complete.in_reach
         if self._open and not self._loose:
             self._try_others(_OTHERS_SMALL if small else _OTHERS)
@@ -118,9 +121,12 @@ class EditedSearch:
     def _require_possible(self) -> None:
         """Refuse what no strategy can do, by arguments that hold for any number of steps."""
         require_feasible(problem_of(self.instance, scope(self.instance)))
-        culprit = impossible(self.instance, self.rules.edit)
-        if culprit is not None:
-            raise self._infeasible(f"{culprit.place} forbids what every strategy does")
+        culprits = impossible(self.instance, self.rules.edit)
+        if len(culprits) == 1:
+            raise self._infeasible(f"{culprits[0].place} forbids what every strategy does")
+        if culprits:
+            together = " and ".join(one.place for one in culprits)
+            raise self._infeasible(f"{together} forbid together what every strategy does")
         # With overlap, what a compute action needs was loaded in an earlier step.
         crowd = None if self._overlaps else at_once(self.instance, self.rules.edit)
         if crowd is not None:
@@ -128,6 +134,18 @@ class EditedSearch:
             raise self._infeasible(
                 f"{' and '.join(places)} {'asks' if len(places) == 1 else 'ask'} for more bytes on "
                 f"chip in the {crowd.which} compute action than the memory holds"
+            )
+
+    def _require_affordable(self) -> None:
+        """Refuse limits below what is proved of every strategy, where no plan obeys them."""
+        if self.best is not None and self.best.reading.obeys:
+            return
+        levels = self._levels()
+        found = unaffordable(self.instance, self.rules.edit, lambda: levels.shipped_certificate)
+        if found is not None:
+            raise self._infeasible(
+                f"{found.statement.place} allows {found.most} at most, and no strategy takes less "
+                f"than {math.ceil(found.least)}"
             )
 
     def _infeasible(self, why: str) -> InfeasibleError:
@@ -153,12 +171,8 @@ class EditedSearch:
             self._take(self._search(effort.under(clock.part(_MORE))))
 
     def _search(self, effort: Effort, instance: Instance | None = None) -> Answer:
-        def tell(status: Status) -> None:
-            self.tell(replace(status, stage=f"shipped rules: {status.stage}"))
-
-        search = OverlapSearch if self._overlaps else Lexicographic
-        given = instance or self.instance
-        return search(given, self.rules.shipped, effort, self.names, tell).run()
+        tell = before_the_users(self.tell)
+        return shipped_answer(instance or self.instance, self.rules, effort, self.names, tell)
 
     def _readable(self, answer: Answer) -> Answer:
         """Return an answer whose plan the rules can read, with a coarser tile if need be."""
@@ -211,7 +225,9 @@ class EditedSearch:
             return False
         assert self.shipped is not None
         values = {claim.objective: claim.value for claim in self._claims(self.best)}
-        return all(values.get(c.objective) == c.value for c in self.shipped.claims)
+        return all(
+            c.objective in values and values[c.objective] <= c.value for c in self.shipped.claims
+        )
 
     @property
     def _open(self) -> bool:

@@ -4,17 +4,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from offloadasp.limits.clock import Clock
-from offloadasp.search.construct.residency import plan_of
 from offloadasp.search.nests.actions import Light
 from offloadasp.search.nests.enumerate import Ranking, enumerate_nests
 from offloadasp.search.nests.family import Mapping
 from offloadasp.search.nests.keep import as_memory_allows, cheapest
 from offloadasp.search.nests.plan import lay_out
-from offloadasp.search.nests.worker import free
+from offloadasp.search.nests.worker import free, offer_of
 from offloadasp.search.pool import Offer, Pool
 from offloadasp.search.question import Question
 from offloadasp.search.size_limits import CHECKED
-from offloadasp.search.source import Nested
 
 # One nest is tried for so much budget; so a budget below this tries none. To enumerate the family
 # takes as long as some hundred evaluations.
@@ -63,9 +61,9 @@ class BudgetedNests:
         laid = lay_out(pool.question.whole, mapping)
         made = cheapest(laid, mapping)
         if made is not None:
-            yield Offer(plan_of(laid.problem, made), Nested(mapping))
+            yield offer_of(laid, mapping, made)
         memory = self.question.whole.memory
         if memory > laid.problem.memory:
             more = replace(laid, problem=laid.problem.within(memory))
             for made in as_memory_allows(more, mapping, (0.0,)):
-                yield Offer(plan_of(more.problem, made), Nested(mapping))
+                yield offer_of(more, mapping, made)

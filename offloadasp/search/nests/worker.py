@@ -8,13 +8,13 @@ from offloadasp.limits.clock import Clock
 from offloadasp.model.instance import Instance
 from offloadasp.model.plan import Plan
 from offloadasp.model.problem import Problem
-from offloadasp.search.construct.residency import plan_of
+from offloadasp.search.construct.residency import Schedule, plan_of
 from offloadasp.search.effort import Effort
 from offloadasp.search.nests.actions import Light
 from offloadasp.search.nests.enumerate import Ranking, enumerate_nests
 from offloadasp.search.nests.family import BestNest, Mapping
 from offloadasp.search.nests.keep import as_the_family, cheapest
-from offloadasp.search.nests.plan import lay_out, operations_of
+from offloadasp.search.nests.plan import Laid, lay_out, operations_of
 from offloadasp.search.pool import Offer, Pool
 from offloadasp.search.size_limits import CHECKED, within_reach
 from offloadasp.search.source import Nested
@@ -96,7 +96,7 @@ class Nests:
         laid = lay_out(pool.question.whole, mapping)
         found = cheapest(laid, mapping)
         if found is not None and self._better(pool, found.cost * unit + fixed):
-            self._take(pool, clock, Offer(plan_of(laid.problem, found), Nested(mapping)))
+            self._take(pool, clock, offer_of(laid, mapping, found))
 
     def _better(self, pool: Pool, cost: Fraction) -> bool:
         return all(cost < known.cost for known in (pool.best, self.held) if known is not None)
@@ -130,6 +130,11 @@ def free(problem: Problem) -> bool:
         and choice.tile in ("auto", (1, 1))
         and max(problem.out_height, problem.out_width) <= _LONGEST
     )
+
+
+def offer_of(laid: Laid, mapping: Mapping, made: Schedule) -> Offer:
+    """Return a nest as a plan that keeps some blocks, and where it comes from."""
+    return Offer(plan_of(laid.problem, made), Nested(mapping))
 
 
 def plan_of_nest(problem: Problem, mapping: Mapping) -> Plan | None:

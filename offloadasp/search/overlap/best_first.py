@@ -1,22 +1,26 @@
 """Complete search of tiny layers with overlap: A* over states, each move with a compute action.
 
-States and moves are those of :mod:`.moves`, where it is proved that nothing is lost. When the
-search ends early, the least cost that some state promises is a lower bound all the same: every
-strategy that is not known goes on from some state that waits.
+States and moves are those of :mod:`.moves`, where it is proved that nothing is lost; of mirror
+images (:mod:`.symmetry`) one is looked at. When the search ends early, the least cost that some
+state promises is a lower bound all the same: every strategy that is not known goes on from some
+state that waits.
 """
 
 import heapq
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from operator import gt
 
 from offloadasp.limits.clock import Clock
 from offloadasp.model.plan import Plan
 from offloadasp.model.problem import Problem
-from offloadasp.search.overlap.game import Game
-from offloadasp.search.overlap.moves import Move, Moves, State
+from offloadasp.search.overlap.game import Game, minus
+from offloadasp.search.overlap.moves import Moves, State
 from offloadasp.search.overlap.remaining import Remaining
 from offloadasp.search.overlap.replayed import replayed
+from offloadasp.search.overlap.symmetry import Symmetry
 from offloadasp.search.size_limits import operations
 
 # Operations at most: all sets of them are looked at.
@@ -59,14 +63,13 @@ class BestFirst:
         """Search; return a plan shorter than the known one, or None."""
         game = Game(self.problem)
         moves = Moves(game)
-        remaining = Remaining(moves)
+        remaining, symmetry = Remaining(moves), Symmetry(game, moves.sides)
         # Times below this are of interest.
         limit = -(-self.known // game.unit)
         start = moves.start
-        best, parents = {start: 0}, dict[State, tuple[State, Move]]()
+        best, parents = {start: 0}, dict[State, tuple[State, int]]()
         queue = [(remaining(start) or 0, 0, start)]
-        closed: defaultdict[tuple[int, int, tuple[int, ...]], list[tuple[int, int]]]
-        closed = defaultdict(list)
+        closed = defaultdict[tuple[int, int], list[tuple[int, State]]](list)
         while queue:
             total, negative, state = queue[0]
             if self._over():
@@ -74,29 +77,49 @@ class BestFirst:
                 return None
             heapq.heappop(queue)
             cost = -negative
-            rivals = closed[state.done, state.sums, state.pending]
-            if cost > best[state] or _no_better(cost, state.chip, rivals):
+            rivals = closed[state.done, state.sums]
+            if cost > best[state] or self._no_better(game, cost, state, rivals):
                 continue
             if state.done == game.all:
                 self.bound = total * game.unit
-                return replayed(moves, state, parents)
-            rivals.append((cost, state.chip))
+                return replayed(moves, symmetry, _path(state, parents))
+            rivals.append((cost, state))
             self.states += 1
-            for time, after, move in moves.of(state, limit - 1 - cost):
-                now = cost + time
-                if now >= best.get(after, now + 1):
+            for time, reached, _ in moves.of(state, limit - 1 - cost):
+                more, now = remaining(reached), cost + time
+                if more is None or now + more >= limit:
                     continue
-                more = remaining(after)
-                if more is not None and now + more < limit:
-                    best[after], parents[after] = now, (state, move)
+                after = symmetry.canonical(reached)
+                if now < best.get(after, now + 1):
+                    best[after], parents[after] = now, (state, time)
                     heapq.heappush(queue, (max(total, now + more), -now, after))
         self.bound = self.known
         return None
+
+    def _no_better(
+        self, game: Game, cost: int, state: State, rivals: list[tuple[int, State]]
+    ) -> bool:
+        """Whether a state that was looked at cost no more and does no worse."""
+        for known, rival in rivals:
+            if known > cost or any(map(gt, rival.pending, state.pending)):
+                continue
+            spare = minus(rival.ahead, state.ahead)
+            if min(spare) < 0:
+                continue
+            lacking = state.chip & ~rival.chip
+            if not lacking or min(minus(spare, game.inputs_by_size(lacking))) >= 0:
+                return True
+        return False
 
     def _over(self) -> bool:
         return self.states >= self.most or (self.states % _OFTEN == 0 and self.clock.expired())
 
 
-def _no_better(cost: int, chip: int, rivals: list[tuple[int, int]]) -> bool:
-    """Whether a state that was looked at cost no more and holds the same inputs or more."""
-    return any(known <= cost and not chip & ~held for known, held in rivals)
+def _path(end: State, parents: Mapping[State, tuple[State, int]]) -> list[tuple[int, State]]:
+    """Return the states after the start that lead to one, with the time of each move."""
+    path, state = list[tuple[int, State]](), end
+    while state in parents:
+        before, time = parents[state]
+        path.append((time, state))
+        state = before
+    return path[::-1]

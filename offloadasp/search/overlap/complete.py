@@ -19,7 +19,8 @@ from typing import Any
 
 from offloadasp.asp.edit_kinds import DEFINITION
 from offloadasp.asp.facts import facts, fits_clingo, scale_of
-from offloadasp.asp.rules import GroundingStoppedError, Meter, Rules, ground
+from offloadasp.asp.grounding import GroundingStoppedError, Meter, ground
+from offloadasp.asp.rules import Rules
 from offloadasp.asp.solving import Progress, Solving, minimise, plan_of_model
 from offloadasp.limits.clock import Clock
 from offloadasp.model.plan import Plan

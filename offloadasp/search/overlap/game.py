@@ -5,7 +5,7 @@ Inputs are pixel blocks and kernel blocks. Times are integers, in units of ``uni
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -14,6 +14,8 @@ from offloadasp.model.problem import Problem
 from offloadasp.model.reads import Reads
 
 Row = tuple[int, ...]
+Counts = tuple[int, ...]
+"""Numbers of blocks by size."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class Game:
         Sets of operations that use each input, and that contribute to each output.
     partial, complete
         Bytes of each output as partial sums, and once it is complete.
+    input_sizes, output_sizes
+        The sizes of inputs, and of complete outputs, that occur.
     unit
         Cycles of a unit of time.
     """
@@ -62,9 +66,12 @@ class Game:
         inputs, outputs = len(self.sizes), len(self.outputs)
         self.users = [_set(o for o in every if self.needs[o] >> b & 1) for b in range(inputs)]
         self.sharers = [_set(o for o in every if self.produces[o] >> b & 1) for b in range(outputs)]
+        self.input_sizes = sorted(set(self.sizes))
+        self.output_sizes = sorted(set(self.complete))
+        self.inputs_by_size = _counted(self.sizes, self.input_sizes)
+        self.outputs_by_size = _counted(self.complete, self.output_sizes)
         self.bytes_of = _summed(self.sizes)
         self.partial_of = _summed(self.partial)
-        self.complete_of = _summed(self.complete)
         self.macs_of = _summed(self.macs)
         self.needed = _united(self.needs)
         self.touched = _united(self.produces)
@@ -96,10 +103,6 @@ class Game:
         self.partial = [int(problem.partial_bytes[n]) for n, _, _ in self.outputs]
         self.complete = [int(problem.output_bytes[n]) for n, _, _ in self.outputs]
 
-    def begun(self, done: int) -> int:
-        """Return the outputs that the operations done contribute to."""
-        return self.touched(done)
-
     def whole(self, done: int) -> int:
         """Return the outputs that are complete."""
         return self.touched(self.all) & ~self.touched(self.all & ~done)
@@ -126,12 +129,37 @@ def subsets(mask: int) -> Iterator[int]:
     yield 0
 
 
-def _set(members: Iterator[int]) -> int:
+def plus(counts: Counts, others: Counts) -> Counts:
+    """Return sums by size."""
+    return tuple([x + y for x, y in zip(counts, others, strict=True)])
+
+
+def minus(counts: Counts, others: Counts) -> Counts:
+    """Return differences by size."""
+    return tuple([x - y for x, y in zip(counts, others, strict=True)])
+
+
+def total(counts: Counts, sizes: Sequence[int]) -> int:
+    """Return the bytes of so many blocks of each size."""
+    return sum([n * size for n, size in zip(counts, sizes, strict=True)])
+
+
+def products(most: Counts) -> Iterator[Counts]:
+    """Yield all numbers of blocks up to some, by size."""
+    return itertools.product(*(range(count + 1) for count in most))
+
+
+def _set(members: Iterable[int]) -> int:
     return sum(1 << member for member in members)
 
 
 def _summed(sizes: Sequence[int]) -> Callable[[int], int]:
     return cache(lambda mask: sum(sizes[b] for b in bits(mask)))
+
+
+def _counted(sizes: Sequence[int], occurring: Sequence[int]) -> Callable[[int], Counts]:
+    equal = [_set(b for b, one in enumerate(sizes) if one == size) for size in occurring]
+    return lambda mask: tuple([(mask & members).bit_count() for members in equal])
 
 
 def _united(sets: Sequence[int]) -> Callable[[int], int]:

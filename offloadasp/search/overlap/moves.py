@@ -11,6 +11,12 @@ the room that they took. So may the writes, as long as there is room for what th
 written. So a run loads exactly what the next compute action lacks, and writes nothing for which
 there is room.
 
+*Loading ahead.* What is loaded beside a compute action is named later: a state only counts these
+inputs by size. The first compute action that lacks an input of some size names one of them. Naming
+is always possible: an input that was on chip when the unnamed one was loaded, or that has come
+since, may as well have stayed from then on, in the room of the unnamed one. As inputs with names
+do, unnamed ones may leave for want of room: then nothing was loaded in truth.
+
 *Two DMAs.* The same holds of steps that only load and of steps that only write, of one block each.
 But loads may hide beside writes. A step of both is a move of its own, with all that fits beside
 each other. Steps that only load may wait until all of these are over, as they are for the next
@@ -26,28 +32,43 @@ from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
-from offloadasp.search.overlap.game import Game, bits, subsets
-from offloadasp.search.overlap.sides import Counts, Moment, Side, Sides, products
+from offloadasp.search.overlap.game import (
+    Counts,
+    Game,
+    bits,
+    minus,
+    plus,
+    products,
+    subsets,
+    total,
+)
+from offloadasp.search.overlap.sides import Moment, Side, Sides
 
 
 class State(NamedTuple):
-    """What stands at the end of a step; complete outputs are counted by size."""
+    """What stands at the end of a step.
+
+    Complete outputs that wait and inputs that were loaded ahead are counted by size.
+    """
 
     done: int
     chip: int
     sums: int
     pending: Counts
+    ahead: Counts
 
 
 class Move(NamedTuple):
     """A compute action, or none, with what goes on before and beside it, each in a step.
 
-    ``spills`` and ``writes`` go first, then ``loads`` and ``reloads``.
+    ``spills`` and ``writes`` go first, then ``loads`` and ``reloads``. Of the inputs that the
+    action lacks so many were loaded ``ahead``; they have the lowest numbers of their size.
     """
 
     spills: int
     writes: Counts
-    loads: int
+    ahead: Counts
+    loads: Counts
     reloads: int
     group: int
     side: Side
@@ -58,7 +79,8 @@ class Moves:
 
     def __init__(self, game: Game) -> None:
         self.game, self.sides = game, Sides(game)
-        self.none: Counts = (0,) * len(self.sides.classes)
+        self.no_outputs: Counts = (0,) * len(game.output_sizes)
+        self.no_inputs: Counts = (0,) * len(game.input_sizes)
         self.groups = [group for group in subsets(game.all) if group and self._fits(group)]
         self.open = cache(lambda done: [group for group in self.groups if not group & done])
         self.finished = cache(self._finished)
@@ -66,7 +88,7 @@ class Moves:
     @property
     def start(self) -> State:
         """Nothing is done, and nothing on chip."""
-        return State(0, 0, 0, self.none)
+        return State(0, 0, 0, self.no_outputs, self.no_inputs)
 
     def _fits(self, group: int) -> bool:
         """Whether an action has neither too much work nor too many inputs."""
@@ -77,13 +99,11 @@ class Moves:
     def _finished(self, done: int, group: int) -> Counts:
         """Return how many outputs an action completes, by size."""
         game = self.game
-        new = game.whole(done | group) & ~game.whole(done)
-        sizes = [game.complete[b] for b in bits(new)]
-        return tuple(sizes.count(size) for size in self.sides.classes)
+        return game.outputs_by_size(game.whole(done | group) & ~game.whole(done))
 
     def waiting(self, pending: Counts) -> int:
         """Return the bytes of complete outputs."""
-        return sum(n * size for n, size in zip(pending, self.sides.classes, strict=True))
+        return total(pending, self.game.output_sizes)
 
     def of(self, state: State, most: int) -> Iterator[tuple[int, State, Move]]:
         """Yield moves of at most some time: their time, where they lead, and what they do."""
@@ -97,25 +117,32 @@ class Moves:
         """Yield moves with a compute action."""
         game, rates = self.game, self.game.rates
         needs, touched = game.needed(group), game.touched(group)
-        begun, compute = game.begun(state.done), game.compute_time(group)
-        loads, reloads = needs & ~state.chip, touched & begun & ~state.sums
-        time = rates.load * (game.bytes_of(loads) + game.partial_of(reloads))
+        begun, compute = game.touched(state.done), game.compute_time(group)
+        lacking = game.inputs_by_size(needs & ~state.chip)
+        named = tuple(map(min, lacking, state.ahead))
+        loads, ahead = minus(lacking, named), minus(state.ahead, named)
+        reloads = touched & begun & ~state.sums
+        time = rates.load * (total(loads, game.input_sizes) + game.partial_of(reloads))
+        if time + compute > most:
+            return
         after = state.done | group
         whole = game.whole(after)
         room = game.memory - game.bytes_of(needs) - self._changing(begun, touched, whole)
-        if time + compute > most or room < 0:
+        if room < 0:
             return
         still, idle = game.needed(game.all & ~after), state.sums & ~touched
+        absent = minus(game.inputs_by_size(still & ~needs & ~state.chip), ahead)
         for spills, writes in self._first(idle, state.pending):
             early = rates.write * (game.partial_of(spills) + self.waiting(writes))
-            pending = _minus(state.pending, writes)
+            pending = minus(state.pending, writes)
             free = room - game.partial_of(idle & ~spills) - self.waiting(pending)
             if free < 0 or time + early + compute > most:
                 continue
             moment = Moment(
                 left=game.all & ~after,
                 chip=state.chip & still & ~needs,
-                absent=still & ~needs & ~state.chip,
+                ahead=ahead,
+                absent=absent,
                 sums=idle & ~spills,
                 spilled=begun & ~game.whole(state.done) & ~state.sums & ~touched,
                 pending=pending,
@@ -123,15 +150,15 @@ class Moves:
                 compute=compute,
                 most=most - time - early,
             )
+            made = self.finished(state.done, group)
             for side in self.sides.of(moment):
                 if self._in_time(side, moment, spills, writes):
-                    chip = (needs & still) | side.kept | side.loads
+                    chip = self.sides.alike(moment.left, (needs & still) | side.kept)
                     sums = (idle & ~spills & ~side.spills) | side.reloads | (touched & ~whole)
-                    made = self.finished(state.done, group)
-                    waiting = _plus(_minus(pending, side.writes), made)
-                    chip = self.sides.alike(moment.left, chip)
-                    move = Move(spills, writes, loads, reloads, group, side)
-                    yield time + early + side.time, State(after, chip, sums, waiting), move
+                    waiting = plus(minus(pending, side.writes), made)
+                    found = State(after, chip, sums, waiting, plus(side.ahead, side.loads))
+                    move = Move(spills, writes, named, loads, reloads, group, side)
+                    yield time + early + side.time, found, move
 
     def _changing(self, begun: int, touched: int, whole: int) -> int:
         """Return the bytes of outputs that an action changes: the larger of before and after."""
@@ -144,7 +171,7 @@ class Moves:
     def _first(self, sums: int, pending: Counts) -> Iterator[tuple[int, Counts]]:
         """Yield what is written before a compute action."""
         if not self.game.one_lane:
-            yield 0, self.none
+            yield 0, self.no_outputs
             return
         for writes in products(pending):
             for spills in subsets(sums):
@@ -155,51 +182,52 @@ class Moves:
         if not spills and not any(writes):
             return True
         game = self.game
-        room = moment.room - game.bytes_of(side.kept | side.loads) - game.partial_of(side.reloads)
-        sizes = [size for size, n in zip(self.sides.classes, writes, strict=True) if n]
+        unnamed = total(plus(side.ahead, side.loads), game.input_sizes)
+        room = moment.room - game.bytes_of(side.kept) - unnamed - game.partial_of(side.reloads)
+        sizes = [size for size, n in zip(game.output_sizes, writes, strict=True) if n]
         return min([*sizes, *(game.partial[b] for b in bits(spills))]) > room
 
     def _written(self, state: State, most: int) -> Iterator[tuple[int, State, Move]]:
         """Yield steps that only write, one block each."""
         game, rate = self.game, self.game.rates.write
-        side = Side(0, state.chip, 0, 0, 0, self.none)
-        for k, (size, count) in enumerate(zip(self.sides.classes, state.pending, strict=True)):
+        side = Side(0, state.chip, state.ahead, self.no_inputs, 0, 0, self.no_outputs)
+        idle = Move(0, self.no_outputs, self.no_inputs, self.no_inputs, 0, 0, side)
+        for k, (size, count) in enumerate(zip(game.output_sizes, state.pending, strict=True)):
             if count and rate * size <= most:
-                one = tuple(int(k == other) for other in range(len(self.none)))
-                after = state._replace(pending=_minus(state.pending, one))
-                yield rate * size, after, Move(0, one, 0, 0, 0, side)
+                one = tuple(int(k == other) for other in range(len(state.pending)))
+                after = state._replace(pending=minus(state.pending, one))
+                yield rate * size, after, idle._replace(writes=one)
         for b in bits(state.sums):
             if rate * game.partial[b] <= most:
                 after = state._replace(sums=state.sums & ~(1 << b))
-                yield rate * game.partial[b], after, Move(1 << b, self.none, 0, 0, 0, side)
+                yield rate * game.partial[b], after, idle._replace(spills=1 << b)
 
     def _beside_each_other(self, state: State, most: int) -> Iterator[tuple[int, State, Move]]:
         """Yield steps that load and write, without a compute action."""
         game, left = self.game, self.game.all & ~state.done
-        begun = game.begun(state.done) & ~game.whole(state.done)
+        begun = game.touched(state.done) & ~game.whole(state.done)
+        taken = game.partial_of(state.sums) + self.waiting(state.pending)
         moment = Moment(
             left=left,
             chip=state.chip,
-            absent=game.needed(left) & ~state.chip,
+            ahead=state.ahead,
+            absent=minus(game.inputs_by_size(game.needed(left) & ~state.chip), state.ahead),
             sums=state.sums,
             spilled=begun & ~state.sums,
             pending=state.pending,
-            room=game.memory - game.partial_of(state.sums) - self.waiting(state.pending),
+            room=game.memory - taken,
             compute=0,
             most=most,
         )
         for side in self.sides.of(moment):
-            writes, loads = side.spills or any(side.writes), side.loads or side.reloads
+            writes, loads = side.spills or any(side.writes), any(side.loads) or side.reloads
             if writes and loads:
-                chip = self.sides.alike(left, side.kept | side.loads)
+                chip = self.sides.alike(left, side.kept)
                 sums = (state.sums & ~side.spills) | side.reloads
-                after = State(state.done, chip, sums, _minus(state.pending, side.writes))
-                yield side.time, after, Move(0, self.none, 0, 0, 0, side)
-
-
-def _minus(counts: Counts, others: Counts) -> Counts:
-    return tuple(x - y for x, y in zip(counts, others, strict=True))
-
-
-def _plus(counts: Counts, others: Counts) -> Counts:
-    return tuple(x + y for x, y in zip(counts, others, strict=True))
+                pending, ahead = minus(state.pending, side.writes), plus(side.ahead, side.loads)
+                after = State(state.done, chip, sums, pending, ahead)
+                yield (
+                    side.time,
+                    after,
+                    Move(0, self.no_outputs, self.no_inputs, self.no_inputs, 0, 0, side),
+                )

@@ -124,9 +124,9 @@ class _Pipeline:
             load, free = f"load_{kind}", f"free_{kind}"
             last_use = self._before(steps_in(plan, free))
             times[free] = self._freed(last_use, own)
-            # What would come back before its last use is over stays.
+            # What would come back no later than it leaves stays.
             again, before = _comes_again(getattr(plan, load), getattr(plan, free))
-            stays = times[load][again] <= 4 * last_use[before]
+            stays = times[load][again] <= times[free][before]
             kept = {load: again[stays], free: before[stays]}
             plan = replace(plan, **{n: np.delete(getattr(plan, n), kept[n], axis=0) for n in kept})
             times |= {name: np.delete(times[name], kept[name]) for name in kept}

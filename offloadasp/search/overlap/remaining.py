@@ -12,7 +12,7 @@ leave the lane idle for as short a time as any of them.
 import math
 from functools import cache
 
-from offloadasp.search.overlap.game import bits
+from offloadasp.search.overlap.game import Counts, bits, total
 from offloadasp.search.overlap.moves import Moves, State
 
 
@@ -58,9 +58,9 @@ class Remaining:
         for n in range(1, operations + 1):
             best: dict[int, int] = {}
             for size, wasted in idle.items():
-                for count, total in found[n - size].items() if size <= n else ():
-                    known = best.get(count + 1, total + wasted)
-                    best[count + 1] = min(known, total + wasted)
+                for count, before in found[n - size].items() if size <= n else ():
+                    known = best.get(count + 1, before + wasted)
+                    best[count + 1] = min(known, before + wasted)
             found.append(best)
         return found[operations]
 
@@ -70,6 +70,11 @@ class Remaining:
         sizes = [game.complete[b] for b in bits(game.touched(game.all) & ~game.whole(done))]
         return sum(sizes), min(sizes, default=0)
 
+    def _lacking(self, inputs: int, ahead: Counts) -> int:
+        """Return the bytes to be loaded for inputs, as far as none was loaded ahead for them."""
+        sizes, counts = self.game.input_sizes, self.game.inputs_by_size(inputs)
+        return sum([size * max(0, n - m) for size, n, m in zip(sizes, counts, ahead, strict=True)])
+
     def __call__(self, state: State) -> int | None:
         """Return the bound, or None if the operations left cannot be done."""
         game, rates = self.game, self.game.rates
@@ -77,11 +82,13 @@ class Remaining:
         waiting = self.moves.waiting(state.pending)
         if not left:
             return rates.write * waiting
-        spilled = game.begun(state.done) & ~game.whole(state.done) & ~state.sums
-        loads = game.bytes_of(game.needed(left) & ~state.chip) + game.partial_of(spilled)
+        spilled = game.touched(state.done) & ~game.whole(state.done) & ~state.sums
+        ahead = total(state.ahead, game.input_sizes)
+        loads = game.bytes_of(game.needed(left) & ~state.chip) - ahead + game.partial_of(spilled)
         outputs, last = self.later(state.done)
         first = rates.load * min(
-            game.bytes_of(game.needs[o] & ~state.chip) + game.partial_of(game.produces[o] & spilled)
+            self._lacking(game.needs[o] & ~state.chip, state.ahead)
+            + game.partial_of(game.produces[o] & spilled)
             for o in bits(left)
         )
         ends, work = first + rates.write * last, rates.mac * game.macs_of(left)

@@ -28,7 +28,7 @@ from offloadasp.search.lexicographic.linear import Proven
 from offloadasp.search.overlap.best_first import BestFirst
 from offloadasp.search.overlap.best_first import in_reach as tiny
 from offloadasp.search.overlap.complete import Complete, in_reach
-from offloadasp.search.overlap.depthwise import is_depthwise, passed, passes
+from offloadasp.search.overlap.passes import can_pass, passed, passes
 from offloadasp.search.overlap.pipelined import pipelined
 from offloadasp.search.overlap.refine import Cut, refined, with_small_ends
 from offloadasp.search.overlap.split import serial_instance
@@ -59,15 +59,15 @@ _PARTS = (4, 16, 64)
 _ENDS = (2, 3, 4, 6)
 # Kernel groups that a plan has at least before its ends are cut, if that can be.
 _FEW = 8
-# Streams of different blocks that are tried, all streams, and passes of depthwise layers; of the
+# Streams of different blocks that are tried, all streams, and passes of small layers; of the
 # time, what either may use.
-_SHAPES, _STREAMS, _PASSES, _STREAMING = 3, 40, 80, 0.65
+_SHAPES, _STREAMS, _PASSES, _STREAMING = 3, 40, 180, 0.65
 # Of the time, what serial searches may use, where a complete search follows and where none does; of
 # what is left of that, each of them.
 _SERIAL_FIRST, _SERIAL, _SHARE = 0.3, 0.85, 0.4
 # States that the complete search of tiny layers goes through: in all, and for each unit of a
 # budget; of the time that is left, what it may use.
-_STATES, _STATES_EACH, _GOING_THROUGH = 200_000, 50, 0.6
+_STATES, _STATES_EACH, _GOING_THROUGH = 200_000, 200, 0.6
 
 
 @dataclass
@@ -108,7 +108,7 @@ class OverlapSearch:
         bound = lower_bound(whole)
         if self._free and whole.layer.group == 1:
             self._stream(bound.value)
-        if self._free and is_depthwise(whole.layer):
+        if self._free and can_pass(whole.layer):
             self._pass(bound.value)
         for pool in self._serial(whole):
             self._take(pool)
@@ -212,13 +212,15 @@ class OverlapSearch:
                 return
 
     def _pass(self, bound: Fraction) -> None:
-        """Go through the channels of a depthwise layer, with first actions of several sizes."""
+        """Go through kernels or positions of a small layer, with actions of several sizes."""
         problem = self._undivided
+        if problem.layer.group == 1 and problem.all_bytes > problem.memory:
+            return  # Streams load less again.
         for way in islice(passes(problem.layer), self._at_most(_PASSES)):
             plan = passed(problem, way)
             if plan is not None and self._verifiable(plan):
                 self._pipeline(plan, plan, Passed(way))
-                self._report(bound, "channels one by one")
+                self._report(bound, "kernels or positions in turn")
             if self._late:
                 return
 

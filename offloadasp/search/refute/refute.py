@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 import clingo
 
 from offloadasp.asp.facts import facts, fits_clingo, scale_of
-from offloadasp.asp.rules import GroundingStoppedError, Meter, Rules, ground
+from offloadasp.asp.grounding import GroundingStoppedError, Meter, ground
+from offloadasp.asp.rules import Rules
 from offloadasp.asp.solving import plan_of_model, solving
 from offloadasp.bounds import Bound
 from offloadasp.limits.abandonable import LeftAloneError

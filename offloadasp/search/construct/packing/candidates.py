@@ -53,7 +53,7 @@ def split(blocking: Blocking, most: int) -> Iterator[tuple[float, Blocking]]:
     if kernels <= each[0] and channels <= each[1]:
         for parts in splits(kernels, channels, limit, pairs, free):
             yield parts.loss, _split(blocking, parts.kernels, parts.channels)
-    elif all(free) and channels * each[0] == kernels * each[1]:
+    elif all(free) and channels * each[0] == kernels * each[1] and each[0] * each[1] <= limit:
         # Groups of the convolution stay whole; parts hold the same ones of kernels and channels.
         for parts in splits(kernels // each[0], 1, limit // (each[0] * each[1]), pairs):
             sizes = [tuple(part * size for part in parts.kernels) for size in each]
