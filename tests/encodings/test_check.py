@@ -440,6 +440,8 @@ SWEPT = [
     # The second cell of what the first step reads; what it reads beyond the last cell.
     sweep(1, [[0, 0, 2]], [[0, 2, 3]], late=1),
     sweep(1, [[0, 1, 3]], [[0, 0, 1]], never=2),
+    # The second cell of the second stretch of a step.
+    sweep(1, [[0, 0, 1], [0, 2, 4]], [[0, 1, 2]], late=3),
     # What both steps read, and the second one frees.
     sweep(2, [[0, 0, 1]], [[0, 1, 2]], freed=("pixels", 1)),
     sweep(1, [[0, 0, 1]], [[0, 1, 2]], freed=("kernels", 0)),
@@ -448,8 +450,32 @@ SWEPT = [
     sweep(1, [[0, 0, 3], [1, 1, 2]], [[1, 0, 1], [1, 2, 3]], late=2, arrival=2),
     sweep(1, [[0, 0, 3], [1, 0, 1]], [[1, 1, 3]], late=2, arrival=2),
 ]
+# One and two channels, one and two kernels: what takes one byte is not what takes two.
+HALVES: Any = [[0, 1], [1, 3]]
+UNEQUAL = made(
+    {"input": [3, 1, 1], "kernels": 3, "kernel_shape": [1, 1]},
+    (HALVES, HALVES),
+    [
+        step(
+            load={
+                "pixels": [[q, 0, 1, 0, 1] for q in range(2)],
+                "kernels": [[n, q] for n in range(2) for q in range(2)],
+            },
+            compute=[[n, q, 0, 1, 0, 1] for n in range(2) for q in range(2)],
+        ),
+        step(
+            free={
+                "pixels": [[q, 0, 1, 0, 1] for q in range(2)],
+                "kernels": [[n, q] for n in range(2) for q in range(2)],
+            },
+            write={"outputs": [[n, 0, 1, 0, 1] for n in range(2)]},
+        ),
+    ],
+    duration=0,
+)
 LONELY = [
     *SWEPT,
+    mutant(UNEQUAL, "", limit("memory", 15), limit("macs_per_step", 9)).strategy,
     *map(Strategy.model_validate, (DILATED, TALL, PADDED)),
     *(
         broken.strategy
