@@ -7,7 +7,7 @@ from typing import Protocol
 
 from offloadasp.asp.facts import fits_clingo
 from offloadasp.asp.solving import plan_of_model
-from offloadasp.asp.verifying import keep_to_verify
+from offloadasp.asp.verifying import Verification
 from offloadasp.base.errors import NoStrategyError
 from offloadasp.limits.abandonable import aside
 from offloadasp.model.instance import exact_number
@@ -78,7 +78,8 @@ class Construct:
 
         def tell(candidate: Candidate) -> None:
             order, step = candidate.schedule.order, candidate.schedule.step
-            keep_to_verify(effort.clock, step, order.n, order.q, order.i)
+            verification = Verification.of(candidate.blocking.problem)
+            verification.keep(effort.clock, step, order.n, order.q, order.i)
             pool.report(candidate.cost * question.unit, "traversals")
 
         self.best = Constructor(
@@ -96,7 +97,8 @@ class Construct:
         else:
             offered = self.best.overall.offer()
         pool.offer(offered.plan, offered.source)
-        keep_to_verify(effort.clock, *offered.plan.compute.T[:4])
+        verification = Verification.of(offered.plan.problem)
+        verification.keep(effort.clock, *offered.plan.compute.T[:4])
         effort.clock.found.set()
         pool.baselines = baselines_of(self.best, offered.plan)
         if self.best.in_reach and not within_reach(offered.plan.problem):

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import offloadasp
+from offloadasp.asp.verifying import Verification
 from offloadasp.limits.clock import Clock
 from offloadasp.model.instance import Choice, Instance, Layer, parse_instance
 from offloadasp.model.objectives import DURATION, prices_of
 from offloadasp.model.problem import Problem, problem_of
-from offloadasp.search.construct import construct
 from offloadasp.search.construct.candidate import evaluate
 from offloadasp.search.construct.construct import Constructor
 from offloadasp.search.construct.decompose import decompositions, scope
@@ -169,7 +169,7 @@ def test_a_plan_that_is_verified_too_late_and_later_than_another_does_not_replac
     first: float, step: float, alone: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seconds = itertools.count(first, step)
-    monkeypatch.setattr(construct, "to_verify", lambda *_: next(seconds))
+    monkeypatch.setattr(Verification, "to_verify", lambda *_: next(seconds))
     instance = _instance({"input": [2, 5, 5], "kernels": 3, "kernel_shape": [3, 3]}, 60, 7)
     best = Constructor(_problems(instance), Clock(1e6), 0).run()
     assert (len(best.history) == 1) == alone

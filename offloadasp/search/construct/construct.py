@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from offloadasp.asp.verifying import steps_verified, to_verify
+from offloadasp.asp.verifying import Verification
 from offloadasp.limits.clock import Clock
 from offloadasp.model.problem import Problem
 from offloadasp.search.construct.blocking import Blocking
@@ -158,7 +158,7 @@ class Constructor:
 
     def _search(self) -> None:
         """Rank blockings of whole operations, schedule the best, and vary the best of these."""
-        ranked = self._rank(steps=self._most_steps) or self._rank()
+        ranked = self._rank(steps=self._most_steps(self.problems[0])) or self._rank()
         different = _different(ranked)
         while batch := list(itertools.islice(different, _SCREENED)):
             first = not self.best.history
@@ -272,14 +272,16 @@ class Constructor:
     def _late(self, blocking: Blocking) -> bool:
         """Return whether a plan of whole operations has too many steps to be verified in time."""
         whole = blocking.coarse is None
-        return whole and operations(blocking.problem) > blocking.size * self._most_steps
+        return whole and operations(blocking.problem) > blocking.size * self._most_steps(
+            blocking.problem
+        )
 
-    @property
-    def _most_steps(self) -> float:
-        """Steps of a plan that can be verified in time, at most."""
+    def _most_steps(self, problem: Problem) -> float:
+        """Return how many steps a plan may have at most to be verified in time."""
         if not self.clock.timed:
             return math.inf
-        return steps_verified(max(_VERIFIED, self.clock.seconds * _VERIFYING))
+        seconds = max(_VERIFIED, self.clock.seconds * _VERIFYING)
+        return Verification.of(problem).steps(seconds)
 
     def _satisfied(self) -> bool:
         return self.best.overall is not None and self.best.overall.cost <= self.enough
@@ -304,7 +306,8 @@ class Constructor:
         if math.isinf(self.clock.verifying) or (known is not None and found.cost >= known.cost):
             return False
         order, step = found.schedule.order, found.schedule.step
-        seconds = to_verify(step, order.n, order.q, order.i)
+        verification = Verification.of(found.blocking.problem)
+        seconds = verification.to_verify(step, order.n, order.q, order.i)
         if known is not None and seconds > max(self.clock.verifying, self._seconds):
             return True
         self._seconds = seconds

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from offloadasp.asp.verifying import bytes_to_verify, seconds_to_verify
+from offloadasp.asp.verifying import Verification
 from offloadasp.base.arrays import BoolArray, IntArray
 from offloadasp.search.nests.cost import Needs, Sizes, Tiles
 from offloadasp.search.nests.family import LOOPS, Loop, Mode
@@ -73,6 +73,10 @@ def runs(tiles: Tiles, mode: Mode, need: Needs) -> IntArray:
     return found * tiles.rounds("p") * tiles.rounds("q")
 
 
+# Where neither seconds nor memory are limited, it does not matter.
+_LEAST = Verification(rows=1, columns=1, places=0)
+
+
 @dataclass(frozen=True)
 class Light:
     """What it may take to make the plan of a nest, and to verify it.
@@ -85,11 +89,14 @@ class Light:
         To make it and to verify it.
     memory
         Bytes to verify it.
+    verification
+        What verifying takes; read only where seconds or memory are limited.
     """
 
     operations: float = math.inf
     seconds: float = math.inf
     memory: float = math.inf
+    verification: Verification = _LEAST
 
     def may_be(self, tiles: Tiles, mode: Mode, need: Needs) -> BoolArray:
         """Return which plans may be light, whatever their compute actions, shape (tiles,)."""
@@ -103,10 +110,11 @@ class Light:
 
     def _of(self, tiles: Tiles, mode: Mode, need: Needs, steps: IntArray) -> BoolArray:
         count, every = np.maximum(steps, runs(tiles, mode, need)), operations(tiles, mode, need)
+        seconds = _MAKING * every + self.verification.seconds(steps, count, every)
         return (
             (every <= self.operations)
-            & (_MAKING * every + seconds_to_verify(steps, count, every) <= self.seconds)
-            & (bytes_to_verify(steps, count) <= self.memory)
+            & (seconds <= self.seconds)
+            & (self.verification.bytes(steps, count, every) <= self.memory)
         )
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from offloadasp.asp.verifying import keep_to_verify
+from offloadasp.asp.verifying import Verification
 from offloadasp.limits.clock import Clock
 from offloadasp.model.instance import Instance
 from offloadasp.model.plan import Plan
@@ -63,7 +63,7 @@ class Nests:
             return
         until = max(clock.seconds * share, clock.elapsed + clock.seconds * _LEAST)
         limit = replace(clock, seconds=min(until, clock.seconds), evaluations=None)
-        ranking = enumerate_nests(whole, limit, _TRIED, _light(clock))
+        ranking = enumerate_nests(whole, limit, _TRIED, _light(whole, clock))
         self._baseline(pool, clock, ranking)
         for _, mapping in ranking.best:
             if pool.closed or limit.expired():
@@ -105,7 +105,7 @@ class Nests:
         """Offer a plan, now or after the local search."""
         if not self._better(pool, offer.cost):
             return
-        keep_to_verify(clock, *offer.plan.compute.T[:4])
+        Verification.of(offer.plan.problem).keep(clock, *offer.plan.compute.T[:4])
         searched = pool.best is not None and within_reach(pool.best.plan.problem)
         if searched and not within_reach(offer.plan.problem):
             self.held = offer
@@ -114,10 +114,11 @@ class Nests:
         pool.report(offer.cost, "loop nests")
 
 
-def _light(clock: Clock) -> Light:
+def _light(problem: Problem, clock: Clock) -> Light:
     """Return what the plan of a nest may take, so that it is made and verified in time."""
     operations = max(CHECKED, min(_OPERATIONS, clock.seconds * _OPERATIONS_A_SECOND))
-    return Light(operations, (clock.seconds - clock.elapsed) * _EACH, _BYTES)
+    seconds = (clock.seconds - clock.elapsed) * _EACH
+    return Light(operations, seconds, _BYTES, Verification.of(problem))
 
 
 def free(problem: Problem) -> bool:

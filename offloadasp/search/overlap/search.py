@@ -14,7 +14,7 @@ from fractions import Fraction
 from itertools import islice
 
 from offloadasp.asp.rules import Rules
-from offloadasp.asp.verifying import keep_to_verify, to_verify
+from offloadasp.asp.verifying import Verification
 from offloadasp.base.errors import NoStrategyError
 from offloadasp.bounds import least_memory, lower_bound
 from offloadasp.model.claim import Claim
@@ -244,7 +244,8 @@ class OverlapSearch:
 
     def _verifiable(self, plan: Plan) -> bool:
         """Whether the clock leaves time to verify a plan."""
-        return to_verify(*plan.compute.T[:4]) <= self.effort.clock.most_kept
+        seconds = Verification.of(plan.problem).to_verify(*plan.compute.T[:4])
+        return seconds <= self.effort.clock.most_kept
 
     def _take(self, pool: Pool) -> None:
         """Pipeline the best serial plan of a search, and the plain orders that it came across."""
@@ -289,7 +290,7 @@ class OverlapSearch:
         made = pipelined(plan, self._problem(plan))
         if self.best is None or made.cost < self.best[0].cost:
             self.best, self.start = (made, Pipelined(source)), (serial, source)
-            keep_to_verify(self.effort.clock, *made.compute.T[:4])
+            Verification.of(made.problem).keep(self.effort.clock, *made.compute.T[:4])
         return made.cost
 
     def _shorten_ends(self) -> None:
