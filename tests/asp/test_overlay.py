@@ -7,6 +7,7 @@ from typing import Literal
 
 import pytest
 
+from offloadasp.asp.grounding import require_sound
 from offloadasp.asp.overlay import Overlay, Reading
 from offloadasp.asp.rules import rules_in_force
 from offloadasp.asp.window import Window, Windows
@@ -143,3 +144,10 @@ def test_windows_end_where_a_term_is_negative_and_a_later_level_cannot_be_kept(
         window = Window.of(plan, 1, 2, more)
         found = Windows(under).improve(window, before, 2000, Clock(), 0)
         assert found is None or under.read(found, Clock()) is not None
+
+
+def test_a_mistake_beside_a_rule_of_many_instances_shows_before_the_search(tmp_path: Path) -> None:
+    path = tmp_path / "large.lp"
+    path.write_text("many(X) :- X = 1..200000.\nnever(X) :- absent(X), many(X).\n")
+    with pytest.raises(InputError, match=r"large\.lp:2: absent/1 is defined nowhere"):
+        require_sound(rules_in_force(None, [path]), ("duration",))

@@ -94,7 +94,7 @@ _FIRST_OF_ANY_TILE = f"""
 {_FIRST}(output(0, 0, N)) :- {_THING}(output(0, 0, N)).
 """
 # Ground rules at most.
-_LIMIT = 1_000_000
+_LIMIT = 200_000
 
 
 def impossible(instance: Instance, edit: Edit) -> tuple[Statement, ...]:
