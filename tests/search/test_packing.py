@@ -23,6 +23,7 @@ from offloadasp.search.construct.packing.fill import fullest, packed
 from offloadasp.search.construct.packing.splits import splits
 from offloadasp.search.construct.residency import plan_of
 from offloadasp.search.construct.traversal import visits
+from offloadasp.search.size_limits import operations
 from tests.engines import exhaustive
 from tests.support.layers import accelerator
 
@@ -173,6 +174,27 @@ def test_a_plan_that_is_verified_too_late_and_later_than_another_does_not_replac
     instance = _instance({"input": [2, 5, 5], "kernels": 3, "kernel_shape": [3, 3]}, 60, 7)
     best = Constructor(_problems(instance), Clock(1e6), 0).run()
     assert (len(best.history) == 1) == alone
+
+
+def test_where_the_fullest_split_is_verified_too_late_a_coarser_one_is_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    instance = _instance({"input": [4, 3, 3], "kernels": 4, "kernel_shape": [1, 1]}, 2000, 13)
+    _, blocking = packable(_problems(instance))[0]
+    # Some leave 8 % of compute actions idle, this one 1 %, those after it nothing.
+    coarse = next(found for idle, found in split(blocking, 4000) if idle < 0.01)
+    most = operations(coarse.problem)
+    monkeypatch.setattr(Verification, "to_verify", lambda _, step, *__: 1e9 * (len(step) > most))
+    made = Constructor(_problems(instance), Clock(1e6), 0)
+    # Some plan comes first, and not the best one.
+    worst = made._rank(briefly=True)[-1][2]
+    known = made._attempt(worst, coarse.traversal, None)
+    assert known is not None
+    made._packed(blocking)
+    best = made.best.overall
+    assert best is not None
+    assert best.cost < known.cost
+    assert best.blocking.problem.exists.shape == coarse.problem.exists.shape
 
 
 def test_groups_that_the_instance_fixes_stay_whole() -> None:

@@ -27,6 +27,9 @@ from offloadasp.search.size_limits import most_tried, operations, within_reach
 # ranked blockings of whole operations, scheduled them, and varied the best. Baselines get the rest.
 _PACKING, _REPACKING = 0.6, 0.7
 _RANKING, _SCREENING, _VARYING = 0.78, 0.86, 0.95
+# Steps are filled for so many seconds at least, up to this share: on large layers the first plan
+# takes most of them, and one that splits channel groups as well comes next.
+_PACKING_SECONDS, _MOST_PACKING = 1.5, 0.95
 # Blockings that are scheduled before the best ones of them are varied.
 _SCREENED, _VARIED = 48, 4
 # Near the decompositions of so many leading blockings others are looked for.
@@ -74,6 +77,7 @@ class Constructor:
     tried: int = 0
     # To verify the best plan so far.
     _seconds: float = 0.0
+    _refused: bool = field(default=False, init=False)
 
     @property
     def share(self) -> float:
@@ -97,6 +101,12 @@ class Constructor:
     def _plain(self) -> PlainOrders:
         return PlainOrders(self.best, self.clock, self._attempt, lambda: self.share)
 
+    @property
+    def _packing(self) -> float:
+        """Until when steps are filled, as a share of the time limit."""
+        least = min(_PACKING_SECONDS / self.clock.searching, self.share * _MOST_PACKING)
+        return max(self.share * _PACKING, least)
+
     def _pack(self) -> None:
         """Fill the steps of the most promising blockings, of few channel groups first."""
         if self.clock.evaluations is not None and self.clock.evaluations < _WORTH_PACKING:
@@ -112,7 +122,7 @@ class Constructor:
             # Where a few channel groups cannot be the best, one plan of them is enough.
             hopeful = not sparsely or (ranked and ranked[0][0] <= self.enough * _HOPEFUL)
             going = self._fill(ranked[: None if hopeful else 1], tried)
-            if not going or not left or not self.clock.spend(self.share * _PACKING):
+            if not going or not left or not self.clock.spend(self._packing):
                 return
             leading = [blocking.problem for _, blocking in ranked[:_LEADING]]
             batch, sparsely = sparse(left) if sparsely else near(leading, left), False
@@ -140,19 +150,18 @@ class Constructor:
         """Split the operations of a blocking so that they fill steps; return whether to go on."""
         options = list(split(blocking, most_tried(self.clock.seconds)))
         full = next((k for k, (idle, _) in enumerate(options) if idle == options[-1][0]), 0)
-        chosen = options[full : full + 1]
-        if self.best.overall is None:
-            # Fewer operations make a plan sooner.
-            chosen = [option for option in options[:full] if option[0] < _IDLE][:1] + chosen
-        for _, fine in chosen:
+        coarser = [option for option in options[:full] if option[0] < _IDLE]
+        # Fewer operations make a plan sooner, and one that takes less to verify.
+        first, fullest = self.best.overall is None, options[full : full + 1]
+        for _, fine in coarser[:1] + fullest if first else fullest + coarser[::-1]:
             best = self.best.cost()
             # Without any plan yet the search goes on: some plan comes first.
             if self.clock.halted or (
-                best is not None
-                and (self._satisfied() or not self.clock.spend(self.share * _PACKING))
+                best is not None and (self._satisfied() or not self.clock.spend(self._packing))
             ):
                 return False
-            if self._attempt(fine, fine.traversal, best) is None:
+            found = self._attempt(fine, fine.traversal, best)
+            if found is None if first else not self._refused:
                 break
         return True
 
@@ -290,6 +299,7 @@ class Constructor:
         self, blocking: Blocking, traversal: Traversal, best: int | None
     ) -> Candidate | None:
         self.tried += 1
+        self._refused = False
         if best is not None and self._late(blocking):
             return None
         grid = blocking.problem.tile_grid
@@ -309,6 +319,7 @@ class Constructor:
         verification = Verification.of(found.blocking.problem)
         seconds = verification.to_verify(step, order.n, order.q, order.i)
         if known is not None and seconds > max(self.clock.verifying, self._seconds):
+            self._refused = True
             return True
         self._seconds = seconds
         return False
