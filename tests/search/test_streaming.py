@@ -1,8 +1,10 @@
 """Plans whose channels stream: valid in any of the ways that are tried, and hardly waiting."""
 
 from fractions import Fraction
+from itertools import combinations, pairwise
 from typing import Literal
 
+import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -12,7 +14,8 @@ from offloadasp.model.instance import Layer, Precision
 from offloadasp.model.plan import Plan
 from offloadasp.model.problem import Problem, finest, undivided
 from offloadasp.model.reference import read
-from offloadasp.search.overlap.passes import can_pass, passed, passes
+from offloadasp.search.overlap.cuts import Curves
+from offloadasp.search.overlap.passes import can_pass, passes, passing
 from offloadasp.search.overlap.pipelined import pipelined
 from offloadasp.search.overlap.streaming import streamed
 from offloadasp.search.overlap.streams import streams, variations
@@ -112,9 +115,49 @@ def test_passes_are_valid_serially_and_with_overlap(
     problem = overlapping(serial, overlap)
     assert can_pass(layer)
     for way in data.draw(st.lists(st.sampled_from(list(passes(layer))), min_size=1, max_size=3)):
-        plan = passed(serial, way)
+        order = passing(serial, way)
+        if not order.fits:
+            continue
+        curves = Curves.of(order.problem, problem.semantics, order.n, order.q, order.at)
+        plan = order.plan(curves.cut(curves.least)[1])
         if plan is not None:
             assert invalid(plan) is None
             made = pipelined(plan, problem.with_decomposition(plan.problem.decomposition))
             assert invalid(made) is None
             assert made.duration <= plan.duration
+
+
+@st.composite
+def curves(draw: st.DrawFn) -> Curves:
+    """Draw curves with a cut after each operation."""
+    count = draw(st.integers(1, 7))
+    works = draw(st.lists(st.integers(1, 5), min_size=count, max_size=count))
+    limit = draw(st.integers(max(works), 12))
+    steps = st.lists(st.integers(0, 9), min_size=count, max_size=count)
+    work, loaded, written = (np.cumsum([0, *each]) for each in (works, draw(steps), draw(steps)))
+    between = (work[None, :] - work[:, None]).astype(float)
+    action = np.where((between > 0) & (between <= limit), between + draw(st.integers(0, 6)), np.inf)
+    transfers = float(max(loaded[-1], written[-1]))
+    left = (written[-1] - written).astype(float)
+    return Curves(np.arange(count + 1), loaded.astype(float), left, action, transfers)
+
+
+def duration(along: Curves, cuts: tuple[int, ...]) -> float:
+    """Go through the actions between cuts: the loads' lane, the actions, the writes' lane."""
+    ended, total = 0.0, along.transfers
+    for begin, end in pairwise(cuts):
+        ended = max(ended, along.loaded[end]) + along.action[begin, end]
+        total = max(total, ended + along.unwritten[begin])
+    return total
+
+
+@given(curves())
+def test_no_cuts_are_much_shorter_than_those_of_dynamic_programming(along: Curves) -> None:
+    count = len(along.places) - 1
+    inner = [cuts for k in range(count) for cuts in combinations(range(1, count), k)]
+    best = min(duration(along, (0, *cuts, count)) for cuts in inner)
+    assert along.least <= best
+    cycles, step = along.cut(along.least)
+    assert cycles <= best + along.least / 100
+    ends = np.flatnonzero(np.diff(step, append=step[-1] + 1)) + 1
+    assert duration(along, (0, *map(int, ends))) <= cycles

@@ -1,30 +1,32 @@
-"""Plans of small layers for overlap: kernel groups one after the other, or positions.
+"""Plans for overlap of layers that the memory has room for: kernels or positions in turn.
 
 Where there is little work beside the data, few compute actions do it all, and what the first one
-needs and the last one leaves is much of the data. So the size of the first action is varied, and
-the rest is also divided into more actions than it takes.
+needs and the last one leaves is much of the data. Kernel after kernel, or position after position,
+little is left at the end, but all inputs, or all kernels, are needed first. Chunk after chunk of
+the channels little is needed first, but all outputs are left. So the head of a layer is computed by
+chunks, and the rest in turn: while it is, the outputs of the head are written.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import product
 
 import numpy as np
 
+from offloadasp.base.arrays import IntArray
 from offloadasp.base.messages import plural
 from offloadasp.model.instance import Layer, Resolved
 from offloadasp.model.plan import Plan
 from offloadasp.model.problem import Problem
 from offloadasp.search.construct.order import Order
 from offloadasp.search.construct.residency import plan_of, schedule
-from offloadasp.search.overlap.streaming import cut
 
-# Compute actions, as few as can be first, and shares of one for the first of them; the likely ones
-# first. Kernels of an operation.
-_SHARES = [Fraction(share, 20) for share in (20, 10, 5, 14, 3, 7, 2, 17, 4, 12)]
-_ACTIONS, _SHARES_OF_MANY = (8, 12, 16, 24, 32, 48), _SHARES[:2]
-_GROUPS = (1, 4, 16, 64)
+# Kernels of an operation; parts of the channels; shares of a layer that are its head.
+_GROUPS, _PARTS = (1, 4, 16, 64), (4, 16)
+_HEADS = tuple(Fraction(share, 8) for share in (4, 2, 6, 1, 8))
+# By how much a head is varied.
+_STEP = Fraction(1, 16)
 
 
 @dataclass(frozen=True)
@@ -33,20 +35,50 @@ class Pass:
 
     Attributes
     ----------
-    group
-        Kernels of an operation; of a depthwise layer channels, too.
+    group, chunk
+        Kernels and channels of an operation; of a depthwise layer the group is of both.
     by_kernel
         Whether all positions of a kernel group come first, or all kernels of a position.
-    actions
-        Compute actions that share the work; 0: as few as can be.
-    first
-        The share of such an action that the first one does.
+    head
+        The share of the kernels, or of the positions, that is computed chunk by chunk.
     """
 
     group: int
+    chunk: int
     by_kernel: bool
-    actions: int
-    first: Fraction
+    head: Fraction = Fraction(0)
+
+
+@dataclass(frozen=True)
+class Passing:
+    """A layer in the groups of a pass, and its operations in their order.
+
+    Attributes
+    ----------
+    n, q, at
+        Kernel group, channel group and output position of each, shape (operations,).
+    """
+
+    problem: Problem
+    n: IntArray
+    q: IntArray
+    at: IntArray
+
+    @property
+    def fits(self) -> bool:
+        """Whether a compute action does any of the operations."""
+        return bool(self.problem.operation_macs.max() <= self.problem.accelerator.macs_per_step)
+
+    def plan(self, step: IntArray) -> Plan | None:
+        """Return the serial plan with the given action of each operation; None if it is too large.
+
+        The problem is to be serial.
+        """
+        unit = np.arange(len(self.n))
+        i, j = np.divmod(self.at, self.problem.out_width)
+        order = Order(self.n, self.q, i, j, unit, unit, unit)
+        found = schedule(self.problem, order, step, 0, patience=None)
+        return None if found is None else plan_of(self.problem, found)
 
 
 def can_pass(layer: Layer) -> bool:
@@ -59,55 +91,73 @@ def _is_depthwise(layer: Layer) -> bool:
 
 
 def passes(layer: Layer) -> Iterator[Pass]:
-    """Yield orders that are worth trying, one with as few actions as can be among three."""
-    groups = sorted({min(group, layer.kernels) for group in _GROUPS})
-    few = [
-        Pass(group, by_kernel, 0, first)
-        for first, by_kernel, group in product(_SHARES, (True, False), groups)
-    ]
-    many = [
-        Pass(group, by_kernel, actions, first)
-        for first, actions, by_kernel, group in product(
-            _SHARES_OF_MANY, _ACTIONS, (True, False), groups
-        )
-    ]
-    while few or many:
-        yield from few[:1] + many[:2]
-        few, many = few[1:], many[2:]
+    """Yield orders that are worth trying, of layers that `can_pass`."""
+    groups = sorted({min(group, layer.kernels) for group in _GROUPS}, reverse=True)
+    channels = layer.input[0]
+    for by_kernel, group in product((True, False), groups):
+        yield Pass(group, channels, by_kernel)
+    if layer.group > 1:
+        return
+    chunks = dict.fromkeys(max(1, channels // parts) for parts in _PARTS)
+    for head, chunk, by_kernel, group in product(_HEADS, chunks, (True, False), groups):
+        if chunk < channels:
+            yield Pass(group, chunk, by_kernel, head)
 
 
-def passed(problem: Problem, way: Pass) -> Plan | None:
-    """Return the serial plan of a pass, or None where it does not fit.
+def variations(layer: Layer, way: Pass) -> Iterator[Pass]:
+    """Yield orders that differ a little from one with a head."""
+    if way.head == 0:
+        return
+    for head in (way.head - _STEP, way.head + _STEP):
+        if 0 < head <= 1:
+            yield replace(way, head=head)
+    for chunk in (way.chunk // 2, way.chunk * 2):
+        if 0 < chunk < layer.input[0]:
+            yield replace(way, chunk=chunk)
 
-    Parameters
-    ----------
-    problem
-        Serial, of a layer that `can_pass`, in any decomposition.
-    """
-    layer, limit = problem.layer, problem.accelerator.macs_per_step
-    kernels = layer.kernels
-    spans = tuple((a, min(a + way.group, kernels)) for a in range(0, kernels, way.group))
-    channels = spans if _is_depthwise(layer) else ((0, layer.input[0]),)
+
+def passing(problem: Problem, way: Pass) -> Passing:
+    """Return a layer that `can_pass` in the order of a pass."""
+    layer = problem.layer
+    spans = _spans(layer.kernels, way.group)
+    channels = spans if _is_depthwise(layer) else _spans(layer.input[0], way.chunk)
     laid = problem.with_decomposition(
         Resolved(tile=(1, 1), kernel_groups=spans, channel_groups=channels)
     )
-    groups, positions = np.arange(len(spans)), np.arange(problem.positions)
-    if way.by_kernel:
-        n, at = (index.ravel() for index in np.meshgrid(groups, positions, indexing="ij"))
-    else:
-        at, n = (index.ravel() for index in np.meshgrid(positions, groups, indexing="ij"))
-    q = n if _is_depthwise(layer) else np.zeros_like(n)
-    macs = laid.operation_macs[n, q]
-    if macs.max() > limit:
-        return None
-    work = min(limit, -(-int(macs.sum()) // way.actions)) if way.actions else limit
-    step, unit = cut(np.cumsum(macs), int(way.first * work), work), np.arange(len(n))
-    order = Order(n, q, *np.divmod(at, problem.out_width), unit, unit, unit)
-    found = schedule(laid, order, step, 0, patience=None)
-    return None if found is None else plan_of(laid, found)
+    outer, inner = np.arange(len(spans)), np.arange(problem.positions)
+    if not way.by_kernel:
+        outer, inner = inner, outer
+    if _is_depthwise(layer):
+        first, second = _in_turn(outer, inner)
+        n, at = (first, second) if way.by_kernel else (second, first)
+        return Passing(laid, n, n, at)
+    chunks, head = np.arange(len(channels)), round(way.head * len(outer))
+    by_chunk = _in_turn(chunks, outer[:head], inner)
+    behind = _in_turn(outer[head:], inner, chunks)
+    q = np.concatenate([by_chunk[0], behind[2]])
+    first = np.concatenate([by_chunk[1], behind[0]])
+    second = np.concatenate([by_chunk[2], behind[1]])
+    n, at = (first, second) if way.by_kernel else (second, first)
+    return Passing(laid, n, q, at)
+
+
+def _spans(count: int, size: int) -> tuple[tuple[int, int], ...]:
+    return tuple((a, min(a + size, count)) for a in range(0, count, size))
+
+
+def _in_turn(*loops: IntArray) -> list[IntArray]:
+    """Return the values of nested loops, outermost first, each of shape (turns,)."""
+    return [values.ravel() for values in np.meshgrid(*loops, indexing="ij")]
 
 
 def words(way: Pass) -> str:
     """Return a pass in a reader's words."""
     each = plural(way.group, "kernel")
-    return f"{each} after {each}" if way.by_kernel else f"position by position, {each} at a time"
+    turn = f"{each} after {each}" if way.by_kernel else f"position by position, {each} at a time"
+    if way.head == 0:
+        return turn
+    part = f"{way.head} of the {'kernels' if way.by_kernel else 'positions'}"
+    chunk = plural(way.chunk, "channel")
+    return (
+        f"{part} {chunk} after {chunk}, then {turn}" if way.head < 1 else f"{chunk} after {chunk}"
+    )

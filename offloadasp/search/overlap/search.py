@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from itertools import islice
 
 from offloadasp.asp.rules import Rules
 from offloadasp.asp.verifying import Verification
@@ -22,14 +21,16 @@ from offloadasp.model.instance import Instance, exact_number
 from offloadasp.model.objectives import DURATION, Prices, prices_of
 from offloadasp.model.plan import Plan
 from offloadasp.model.problem import Problem, problem_of, undivided
+from offloadasp.model.semantics import semantics_of
 from offloadasp.search.answer import Answer
 from offloadasp.search.effort import Effort
 from offloadasp.search.lexicographic.linear import Proven
 from offloadasp.search.overlap.best_first import BestFirst
 from offloadasp.search.overlap.best_first import in_reach as tiny
 from offloadasp.search.overlap.complete import Complete, in_reach
-from offloadasp.search.overlap.passes import can_pass, passed, passes
+from offloadasp.search.overlap.passes import can_pass
 from offloadasp.search.overlap.pipelined import pipelined
+from offloadasp.search.overlap.quickest import quickest
 from offloadasp.search.overlap.refine import Cut, refined, with_small_ends
 from offloadasp.search.overlap.split import serial_instance
 from offloadasp.search.overlap.streaming import streamed
@@ -59,9 +60,9 @@ _PARTS = (4, 16, 64)
 _ENDS = (2, 3, 4, 6)
 # Kernel groups that a plan has at least before its ends are cut, if that can be.
 _FEW = 8
-# Streams of different blocks that are tried, all streams, and passes of small layers; of the
-# time, what either may use.
-_SHAPES, _STREAMS, _PASSES, _STREAMING = 3, 40, 180, 0.65
+# Streams of different blocks that are tried, and all streams; passes that are looked at, and those
+# of them that are pipelined; of the time, what either may use.
+_SHAPES, _STREAMS, _PASSES, _PIPELINED, _STREAMING = 3, 40, 200, 8, 0.65
 # Of the time, what serial searches may use, where a complete search follows and where none does; of
 # what is left of that, each of them.
 _SERIAL_FIRST, _SERIAL, _SHARE = 0.3, 0.85, 0.4
@@ -212,14 +213,16 @@ class OverlapSearch:
                 return
 
     def _pass(self, bound: Fraction) -> None:
-        """Go through kernels or positions of a small layer, with actions of several sizes."""
+        """Go through kernels or positions of a layer that the memory has room for."""
         problem = self._undivided
         if problem.layer.group == 1 and problem.all_bytes > problem.memory:
             return  # Streams load less again.
-        for way in islice(passes(problem.layer), self._at_most(_PASSES)):
-            plan = passed(problem, way)
+        semantics = semantics_of(self.instance.accelerator.overlap)
+        offers = quickest(problem, semantics, self._at_most(_PASSES), lambda: self._late)
+        for offer in offers[: self._at_most(_PIPELINED)]:
+            plan = offer.plan()
             if plan is not None and self._verifiable(plan):
-                self._pipeline(plan, plan, Passed(way))
+                self._pipeline(plan, plan, Passed(offer.way))
                 self._report(bound, "kernels or positions in turn")
             if self._late:
                 return
