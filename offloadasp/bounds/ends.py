@@ -20,6 +20,9 @@ _CELLS = {1: 1, 2: 2048, 3: 320}
 # Otherwise so many actions at each end, and waits before the first one in so many ranges.
 _MOST_AT_ONE_END = 12
 _RANGES = 256
+# For any number of actions: ranges of what the first ones do, more of them near both ends, and how
+# often the range of the duration is halved.
+_EVEN, _NEAR_ENDS, _HALVED = 240, 60, 14
 # What arrays of 64 bits hold, with room for sums.
 _LIMIT = 2**60
 
@@ -81,7 +84,23 @@ class Ends:
     @cached_property
     def _bytes(self) -> tuple[IntArray, IntArray]:
         """Numbers of operations, ascending, and the bytes that at least so many of them need."""
-        return self.view.footprint.table(0)
+        first, least = self.view.footprint.table(0)
+        return first, least + self._biases(first)
+
+    def _biases(self, operations: IntArray) -> IntArray:
+        """Bound the bytes of biases that at least so many operations need beside all else.
+
+        Of a grouped layer the footprints leave biases out. A kernel's bias is part of the block
+        that its operations with its first channel need; all others together are no more operations
+        than that.
+        """
+        layer, tiles = self.view.problem.layer, self.view.sizes.tiles
+        if layer.group == 1 or not layer.bias or not self.view.finest:
+            return np.zeros(len(operations), dtype=np.int64)
+        others = self._operations - layer.kernels * tiles
+        kernels = -(-np.maximum(0, operations - others) // tiles)
+        biases: IntArray = self.view.problem.precision.partial_sum * kernels
+        return biases
 
     def wait(self, actions: int) -> int | None:
         """Bound the waits of a strategy of so many compute actions; None if there is none."""
@@ -199,6 +218,57 @@ class Ends:
             done = min(done + group, most)
             lacking = max(lacking, (i + 1) * group - done)
         return lacking
+
+    # --- Any number of compute actions ---
+
+    @cached_property
+    def chain(self) -> int:
+        """Bound compute actions and waits together, without the time of multiply-accumulates."""
+        low, high = -1, max(1, self._rates[0] * self.loads + self._rates[1] * self.writes)
+        while not self._possible(high):
+            low, high = high, 2 * high
+        for _ in range(_HALVED):
+            middle = (low + high) // 2
+            if middle == low:
+                break
+            if self._possible(middle):
+                high = middle
+            else:
+                low = middle
+        return low + 1
+
+    @cached_property
+    def _spans(self) -> tuple[IntArray, IntArray]:
+        """Least and most operations of the first actions, by range, shape (ranges,)."""
+        total = self._operations
+        near = np.geomspace(1, total, _NEAR_ENDS).astype(np.int64)
+        even = np.linspace(1, total, _EVEN).astype(np.int64)
+        low = np.unique(np.r_[0, even, near, total + 1 - near, total])
+        return low, np.append(low[1:] - 1, total)
+
+    def _possible(self, time: int) -> bool:
+        """Whether a chain of actions may be that short, not counting multiply-accumulates.
+
+        The earliest end of the actions so far, less the time of the multiply-accumulates in them,
+        is found for each range of what they have done.
+        """
+        load, write, call, mac = self._rates
+        low, high = self._spans
+        work = mac * self._most_macs
+        loaded = load * self._needed(np.maximum(low, 1))
+        loaded[-1] = max(loaded[-1], load * self.loads)
+        left = write * self._left(high)
+        left[0] = max(left[0], write * self.writes)
+        never = _LIMIT
+        end = np.full(len(low), never)
+        end[0] = 0
+        for k in range(1, len(low)):
+            first = int(np.searchsorted(high[:k], low[k] - self.view.group))
+            before = slice(first, k)
+            ends = np.maximum(end[before], loaded[k] - work * high[before]) + call
+            after = ends + left[before] - work * (self._operations - int(low[k]))
+            end[k] = np.where(after <= time, ends, never).min(initial=never)
+        return bool(end[-1] < never)
 
     def _loaded_for(self, time: int) -> int:
         """Return how many operations' inputs can be loaded in a time, at most."""

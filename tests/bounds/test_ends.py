@@ -117,6 +117,26 @@ def test_the_bound_is_the_optimum_where_only_the_ends_cannot_hide(
     assert bound.certificate["together"]["bound"] == "ends"
 
 
+@pytest.mark.parametrize(
+    ("pixels", "call", "mac", "load", "write", "least"),
+    [
+        # Loads take longest; each action begins when the one before it has ended, too.
+        (7, 2, 2, 3, 2, 33),
+        (10, 5, 1, 3, 1, 44),
+        # Actions take longest: the second one waits for its pixels, the last but one leaves two.
+        (10, 2, 2, 1, 2, 34),
+    ],
+)
+def test_the_bound_is_the_optimum_where_actions_wait_for_loads_and_for_each_other(
+    pixels: int, call: int, mac: int, load: int, write: int, least: int
+) -> None:
+    chip = accelerator(memory=1000, load=load, write=write, compute=call, macs=20, mac=mac)
+    problem = overlapping(row(pixels, chip, Precision(output=1)), "duplex")
+    bound = lower_bound(problem)
+    assert bound.value == least == shortest(problem)
+    assert verify_certificate(problem, bound.certificate) == least
+
+
 def test_the_bound_is_not_accepted_for_serial_steps_or_for_inner_positions_alone() -> None:
     chip = accelerator(memory=1000, compute=100, macs=3)
     serial = row(4, chip, Precision(output=1))

@@ -197,6 +197,11 @@ def test_where_the_fullest_split_is_verified_too_late_a_coarser_one_is_taken(
     assert best.blocking.problem.exists.shape == coarse.problem.exists.shape
 
 
+def test_without_any_time_some_plan_is_still_constructed() -> None:
+    instance = _instance({"input": [2, 5, 5], "kernels": 3, "kernel_shape": [3, 3]}, 60, 7)
+    assert Constructor(_problems(instance), Clock(0.0), 0).run().overall is not None
+
+
 def test_groups_that_the_instance_fixes_stay_whole() -> None:
     layer = {"input": [4, 5, 5], "kernels": 10, "kernel_shape": [3, 3]}
     instance = _instance(layer, 2000, 17).model_copy(

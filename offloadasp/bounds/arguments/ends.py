@@ -1,8 +1,9 @@
-"""The ends of an overlapped strategy, by the number of its compute actions.
+"""The ends of an overlapped strategy, and the chain of compute actions between them.
 
 Nothing hides what the first compute action needs, and what the last one leaves; the next ones hide
 it only as far as their own inputs were loaded. The fewer actions there are, the more the first and
-the last one do. Derivation: docs/bounds.md, section 12, "Ends".
+the last one do. Each begins when its inputs are loaded and those before it have ended.
+Derivation: docs/bounds.md, section 12, "Ends".
 """
 
 from collections.abc import Iterator
@@ -34,6 +35,21 @@ def _value(view: View, _: Params, floor: Floor) -> Fraction:
     prices = problem.prices
     if not prices.wait or not ends.known:
         return Fraction(0)
+    return max(_by_number(ends, lanes, floor), _chained(ends))
+
+
+def _chained(ends: Ends) -> Fraction:
+    """Bound the price for any number of actions, each of which begins after those before it."""
+    problem = ends.view.problem
+    prices = problem.prices
+    if prices.compute < prices.wait * problem.accelerator.compute_cycles:
+        return Fraction(0)
+    return prices.wait * ends.chain * ends.unit
+
+
+def _by_number(ends: Ends, lanes: Lanes, floor: Floor) -> Fraction:
+    """Bound the price by the number of actions, from the waits at both ends."""
+    prices = ends.view.problem.prices
     always = prices.wait * ends.always * ends.unit
     best: Fraction | None = None
     first = max(1, floor.steps)
@@ -52,9 +68,9 @@ def _value(view: View, _: Params, floor: Floor) -> Fraction:
 
 def _sentence(_: Params) -> str:
     return (
-        "what the first compute actions need is loaded before them and what the last ones leave is "
-        "written after them; the fewer there are, the more that is, and the more there are, the "
-        "longer they take"
+        "what the first compute actions need is loaded before them, what the last ones leave is "
+        "written after them, and each waits for its inputs and for those before it; the fewer "
+        "there are, the more that is, and the more there are, the longer they take"
     )
 
 

@@ -104,6 +104,8 @@ class Constructor:
     @property
     def _packing(self) -> float:
         """Until when steps are filled, as a share of the time limit."""
+        if self.clock.searching <= _PACKING_SECONDS:
+            return self.share * _MOST_PACKING
         least = min(_PACKING_SECONDS / self.clock.searching, self.share * _MOST_PACKING)
         return max(self.share * _PACKING, least)
 
