@@ -51,7 +51,12 @@ class Curves:
 
     @staticmethod
     def of(
-        problem: Problem, semantics: Semantics, n: IntArray, q: IntArray, at: IntArray
+        problem: Problem,
+        semantics: Semantics,
+        n: IntArray,
+        q: IntArray,
+        at: IntArray,
+        times: int = 1,
     ) -> "Curves":
         """Return the curves of an order.
 
@@ -63,12 +68,14 @@ class Curves:
             Of steps with overlap.
         n, q, at
             Kernel group, channel group and output position of each operation, shape (operations,).
+        times
+            So many times as many places for cuts as usual.
         """
         rates = problem.accelerator
         macs = np.cumsum(problem.operation_macs[n, q])
         needed = np.cumsum(_first_needed(problem, n, q, at))
         complete = np.cumsum(_completed(problem, n, at))
-        places = _places(needed)
+        places = _places(needed, times)
         work, loaded, written = (np.r_[0, total][places] for total in (macs, needed, complete))
         between = work[None, :] - work[:, None]
         action = np.full(between.shape, np.inf)
@@ -138,14 +145,14 @@ class Curves:
         return ends, before
 
 
-def _places(needed: IntArray) -> IntArray:
+def _places(needed: IntArray, times: int) -> IntArray:
     """Return places for cuts, given the bytes needed by the operations up to each."""
     count = len(needed)
     new = np.flatnonzero(np.diff(needed) > 0) + 1
-    if len(new) > _NEW:
-        new = new[np.linspace(0, len(new) - 1, _NEW).astype(np.int64)]
-    near = np.geomspace(1, count, _NEAR_ENDS).astype(np.int64)
-    along = np.linspace(0, count, _ALONG).astype(np.int64)
+    if len(new) > _NEW * times:
+        new = new[np.linspace(0, len(new) - 1, _NEW * times).astype(np.int64)]
+    near = np.geomspace(1, count, _NEAR_ENDS * times).astype(np.int64)
+    along = np.linspace(0, count, _ALONG * times).astype(np.int64)
     return np.unique(np.r_[0, new, along, near, count - near, count])
 
 
