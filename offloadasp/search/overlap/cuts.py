@@ -8,6 +8,7 @@ cuts: for a given duration, the earliest end of the actions before each cut.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,6 +128,11 @@ class Curves:
         last = self.places[cuts[-2::-1]]
         return high, np.searchsorted(last, np.arange(self.places[-1]), side="right") + 1
 
+    @cached_property
+    def _action_before(self) -> Cycles:
+        """Cycles of the action to one cut from another, shape (cuts, cuts)."""
+        return np.ascontiguousarray(self.action.T)
+
     def _ends(self, duration: float) -> tuple[Cycles, IntArray]:
         """Return when the actions before each cut end at the earliest, and the cut before that.
 
@@ -138,9 +144,9 @@ class Curves:
         before = np.zeros(len(self.places), dtype=np.int64)
         due = duration - self.unwritten
         for k in range(1, len(ends)):
-            end = np.maximum(ends[:k], self.loaded[k]) + self.action[:k, k]
+            end = np.maximum(ends[:k], self.loaded[k]) + self._action_before[k, :k]
             end[end > due[:k]] = np.inf
-            before[k] = np.argmin(end)
+            before[k] = end.argmin()
             ends[k] = end[before[k]]
         return ends, before
 

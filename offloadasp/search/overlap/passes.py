@@ -105,7 +105,9 @@ def passes(layer: Layer) -> Iterator[Pass]:
 
 
 def variations(layer: Layer, way: Pass) -> Iterator[Pass]:
-    """Yield orders that differ a little from one with a head."""
+    """Yield orders that differ a little from one."""
+    if way.group > 1:
+        yield replace(way, group=-(-way.group // 4))
     if way.head == 0:
         return
     for head in (way.head - _STEP, way.head + _STEP):
@@ -114,6 +116,24 @@ def variations(layer: Layer, way: Pass) -> Iterator[Pass]:
     for chunk in (way.chunk // 2, way.chunk * 2):
         if 0 < chunk < layer.input[0]:
             yield replace(way, chunk=chunk)
+
+
+def has_room(problem: Problem, way: Pass) -> bool:
+    """Whether the memory has room for all inputs and kernels, and the partial sums of the head.
+
+    Of a depthwise layer only a few channels are on chip at a time.
+    """
+    if _is_depthwise(problem.layer):
+        return True
+    outputs = problem.layer.kernels * problem.positions * problem.precision.partial_sum
+    return problem.input_total + problem.kernel_total + way.head * outputs <= problem.capacity
+
+
+def size(problem: Problem, way: Pass) -> int:
+    """Return the operations of a pass."""
+    layer = problem.layer
+    chunks = 1 if _is_depthwise(layer) else -(-layer.input[0] // way.chunk)
+    return -(-layer.kernels // way.group) * chunks * problem.positions
 
 
 def passing(problem: Problem, way: Pass) -> Passing:

@@ -1,8 +1,8 @@
 """Which passes through a layer are the quickest, and with which compute actions: by estimates."""
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from itertools import islice
 
 from offloadasp.base.arrays import IntArray
@@ -10,10 +10,19 @@ from offloadasp.model.plan import Plan
 from offloadasp.model.problem import Problem
 from offloadasp.model.semantics import Semantics
 from offloadasp.search.overlap.cuts import Curves
-from offloadasp.search.overlap.passes import Pass, Passing, passes, passing, variations
+from offloadasp.search.overlap.passes import (
+    Pass,
+    Passing,
+    has_room,
+    passes,
+    passing,
+    size,
+    variations,
+)
 
-# Operations of a pass at most; passes whose cuts are looked for, and how often the best is varied.
-_OPERATIONS, _CUT, _ROUNDS = 120_000, 24, 4
+# Operations of a pass at most, at first and near the best ones; passes whose cuts are looked for at
+# most, and how often the best is varied.
+_FEW, _MANY, _CUT, _ROUNDS = 40_000, 120_000, 24, 4
 # The best passes are cut once more, with so many times as many places.
 _AGAIN, _TIMES = 3, 4
 
@@ -47,16 +56,6 @@ class _Uncut:
     curves: Curves
     least: float
 
-    @staticmethod
-    def of(problem: Problem, semantics: Semantics, way: Pass, times: int = 1) -> "_Uncut | None":
-        """Return a pass that compute actions can do, or None."""
-        order = passing(problem, way)
-        if len(order.n) > _OPERATIONS or not order.fits:
-            return None
-        curves = Curves.of(order.problem, semantics, order.n, order.q, order.at, times)
-        least = curves.least
-        return _Uncut(way, order, curves, least) if math.isfinite(least) else None
-
     def cut(self) -> Offer:
         cycles, step = self.curves.cut(self.least)
         return Offer(cycles, self.way, self.passing, step)
@@ -79,29 +78,56 @@ def quickest(
         Asked now and then; True ends the search.
     """
     ways = list(islice(passes(problem.layer), most))
-    uncut = []
-    for way in ways:
-        if late():
-            break
-        found = _Uncut.of(problem, semantics, way)
-        if found is not None:
-            uncut.append(found)
-    offers = [one.cut() for one in sorted(uncut, key=lambda one: one.least)[:_CUT]]
-    tried = set(ways)
-    for _ in range(_ROUNDS):
-        best = min(offers, key=lambda offer: offer.cycles, default=None)
-        if best is None or late():
-            break
-        near = [way for way in variations(problem.layer, best.way) if way not in tried]
-        near = near[: max(0, most - len(tried))]
-        tried.update(near)
-        for way in near:
-            found = _Uncut.of(problem, semantics, way)
-            if found is not None and found.least < best.cycles:
-                offers.append(found.cut())
-    offers.sort(key=lambda offer: offer.cycles)
-    for offer in offers[:_AGAIN]:
-        found = None if late() else _Uncut.of(problem, semantics, offer.way, _TIMES)
-        if found is not None:
-            offers.append(found.cut())
-    return sorted(offers, key=lambda offer: offer.cycles)
+    search = _Search(problem, semantics, late)
+    search.cut(search.look_at(ways, _FEW))
+    search.vary(set(ways), most)
+    search.cut(search.look_at([offer.way for offer in search.best(_AGAIN)], _MANY, _TIMES))
+    return search.best()
+
+
+@dataclass
+class _Search:
+    problem: Problem
+    semantics: Semantics
+    late: Callable[[], bool]
+    offers: list[Offer] = field(default_factory=list)
+
+    def best(self, most: int | None = None) -> list[Offer]:
+        """Return the offers, the quickest one first."""
+        return sorted(self.offers, key=lambda offer: offer.cycles)[:most]
+
+    def look_at(self, ways: Iterable[Pass], operations: int, times: int = 1) -> list[_Uncut]:
+        """Return the passes that memory and compute actions have room for, the best first."""
+        found = []
+        for way in ways:
+            if self.late():
+                break
+            if not has_room(self.problem, way) or size(self.problem, way) > operations:
+                continue
+            order = passing(self.problem, way)
+            if order.fits:
+                n, q, at = order.n, order.q, order.at
+                curves = Curves.of(order.problem, self.semantics, n, q, at, times)
+                found.append(_Uncut(way, order, curves, curves.least))
+        possible = (one for one in found if math.isfinite(one.least))
+        return sorted(possible, key=lambda one: one.least)
+
+    def cut(self, uncut: list[_Uncut]) -> None:
+        """Cut the passes that may be among the quickest."""
+        for number, one in enumerate(uncut[:_CUT]):
+            hopeful = not self.offers or one.least < self.best(1)[0].cycles
+            if self.late() or (number >= _AGAIN and not hopeful):
+                return
+            self.offers.append(one.cut())
+
+    def vary(self, tried: set[Pass], most: int) -> None:
+        """Cut passes near the best one, then near the new best one."""
+        for _ in range(_ROUNDS):
+            if not self.offers or len(tried) >= most:
+                return
+            best = self.best(1)[0]
+            near = [one for one in variations(self.problem.layer, best.way) if one not in tried]
+            tried.update(near)
+            self.cut([one for one in self.look_at(near, _MANY) if one.least < best.cycles])
+            if self.best(1)[0] is best:
+                return

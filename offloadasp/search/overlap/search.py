@@ -1,10 +1,11 @@
 """The search where transfers go on beside the compute action.
 
-First the channels of the layer are streamed, which feeds compute actions from the start. Then
-serial plans are made at several capacities and prices: a plan for less memory leaves room to load
-early, and what is cheap beside long compute actions is not what is cheap before them. All of these
-are pipelined, and their overlapped durations decide. On small layers a complete search under the
-rules follows. Bounds are those that are proved for the semantics; no serial bound is used.
+First come plans that are made for it: passes through a layer that the memory has room for, and
+channels that stream, which feeds compute actions from the start. Then serial plans are made at
+several capacities and prices: a plan for less memory leaves room to load early, and what is cheap
+beside long compute actions is not what is cheap before them. All of these are pipelined, and their
+overlapped durations decide. On small layers a complete search under the rules follows. Bounds are
+those that are proved for the semantics; no serial bound is used.
 """
 
 import time
@@ -61,8 +62,10 @@ _ENDS = (2, 3, 4, 6)
 # Kernel groups that a plan has at least before its ends are cut, if that can be.
 _FEW = 8
 # Streams of different blocks that are tried, and all streams; passes that are looked at, and those
-# of them that are pipelined; of the time, what either may use.
-_SHAPES, _STREAMS, _PASSES, _PIPELINED, _STREAMING = 3, 40, 200, 8, 0.65
+# of them that are pipelined.
+_SHAPES, _STREAMS, _PASSES, _PIPELINED = 3, 40, 200, 8
+# Until which shares of the time passes are looked at, and plans are made for overlap.
+_PASSING, _STREAMING = 0.4, 0.65
 # Of the time, what serial searches may use, where a complete search follows and where none does; of
 # what is left of that, each of them.
 _SERIAL_FIRST, _SERIAL, _SHARE = 0.3, 0.85, 0.4
@@ -107,10 +110,10 @@ class OverlapSearch:
         question = self._question()
         whole = question.whole
         bound = lower_bound(whole)
-        if self._free and whole.layer.group == 1:
-            self._stream(bound.value)
         if self._free and can_pass(whole.layer):
             self._pass(bound.value)
+        if self._free and whole.layer.group == 1:
+            self._stream(bound.value)
         for pool in self._serial(whole):
             self._take(pool)
             self._report(bound.value, "serial plans, pipelined")
@@ -215,10 +218,8 @@ class OverlapSearch:
     def _pass(self, bound: Fraction) -> None:
         """Go through kernels or positions of a layer that the memory has room for."""
         problem = self._undivided
-        if problem.layer.group == 1 and problem.all_bytes > problem.memory:
-            return  # Streams load less again.
         semantics = semantics_of(self.instance.accelerator.overlap)
-        offers = quickest(problem, semantics, self._at_most(_PASSES), lambda: self._late)
+        offers = quickest(problem, semantics, self._at_most(_PASSES), self._late_to_pass)
         for offer in offers[: self._at_most(_PIPELINED)]:
             plan = offer.plan()
             if plan is not None and self._verifiable(plan):
@@ -237,6 +238,10 @@ class OverlapSearch:
         """Return how many plans of some number are tried within the budget."""
         budget = self.effort.budget
         return number if budget is None else min(budget, number)
+
+    def _late_to_pass(self) -> bool:
+        clock = self.effort.clock
+        return clock.expired() or clock.elapsed >= clock.searching * _PASSING
 
     @property
     def _late(self) -> bool:
