@@ -9,6 +9,7 @@ cuts: for a given duration, the earliest end of the actions before each cut.
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +22,9 @@ Cycles = NDArray[np.float64]
 
 # Places of cuts that are looked at: all along, where something new is needed, and near both ends.
 _ALONG, _NEW, _NEAR_ENDS = 100, 100, 40
-# How often the range of the duration is halved, and how far it reaches at first.
-_HALVED, _WITHIN = 8, 1.6
+# How far above the least duration the search for a possible one begins, by which factor it goes on,
+# and how often the last range is halved.
+_ABOVE, _FARTHER, _HALVED = 1e-3, 3.0, 5
 
 
 @dataclass(frozen=True)
@@ -110,11 +112,12 @@ class Curves:
         least
             The property: a finite number of cycles.
         """
-        low, high = least, least * _WITHIN
-        ends, best = self._ends(high)
+        low, above = least, _ABOVE
+        ends, best = self._ends(least * (1 + above))
         while not np.isfinite(ends[-1]):
-            low, high = high, high * _WITHIN
-            ends, best = self._ends(high)
+            low, above = least * (1 + above), above * _FARTHER
+            ends, best = self._ends(least * (1 + above))
+        high = least * (1 + above)
         for _ in range(_HALVED):
             middle = (low + high) / 2
             ends, before = self._ends(middle)
@@ -125,8 +128,17 @@ class Curves:
         cuts = [len(self.places) - 1]
         while cuts[-1] > 0:
             cuts.append(int(best[cuts[-1]]))
-        last = self.places[cuts[-2::-1]]
-        return high, np.searchsorted(last, np.arange(self.places[-1]), side="right") + 1
+        cuts.reverse()
+        step = np.searchsorted(self.places[cuts[1:]], np.arange(self.places[-1]), side="right")
+        return self._duration(cuts), step + 1
+
+    def _duration(self, cuts: list[int]) -> float:
+        """Return the cycles of the actions between cuts, and of all transfers beside them."""
+        ended, duration = 0.0, self.transfers
+        for begin, end in pairwise(cuts):
+            ended = max(ended, float(self.loaded[end])) + float(self.action[begin, end])
+            duration = max(duration, ended + float(self.unwritten[begin]))
+        return duration
 
     @cached_property
     def _action_before(self) -> Cycles:

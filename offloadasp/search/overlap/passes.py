@@ -21,6 +21,7 @@ from offloadasp.model.plan import Plan
 from offloadasp.model.problem import Problem
 from offloadasp.search.construct.order import Order
 from offloadasp.search.construct.residency import plan_of, schedule
+from offloadasp.search.overlap.streaming import cut
 
 # Kernels of an operation; parts of the channels; shares of a layer that are its head.
 _GROUPS, _PARTS = (1, 4, 16, 64), (4, 16)
@@ -68,6 +69,19 @@ class Passing:
     def fits(self) -> bool:
         """Whether a compute action does any of the operations."""
         return bool(self.problem.operation_macs.max() <= self.problem.accelerator.macs_per_step)
+
+    def evenly(self, actions: int, first: Fraction) -> IntArray:
+        """Return the action of each operation, from 1, if so many at least share the work.
+
+        Parameters
+        ----------
+        first
+            The share of such an action that the first one does.
+        """
+        macs = np.cumsum(self.problem.operation_macs[self.n, self.q])
+        most = self.problem.accelerator.macs_per_step
+        each = min(most, -(-int(macs[-1]) // actions))
+        return cut(macs, int(first * each), each)
 
     def plan(self, step: IntArray) -> Plan | None:
         """Return the serial plan with the given action of each operation; None if it is too large.

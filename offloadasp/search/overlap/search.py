@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from itertools import islice, product
 
 from offloadasp.asp.rules import Rules
 from offloadasp.asp.verifying import Verification
@@ -29,7 +30,7 @@ from offloadasp.search.lexicographic.linear import Proven
 from offloadasp.search.overlap.best_first import BestFirst
 from offloadasp.search.overlap.best_first import in_reach as tiny
 from offloadasp.search.overlap.complete import Complete, in_reach
-from offloadasp.search.overlap.passes import can_pass
+from offloadasp.search.overlap.passes import can_pass, has_room, passes, passing
 from offloadasp.search.overlap.pipelined import pipelined
 from offloadasp.search.overlap.quickest import quickest
 from offloadasp.search.overlap.refine import Cut, refined, with_small_ends
@@ -64,6 +65,12 @@ _FEW = 8
 # Streams of different blocks that are tried, and all streams; passes that are looked at, and those
 # of them that are pipelined.
 _SHAPES, _STREAMS, _PASSES, _PIPELINED = 3, 40, 200, 8
+# Equal compute actions that share a pass, and the share of one that the first of them does: as few
+# as can be with a small first one, or more of them.
+_FIRSTS = [Fraction(share, 20) for share in (20, 10, 5, 14, 3, 7, 2, 17, 4, 12)]
+_EVENLY = [(1, first) for first in _FIRSTS] + [
+    (actions, first) for actions in (8, 12, 16, 24, 32, 48) for first in _FIRSTS[:2]
+]
 # Until which shares of the time passes are looked at, and plans are made for overlap.
 _PASSING, _STREAMING = 0.4, 0.65
 # Of the time, what serial searches may use, where a complete search follows and where none does; of
@@ -227,6 +234,22 @@ class OverlapSearch:
                 self._report(bound, "kernels or positions in turn")
             if self._late:
                 return
+        self._pass_evenly(bound)
+
+    def _pass_evenly(self, bound: Fraction) -> None:
+        """Go through kernels or positions in turn, in equal compute actions.
+
+        They feed a lane that loads and writes evenly, which the estimates do not see.
+        """
+        problem = self._undivided
+        ways = [way for way in passes(problem.layer) if way.head == 0 and has_room(problem, way)]
+        for even, way in islice(product(_EVENLY, ways), self._at_most(_PASSES)):
+            if self._late or (self.best is not None and self._cost <= bound):
+                return
+            order = passing(problem, way)
+            plan = order.plan(order.evenly(*even)) if order.fits else None
+            if plan is not None and self._verifiable(plan):
+                self._pipeline(plan, plan, Passed(way))
 
     @property
     def _undivided(self) -> Problem:
