@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from offloadasp.bounds import lower_bound
@@ -152,6 +152,7 @@ def duration(along: Curves, cuts: tuple[int, ...]) -> float:
 
 
 @given(curves())
+@example(Curves(np.arange(2), np.zeros(2), np.zeros(2), np.array([[np.inf, 0], [np.inf] * 2]), 0.0))
 def test_no_cuts_are_much_shorter_than_those_of_dynamic_programming(along: Curves) -> None:
     count = len(along.places) - 1
     inner = [cuts for k in range(count) for cuts in combinations(range(1, count), k)]

@@ -112,12 +112,12 @@ class Curves:
         least
             The property: a finite number of cycles.
         """
-        low, above = least, _ABOVE
-        ends, best = self._ends(least * (1 + above))
+        low, more = least, (least or 1.0) * _ABOVE
+        ends, best = self._ends(least + more)
         while not np.isfinite(ends[-1]):
-            low, above = least * (1 + above), above * _FARTHER
-            ends, best = self._ends(least * (1 + above))
-        high = least * (1 + above)
+            low, more = least + more, more * _FARTHER
+            ends, best = self._ends(least + more)
+        high = least + more
         for _ in range(_HALVED):
             middle = (low + high) / 2
             ends, before = self._ends(middle)
