@@ -7,6 +7,7 @@ begin early and leave little to write; each has its fixed costs. Dynamic program
 cuts: for a given duration, the earliest end of the actions before each cut.
 """
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -112,6 +113,7 @@ class Curves:
         least
             The property: a finite number of cycles.
         """
+        assert math.isfinite(least)
         low, more = least, (least or 1.0) * _ABOVE
         ends, best = self._ends(least + more)
         while not np.isfinite(ends[-1]):
