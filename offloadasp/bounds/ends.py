@@ -84,23 +84,7 @@ class Ends:
     @cached_property
     def _bytes(self) -> tuple[IntArray, IntArray]:
         """Numbers of operations, ascending, and the bytes that at least so many of them need."""
-        first, least = self.view.footprint.table(0)
-        return first, least + self._biases(first)
-
-    def _biases(self, operations: IntArray) -> IntArray:
-        """Bound the bytes of biases that at least so many operations need beside all else.
-
-        Of a grouped layer the footprints leave biases out. A kernel's bias is part of the block
-        that its operations with its first channel need; all others together are no more operations
-        than that.
-        """
-        layer, tiles = self.view.problem.layer, self.view.sizes.tiles
-        if layer.group == 1 or not layer.bias or not self.view.finest:
-            return np.zeros(len(operations), dtype=np.int64)
-        others = self._operations - layer.kernels * tiles
-        kernels = -(-np.maximum(0, operations - others) // tiles)
-        biases: IntArray = self.view.problem.precision.partial_sum * kernels
-        return biases
+        return self.view.footprint.table(0)
 
     def wait(self, actions: int) -> int | None:
         """Bound the waits of a strategy of so many compute actions; None if there is none."""
