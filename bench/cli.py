@@ -10,6 +10,7 @@ import typer
 
 from bench import (
     ablation,
+    balance,
     flat,
     layers,
     peers,
@@ -38,6 +39,7 @@ SUITES = (
     serial.SUITE,
     layers.SUITE,
     layers.TRAFFIC,
+    balance.SUITE,
     scaled.SUITE,
     whole.SUITE,
     peers.CPSAT,

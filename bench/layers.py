@@ -34,7 +34,7 @@ class Case:
     judged: bool
 
 
-def _cases() -> Iterator[Case]:
+def cases() -> Iterator[Case]:
     """Yield the networks and other layers at each memory, then all instances made by hand."""
     names, known = set(), []
     for name, layer in networks():
@@ -172,7 +172,7 @@ SUITE = Suite(
         PEAK,
     ),
     summary=_summary,
-    cases=_cases,
+    cases=cases,
     work=_work,
 )
 

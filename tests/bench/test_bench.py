@@ -60,6 +60,7 @@ TINY: dict[str, tuple[str, str]] = {
     "flat": ("^6x6-g4-m20$", "row['met'] and row['status'] == 'optimal'"),
     "serial": ("^10x10-k5-m25$", "row['met'] and row['open'] == 0"),
     "layers": ("lenet5-conv1 1/8$", "row['by_compulsory'] and row['gap'] == 0"),
+    "balance": ("^flat 6x6-g4-m20, dma$", "row['perfect'] <= 1 <= row['serial']"),
     "scaled": (
         "^2x2x3x2 1/3",
         "row['bound'] <= row['proven'] == row['found'] <= row['constructed']",

@@ -23,6 +23,8 @@ from offloadasp.model.plan import Plan, without_reloads
 from offloadasp.model.problem import Problem, finest, problem_of, undivided
 from offloadasp.model.reference import read
 from offloadasp.model.strategy import Strategy, steps_of
+from offloadasp.search import run
+from offloadasp.search.overlap import search as overlap_search
 from offloadasp.search.overlap.best_first import BestFirst
 from offloadasp.search.overlap.game import Game, bits
 from offloadasp.search.overlap.pipelined import pipelined
@@ -241,6 +243,30 @@ def with_overlap(name: str, overlap: Overlap) -> Instance:
     given_ = load_instance(find_instance(name))
     chip = given_.accelerator.model_copy(update={"overlap": overlap})
     return given_.model_copy(update={"accelerator": chip})
+
+
+def test_baselines_are_pipelined_after_all_searches_which_need_the_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plain: list[Plan] = []
+    calls: list[str] = []
+
+    def searched(*arguments: Any) -> Any:
+        pool = run.search(*arguments)
+        plain.extend(one for one in pool.baselines.values() if one is not pool.found.plan)
+        calls.append("search")
+        return pool
+
+    def moved(plan: Plan, problem: Problem) -> Plan:
+        calls.append("baseline" if any(plan is one for one in plain) else "plan")
+        return pipelined(plan, problem)
+
+    monkeypatch.setattr(overlap_search, "search", searched)
+    monkeypatch.setattr(overlap_search, "pipelined", moved)
+    offloadasp.solve(with_overlap("tiny-channels", "dma"), budget=2)
+    assert calls.count("search") > 1
+    assert "baseline" in calls
+    assert "search" not in calls[calls.index("baseline") :]
 
 
 @overlaps
