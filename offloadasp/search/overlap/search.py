@@ -23,7 +23,7 @@ from offloadasp.model.instance import Instance, exact_number
 from offloadasp.model.objectives import DURATION, Prices, prices_of
 from offloadasp.model.plan import Plan
 from offloadasp.model.problem import Problem, problem_of, undivided
-from offloadasp.model.semantics import semantics_of
+from offloadasp.model.semantics import DUPLEX, semantics_of
 from offloadasp.search.answer import Answer
 from offloadasp.search.effort import Effort
 from offloadasp.search.lexicographic.linear import Proven
@@ -73,8 +73,8 @@ _FIRSTS = [Fraction(share, 20) for share in (20, 10, 5, 14, 3, 7, 2, 17, 4, 12)]
 _EVENLY = [(1, first) for first in _FIRSTS] + [
     (actions, first) for actions in (8, 12, 16, 24, 32, 48) for first in _FIRSTS[:2]
 ]
-# Until which shares of the time passes are looked at, and plans are made for overlap.
-_PASSING, _STREAMING = 0.4, 0.65
+# Until which shares of the time the first and the second kind of plans for overlap are made.
+_MADE = (0.4, 0.65)
 # Of the time, what serial searches may use, where a complete search follows and where none does; of
 # what is left of that, each of them.
 _SERIAL_FIRST, _SERIAL, _SHARE = 0.3, 0.85, 0.4
@@ -93,6 +93,8 @@ class OverlapSearch:
         Objectives: the duration alone.
     best, start
         The best plan, and the serial one that it was made of.
+    until
+        The share of the time until which plans for overlap are made now.
     plain
         Serial plans that baselines are made of, by the name of the baseline.
     """
@@ -104,6 +106,7 @@ class OverlapSearch:
     tell: Listener = lambda _: None
     best: tuple[Plan, Source] | None = field(default=None, init=False)
     start: tuple[Plan, Source] | None = field(default=None, init=False)
+    until: float = field(default=1.0, init=False)
     plain: list[tuple[str, Plan]] = field(default_factory=list, init=False)
 
     def run(self) -> Answer:
@@ -121,10 +124,11 @@ class OverlapSearch:
         question = self._question()
         whole = question.whole
         bound = lower_bound(whole)
-        if self._free and can_pass(whole.layer):
-            self._pass(bound.value)
-        if self._free and whole.layer.group == 1:
-            self._stream(bound.value)
+        # Where one lane loads and writes, passes know least of it.
+        made = (self._pass, self._stream)
+        in_turn = made if whole.semantics == DUPLEX else made[::-1]
+        for make, self.until in zip(in_turn, _MADE, strict=True):
+            make(bound.value)
         for pool in self._serial(whole):
             self._take(pool)
             self._report(bound.value, "serial plans, pipelined")
@@ -209,6 +213,8 @@ class OverlapSearch:
     def _stream(self, bound: Fraction) -> None:
         """Stream the channels of the layer, in the ways that look best and then in similar ones."""
         problem = self._undivided
+        if not self._free or problem.layer.group > 1:
+            return
         best: tuple[Fraction, Stream] | None = None
         waiting = streams(problem_of(self.instance, problem.decomposition), _SHAPES)
         tried: set[Stream] = set()
@@ -229,8 +235,10 @@ class OverlapSearch:
     def _pass(self, bound: Fraction) -> None:
         """Go through kernels or positions of a layer that the memory has room for."""
         problem = self._undivided
+        if not self._free or not can_pass(problem.layer):
+            return
         semantics = semantics_of(self.instance.accelerator.overlap)
-        offers = quickest(problem, semantics, self._at_most(_PASSES), self._late_to_pass)
+        offers = quickest(problem, semantics, self._at_most(_PASSES), lambda: self._over)
         for offer in offers[: self._at_most(_PIPELINED)]:
             plan = offer.plan()
             if plan is not None and self._verifiable(plan):
@@ -266,16 +274,15 @@ class OverlapSearch:
         budget = self.effort.budget
         return number if budget is None else min(budget, number)
 
-    def _late_to_pass(self) -> bool:
-        clock = self.effort.clock
-        return clock.expired() or clock.elapsed >= clock.searching * _PASSING
-
     @property
     def _late(self) -> bool:
         """Whether the time for plans made for overlap is over; with none found it goes on."""
+        return self.effort.clock.expired() or (self.best is not None and self._over)
+
+    @property
+    def _over(self) -> bool:
         clock = self.effort.clock
-        over = self.best is not None and clock.elapsed >= clock.searching * _STREAMING
-        return clock.expired() or over
+        return clock.elapsed >= clock.searching * self.until
 
     def _verifiable(self, plan: Plan) -> bool:
         """Whether the clock leaves time to verify a plan."""
