@@ -26,6 +26,9 @@ from offloadasp.search.overlap.streaming import cut
 # Kernels of an operation; parts of the channels; shares of a layer that are its head.
 _GROUPS, _PARTS = (1, 4, 16, 64), (4, 16)
 _HEADS = tuple(Fraction(share, 8) for share in (4, 2, 6, 1, 8))
+MOST_OPERATIONS = 120_000
+"""Of a pass that is looked at."""
+
 # By how much a head is varied.
 _STEP = Fraction(1, 16)
 

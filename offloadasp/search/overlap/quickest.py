@@ -11,6 +11,7 @@ from offloadasp.model.problem import Problem
 from offloadasp.model.semantics import Semantics
 from offloadasp.search.overlap.cuts import Curves
 from offloadasp.search.overlap.passes import (
+    MOST_OPERATIONS,
     Pass,
     Passing,
     has_room,
@@ -20,9 +21,9 @@ from offloadasp.search.overlap.passes import (
     variations,
 )
 
-# Operations of a pass at most, at first and near the best ones; passes whose cuts are looked for at
+# Operations of a pass at most that is not near the best one; passes whose cuts are looked for at
 # most, and how often the best is varied.
-_FEW, _MANY, _CUT, _ROUNDS = 40_000, 120_000, 24, 4
+_FEW, _CUT, _ROUNDS = 40_000, 24, 4
 # The best passes are cut once more, with so many times as many places.
 _AGAIN, _TIMES = 3, 4
 
@@ -81,7 +82,9 @@ def quickest(
     search = _Search(problem, semantics, late)
     search.cut(search.look_at(ways, _FEW))
     search.vary(set(ways), most)
-    search.cut(search.look_at([offer.way for offer in search.best(_AGAIN)], _MANY, _TIMES))
+    search.cut(
+        search.look_at([offer.way for offer in search.best(_AGAIN)], MOST_OPERATIONS, _TIMES)
+    )
     return search.best()
 
 
@@ -128,6 +131,8 @@ class _Search:
             best = self.best(1)[0]
             near = [one for one in variations(self.problem.layer, best.way) if one not in tried]
             tried.update(near)
-            self.cut([one for one in self.look_at(near, _MANY) if one.least < best.cycles])
+            self.cut(
+                [one for one in self.look_at(near, MOST_OPERATIONS) if one.least < best.cycles]
+            )
             if self.best(1)[0] is best:
                 return

@@ -30,7 +30,14 @@ from offloadasp.search.lexicographic.linear import Proven
 from offloadasp.search.overlap.best_first import BestFirst
 from offloadasp.search.overlap.best_first import in_reach as tiny
 from offloadasp.search.overlap.complete import Complete, in_reach
-from offloadasp.search.overlap.passes import can_pass, has_room, passes, passing
+from offloadasp.search.overlap.passes import (
+    MOST_OPERATIONS,
+    can_pass,
+    has_room,
+    passes,
+    passing,
+    size,
+)
 from offloadasp.search.overlap.pipelined import pipelined
 from offloadasp.search.overlap.quickest import quickest
 from offloadasp.search.overlap.refine import Cut, refined, with_small_ends
@@ -254,7 +261,11 @@ class OverlapSearch:
         They feed a lane that loads and writes evenly, which the estimates do not see.
         """
         problem = self._undivided
-        ways = [way for way in passes(problem.layer) if way.head == 0 and has_room(problem, way)]
+        ways = [
+            way
+            for way in passes(problem.layer)
+            if way.head == 0 and has_room(problem, way) and size(problem, way) <= MOST_OPERATIONS
+        ]
         for even, way in islice(product(_EVENLY, ways), self._at_most(_PASSES)):
             if self._late or (self.best is not None and self._cost <= bound):
                 return
