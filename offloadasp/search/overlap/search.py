@@ -131,9 +131,10 @@ class OverlapSearch:
         question = self._question()
         whole = question.whole
         bound = lower_bound(whole)
-        # Where one lane loads and writes, passes know least of it.
+        # Passes know nothing of a lane that loads and writes, nor of partial sums without room.
         made = (self._pass, self._stream)
-        in_turn = made if whole.semantics == DUPLEX else made[::-1]
+        roomy = self._undivided.all_bytes <= self._undivided.capacity
+        in_turn = made if roomy and whole.semantics == DUPLEX else made[::-1]
         for make, self.until in zip(in_turn, _MADE, strict=True):
             make(bound.value)
         for pool in self._serial(whole):
