@@ -239,7 +239,8 @@ class Ends:
         load, write, call, mac = self._rates
         low, high = self._spans
         work = mac * self._most_macs
-        loaded = load * self._needed(np.maximum(low, 1))
+        needed = self._needed(np.maximum(low, 1))
+        loaded = load * (needed + self._biases(low, load * needed, time + work * self._operations))
         loaded[-1] = max(loaded[-1], load * self.loads)
         left = write * self._left(high)
         left[0] = max(left[0], write * self.writes)
@@ -253,6 +254,30 @@ class Ends:
             after = ends + left[before] - work * (self._operations - int(low[k]))
             end[k] = np.where(after <= time, ends, never).min(initial=never)
         return bool(end[-1] < never)
+
+    def _biases(self, operations: IntArray, earliest: IntArray, duration: int) -> IntArray:
+        """Bound the bytes of biases that are loaded with what so many operations need.
+
+        Of a layer with one channel a kernel. A kernel group may have its biases in a block that
+        some of its operations do not need. Until it is loaded, all outputs of the group are
+        incomplete: another action follows, and they are written after that. So the time that is
+        left bounds the number of its kernels.
+
+        Parameters
+        ----------
+        earliest
+            When the last of these operations can begin, at the earliest.
+        """
+        problem, sizes = self.view.problem, self.view.sizes
+        _, write, call, _ = self._rates
+        each = write * sizes.output_bytes * sizes.tiles
+        single = problem.layer.group > 1 and sizes.depth == 1
+        if not single or not problem.layer.bias or not self.view.finest or each == 0:
+            return np.zeros(len(operations), dtype=np.int64)
+        without = np.maximum(0, duration - earliest - 2 * call) // each
+        begun = -(-operations // sizes.tiles)
+        biases: IntArray = problem.precision.partial_sum * np.maximum(0, begun - without)
+        return biases
 
     def _loaded_for(self, time: int) -> int:
         """Return how many operations' inputs can be loaded in a time, at most."""

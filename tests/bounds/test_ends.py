@@ -3,6 +3,7 @@
 import heapq
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import pairwise
 from typing import Literal
 
 import pytest
@@ -11,8 +12,9 @@ from hypothesis import strategies as st
 
 from offloadasp.base.errors import InputError
 from offloadasp.bounds import lower_bound, verify_certificate
-from offloadasp.model.instance import Accelerator, Layer, Precision
+from offloadasp.model.instance import Accelerator, Layer, Precision, Resolved
 from offloadasp.model.problem import Problem, finest
+from tests.engines import overlapped
 from tests.engines.overlapped import OVERLAPS, overlapping
 from tests.support.layers import RATES, accelerator, problem_with
 
@@ -147,3 +149,35 @@ def test_the_bound_is_not_accepted_for_serial_steps_or_for_inner_positions_alone
     inner = certificate | {"together": certificate["together"] | {"inner": True}}
     with pytest.raises(InputError, match=r"^certificate\.together\.inner: must be false$"):
         verify_certificate(problem, inner)
+
+
+@st.composite
+def biased(draw: st.DrawFn) -> Problem:
+    """Two or three channels with a kernel and a bias each, in groups of any kind."""
+    channels = draw(st.integers(2, 3))
+    layer = Layer(
+        input=(channels, 1, 1), kernels=channels, kernel_shape=(1, 1), group=channels, bias=True
+    )
+    ends = [sorted({0, *draw(st.sets(st.integers(1, channels - 1))), channels}) for _ in "nq"]
+    kernels, groups = (tuple(pairwise(each)) for each in ends)
+    precision = Precision(output=draw(st.integers(1, 2)), partial_sum=draw(st.sampled_from([1, 7])))
+    chip = accelerator(
+        memory=40,
+        load=draw(RATES),
+        write=draw(RATES),
+        compute=draw(RATES),
+        macs=3,
+        mac=Fraction(1, 2),
+    )
+    serial = problem_with(layer, chip, precision, finest(layer))
+    resolved = Resolved(tile=(1, 1), kernel_groups=kernels, channel_groups=groups)
+    return overlapping(serial.with_decomposition(resolved), draw(st.sampled_from(OVERLAPS)))
+
+
+@settings(max_examples=25, deadline=None)
+@given(biased())
+def test_the_bound_holds_wherever_a_kernel_group_has_its_biases(problem: Problem) -> None:
+    best = overlapped.shortest(problem)
+    assert best is not None
+    for one in (problem, problem.with_decomposition(finest(problem.layer))):
+        assert lower_bound(one).value <= best
