@@ -63,10 +63,13 @@ class Ends:
     @property
     def known(self) -> bool:
         """Whether times are so small that arrays hold them."""
+        return self._longest(MOST_DIVIDED + 2 * _MOST_AT_ONE_END) < _LIMIT
+
+    def _longest(self, actions: int) -> int:
+        """Return a time that is longer than all sums of the times of so many actions."""
         load, write, call, mac = self._rates
         everything = load * self.loads + write * self.writes + mac * self._macs
-        everything += (MOST_DIVIDED + 2 * _MOST_AT_ONE_END) * call
-        return everything + 2 * load * int(self._bytes[1][-1]) < _LIMIT
+        return everything + actions * call + 2 * load * int(self._bytes[1][-1])
 
     @property
     def _macs(self) -> int:
@@ -208,6 +211,10 @@ class Ends:
     @cached_property
     def chain(self) -> int:
         """Bound compute actions and waits together, without the time of multiply-accumulates."""
+        # Of a chain, each action ends in another range.
+        most = self._longest(len(self._spans[0]))
+        if 2 * (most + self._rates[3] * self._most_macs * self._operations) >= _LIMIT:
+            return 0
         low, high = -1, max(1, self._rates[0] * self.loads + self._rates[1] * self.writes)
         while not self._possible(high):
             low, high = high, 2 * high

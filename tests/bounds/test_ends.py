@@ -181,3 +181,10 @@ def test_the_bound_holds_wherever_a_kernel_group_has_its_biases(problem: Problem
     assert best is not None
     for one in (problem, problem.with_decomposition(finest(problem.layer))):
         assert lower_bound(one).value <= best
+
+
+def test_a_bound_of_many_actions_at_rates_of_many_decimals_comes_to_an_end() -> None:
+    rate = Fraction("0.123456789011")
+    chip = accelerator(memory=9000, load=rate, write=rate, compute=20_000, macs=1)
+    problem = overlapping(row(800, chip, Precision(output=1)), "duplex")
+    assert 800 * 20_000 < lower_bound(problem).value < 800 * 20_001

@@ -24,6 +24,8 @@ from offloadasp.search.overlap.passes import (
 # Operations of a pass at most that is not near the best one; passes whose cuts are looked for at
 # most, and how often the best is varied.
 _FEW, _CUT, _ROUNDS = 40_000, 24, 4
+# Reads of input positions of all operations of a pass, at most.
+_READS = 4_000_000
 # The best passes are cut once more, with so many times as many places.
 _AGAIN, _TIMES = 3, 4
 
@@ -105,7 +107,8 @@ class _Search:
         for way in ways:
             if self.late():
                 break
-            if not has_room(self.problem, way) or size(self.problem, way) > operations:
+            count = size(self.problem, way)
+            if not has_room(self.problem, way) or count > min(operations, self._most):
                 continue
             order = passing(self.problem, way)
             if order.fits:
@@ -114,6 +117,11 @@ class _Search:
                 found.append(_Uncut(way, order, curves, curves.least))
         possible = (one for one in found if math.isfinite(one.least))
         return sorted(possible, key=lambda one: one.least)
+
+    @property
+    def _most(self) -> int:
+        """Operations whose reads are gone through in a moment."""
+        return _READS // math.prod(self.problem.layer.kernel_shape)
 
     def cut(self, uncut: list[_Uncut]) -> None:
         """Cut the passes that may be among the quickest."""
