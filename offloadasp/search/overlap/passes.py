@@ -193,8 +193,8 @@ def words(way: Pass) -> str:
     turn = f"{each} after {each}" if way.by_kernel else f"position by position, {each} at a time"
     if way.head == 0:
         return turn
-    part = f"{way.head} of the {'kernels' if way.by_kernel else 'positions'}"
     chunk = plural(way.chunk, "channel")
-    return (
-        f"{part} {chunk} after {chunk}, then {turn}" if way.head < 1 else f"{chunk} after {chunk}"
-    )
+    if way.head == 1:
+        return f"{chunk} after {chunk}"
+    part = f"{way.head} of the {'kernels' if way.by_kernel else 'positions'}"
+    return f"{chunk} after {chunk} for {part}, then {turn}"

@@ -312,7 +312,7 @@ class OverlapSearch:
             # What a serial search finds with all of the memory, or with less if time runs out.
             self.plain = [entry for entry in self.plain if entry[0] != PIPELINED]
         if all(name != PIPELINED for name, _ in self.plain):
-            self.plain.append((PIPELINED, pool.found.plan))
+            self.plain.insert(0, (PIPELINED, pool.found.plan))
         self.plain += pool.baselines.items()
 
     def _baselines(self) -> dict[str, Plan]:
